@@ -1,0 +1,278 @@
+# Skald - `make help` lists the targets, `make V=1` shows every command.
+#
+# One file builds everything: a line per library, a rule per kind of program.
+# Folders that are empty are fine.
+
+VERSION := 0.1.0
+
+PREFIX     ?= /usr/local
+BINDIR     ?= $(PREFIX)/bin
+MANDIR     ?= $(PREFIX)/share/man
+INSTALL    ?= install
+PKG_CONFIG ?= pkg-config
+
+# SANITIZE=address,undefined (or thread) builds that flavour in a folder of its
+# own, so that switching never mixes objects. B=... builds somewhere else.
+SANITIZE ?=
+comma := ,
+B := build/$(or $(subst $(comma),-,$(SANITIZE)),release)
+
+# CFLAGS, CPPFLAGS and LDFLAGS belong to whoever builds; what the code needs is
+# added around them.
+CFLAGS ?= -O2 -g
+WARNINGS := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wpointer-arith -Wundef \
+	-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
+	-Wwrite-strings -Wno-unused-parameter
+sanitizers = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer)
+all_cppflags = -D_POSIX_C_SOURCE=200809L -DSKALD_VERSION='"$(VERSION)"' -I. -Iinclude $(CPPFLAGS)
+all_cflags = -std=c11 $(WARNINGS) $(if $(WERROR),-Werror) $(CFLAGS) $(sanitizers)
+all_ldflags = $(LDFLAGS) $(sanitizers)
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(patsubst $(B)/%,%,$@);)
+
+# A finding of a sanitizer must not look like a failure that the test expected:
+# an ordinary failure is exit 1, a finding 99.
+export ASAN_OPTIONS ?= exitcode=99:detect_stack_use_after_return=1
+export UBSAN_OPTIONS ?= print_stacktrace=1:exitcode=99
+export TSAN_OPTIONS ?= exitcode=99
+
+# Sanitizers make everything slower, so Check's time limits are longer there.
+ifneq ($(SANITIZE),)
+export CK_TIMEOUT_MULTIPLIER ?= 5
+endif
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.SUFFIXES:
+.DEFAULT_GOAL := all
+
+# --- libraries: name, folder, pkg-config packages -----------------------------
+
+# main.c of a folder is a program's own, and what only unit tests can be linked
+# with stays out of libtesting.a, so that `make` alone needs no test framework;
+# everything else is the library.
+unit_only := tests/lib/suite.c tests/lib/fail_malloc.c tests/lib/process.c tests/lib/folder.c
+define library
+LIBRARIES += $(1)
+$(1)_objects := $$(patsubst %.c,$(B)/%.o,$$(filter-out %/main.c $(unit_only),$$(wildcard $(2)/*.c)))
+packages += $(3)
+OBJECTS += $$($(1)_objects)
+$(B)/lib$(1).a: $$($(1)_objects)
+endef
+
+# From the top layer down, which is also the order for the linker. The library
+# of orchestrator/check is called explore: libcheck is the one for unit tests.
+$(eval $(call library,testing,tests/lib,))
+$(eval $(call library,cli,cli,))
+$(eval $(call library,participant,participants/lib,))
+$(eval $(call library,explore,orchestrator/check,))
+$(eval $(call library,engine,orchestrator/engine,))
+$(eval $(call library,store,orchestrator/store,))
+$(eval $(call library,load,orchestrator/load,yaml-0.1))
+$(eval $(call library,core,orchestrator/core,))
+$(eval $(call library,bus,bus,))
+$(eval $(call library,proto,proto,))
+$(eval $(call library,base,base,))
+
+archives = $(patsubst %,$(B)/lib%.a,$(1))
+
+# --- programs -----------------------------------------------------------------
+
+PROGRAMS := $(patsubst %,$(B)/skald,$(wildcard cli/main.c))
+$(B)/skald: $(B)/cli/main.o $(call archives,$(filter-out testing,$(LIBRARIES)))
+
+# tests/demo/order.c is the program demo-order: a saga that runs, to look at.
+DEMOS := $(patsubst tests/demo/%.c,$(B)/demo-%,$(wildcard tests/demo/*.c))
+$(DEMOS): $(B)/demo-%: $(B)/tests/demo/%.o $(call archives,$(LIBRARIES))
+
+BENCHES := $(patsubst %.c,$(B)/%,$(wildcard bench/bench_*.c))
+$(BENCHES): %: %.o $(call archives,$(LIBRARIES))
+
+# A unit test is one file and one program. Its allocations go through
+# tests/lib/fail_malloc.c, which can let the nth one fail.
+TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
+$(TESTS): %: %.o $(patsubst %.c,$(B)/%.o,$(unit_only)) $(call archives,$(LIBRARIES))
+$(TESTS): private all_ldflags += $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup)
+# These run the program itself.
+$(B)/tests/unit/test_cli $(B)/tests/unit/test_fmt: | $(B)/skald
+
+# A fuzz target and the driver that replays its corpus; libFuzzer, where clang
+# has it, takes the driver's place (see the target fuzz).
+FUZZERS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_DRIVER ?= $(B)/tests/fuzz/replay.o
+$(FUZZERS): %: %.o $(FUZZ_DRIVER) $(call archives,$(LIBRARIES))
+
+# What the loader says of a definition, for tests/editor/compare.py.
+JUDGE := $(B)/tests/editor/judge
+$(JUDGE): %: %.o $(call archives,load core base)
+
+LINKED := $(PROGRAMS) $(DEMOS) $(BENCHES) $(TESTS) $(FUZZERS) $(JUDGE)
+OBJECTS += $(patsubst %.c,$(B)/%.o,$(unit_only) $(wildcard cli/main.c tests/demo/*.c bench/bench_*.c \
+	tests/editor/*.c tests/unit/test_*.c tests/fuzz/*.c))
+
+# Where there is a static libyaml the tests take it: its allocations then fail
+# in turn, too, instead of ours alone.
+libs = $(if $(packages),$(shell $(PKG_CONFIG) --libs $(packages)))
+$(TESTS): private libs = $(or $(wildcard $(shell $(PKG_CONFIG) --variable=libdir yaml-0.1)/libyaml.a),-lyaml) \
+	$(shell $(PKG_CONFIG) --libs check)
+
+# --- rules --------------------------------------------------------------------
+
+.PHONY: all programs
+all: programs ## Build everything (the default)
+
+# build/skald is the release flavour, for people and scripts.
+programs: $(PROGRAMS) $(DEMOS)
+ifeq ($(B),build/release)
+	$(Q)$(foreach p,$(^F),ln -sfn release/$(p) build/$(p);)
+endif
+
+# A change of compiler or flags rebuilds everything, a change of the list of
+# files the archives; -MMD does the headers, and -MP survives a deleted one.
+remember = @mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(1))' >$@.new; \
+	if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+$(B)/flags: FORCE
+	$(call remember,$(CC) $(all_cppflags) $(all_cflags))
+$(B)/files: FORCE
+	$(call remember,$(OBJECTS))
+
+$(B)/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(all_cppflags) $(all_cflags) -MMD -MP -c -o $@ $<
+
+$(call archives,$(LIBRARIES)): $(B)/files
+	$(call say,AR)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+
+define link
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) $(all_ldflags) -o $@ $(filter %.o %.a,$^) $(libs) $(LDLIBS)
+endef
+$(LINKED):
+	$(link)
+
+.PHONY: FORCE
+FORCE:
+
+-include $(OBJECTS:.o=.d)
+
+# --- tests --------------------------------------------------------------------
+
+# tools/tally runs one test program, prints one line about it and adds what it
+# counted to the file TALLY. Whoever made that file prints the sum at the end:
+# `make test` its own, `make check` one over all.
+TALLY ?= $(B)/tally
+export TALLY
+begin_tally := $(if $(filter file,$(origin TALLY)),rm -f $(TALLY),:)
+end_tally := $(if $(filter file,$(origin TALLY)),tools/tally --sum,:)
+tally = tools/tally $(if $(T),-v) '$(if $(SANITIZE),$(SANITIZE) )$(1)' $(2);
+
+# corpus/yaml holds what was once found through fuzz_yaml.c.
+corpus = tests/fuzz/corpus/$(patsubst fuzz_%,%,$(notdir $(1)))
+replay = $(call tally,$(1:$(B)/tests/%=%),$(1) $(call corpus,$(1)))
+
+.PHONY: test fuzz-replay golden sanitize
+# T=editor is the schema for editors, any other T a unit test.
+chosen = $(if $(filter editor,$(T)),$(JUDGE),$(B)/tests/unit/test_$(T))
+test: $(if $(T),$(chosen),$(TESTS) $(JUDGE) $(FUZZERS)) ## Run the tests (T=json: that one, and show its output)
+	@$(begin_tally); \
+	$(foreach t,$(filter $(TESTS),$^),$(call tally,$(t:$(B)/tests/%=%),$(t))) \
+	$(foreach t,$(filter $(JUDGE),$^),$(call tally,editor,tests/editor/run.sh $(t))) \
+	$(foreach t,$(filter $(FUZZERS),$^),$(call replay,$(t))) \
+	$(end_tally)
+
+fuzz-replay: $(FUZZERS) ## Run the corpus through every fuzz target
+	@$(begin_tally); $(foreach t,$^,$(call replay,$(t))) $(end_tally)
+
+golden: $(PROGRAMS) ## Compare what skald prints with tests/golden
+	@$(begin_tally); \
+	$(if $(wildcard tests/golden/run.sh),SKALD=$(B)/skald $(call tally,golden,tests/golden/run.sh)) \
+	$(end_tally)
+
+# Beside the release flavour, also where B was given.
+beside = $(patsubst %/release,%,$(B))
+sanitize: ## Run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(begin_tally); mkdir -p $(B)
+	+@if echo 'int main(void) { return 0; }' | \
+		$(CC) -fsanitize=address,undefined -xc -o $(B)/probe - 2>/dev/null; then \
+		for t in test golden; do \
+			$(MAKE) --no-print-directory SANITIZE=address,undefined \
+				B=$(beside)/address-undefined $$t || tools/tally "sanitized $$t" false; \
+		done; \
+	else \
+		tools/tally sanitize echo '0 passed, 0 failed, 1 skipped: $(CC) has no sanitizers'; \
+	fi; \
+	$(end_tally)
+
+.PHONY: fuzz fuzzers mutate bench-core
+fuzzers: $(FUZZERS)
+CLANG ?= $(firstword $(foreach c,clang clang-19 clang-18 clang-17 clang-16 clang-15 clang-14,$(shell command -v $(c))))
+SECONDS ?= 30
+fuzz: ## Look for new input that breaks a fuzz target (SECONDS=30 for each; needs clang)
+	@[ -n '$(CLANG)' ] || { echo 'make fuzz needs clang for its libFuzzer; make fuzz-replay does not' >&2; exit 1; }
+	+@$(MAKE) --no-print-directory CC=$(CLANG) SANITIZE=address,undefined B=$(beside)/fuzz FUZZ_DRIVER= \
+		CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' LDFLAGS=-fsanitize=fuzzer fuzzers
+	@set -e; for t in $(notdir $(FUZZERS)); do \
+		corpus=tests/fuzz/corpus/$${t#fuzz_}; found=$(beside)/fuzz/found/$${t#fuzz_}; \
+		mkdir -p $$corpus $$found; echo "$$t for $(SECONDS) s; what is new goes to $$found"; \
+		$(beside)/fuzz/tests/fuzz/$$t -max_total_time=$(SECONDS) -timeout=5 -rss_limit_mb=512 \
+			-verbosity=0 -print_final_stats=1 -artifact_prefix=$$found/ $$found $$corpus; \
+	done
+
+mutate: ## Break core and barrier on purpose, and see the tests notice
+	tools/mutate
+
+bench-core: $(B)/bench/bench_core ## Measure saga_step
+	$<
+
+# --- checks -------------------------------------------------------------------
+
+SOURCES := $(wildcard $(foreach d,base proto bus include include/* orchestrator/* participants/* cli tests/* bench,$(d)/*.[ch]))
+HEADERS := $(filter %.h,$(SOURCES))
+
+.PHONY: layers pure headers format banned check
+layers: ## Check that includes point one way (tools/layers)
+	@tools/check-layers $(SOURCES)
+
+pure: $(B)/libcore.a $(B)/libbase.a ## Check that the core does no I/O: list what it calls
+	@tools/check-pure $(B)
+
+headers: ## Check that every header compiles on its own
+	@for h in $(HEADERS); do \
+		echo "#include \"$$h\"" | $(CC) $(all_cppflags) $(all_cflags) -Werror -fsyntax-only -xc - || \
+			bad=1; \
+	done; [ -z "$$bad" ]
+
+format: ## Check the formatting (clang-format -i mends it)
+	@tools/check-format $(SOURCES)
+
+banned: ## Check that no unsafe function is called
+	@tools/check-banned $(SOURCES)
+
+# Goes on after a failure, so that one run shows everything that is wrong.
+check: ## Everything that a change must pass
+	@$(begin_tally)
+	+@for t in layers pure headers format banned; do \
+		tools/tally $$t $(MAKE) --no-print-directory WERROR=1 $$t; \
+	done; \
+	for t in all test golden sanitize; do \
+		$(MAKE) --no-print-directory WERROR=1 $$t || tools/tally "make $$t" false; \
+	done; \
+	$(end_tally)
+
+# --- install ------------------------------------------------------------------
+
+.PHONY: install clean help
+install: all ## Install under PREFIX (DESTDIR stages it elsewhere)
+	$(INSTALL) -d $(DESTDIR)$(BINDIR)
+	$(INSTALL) -m 755 $(PROGRAMS) $(DESTDIR)$(BINDIR)
+	@for page in $(wildcard docs/man/*.[1-8]); do set -x; \
+		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; \
+	done
+
+clean: ## Remove everything that was built
+	rm -rf build
+
+help: ## Show this
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
