@@ -1,0 +1,114 @@
+/* saga_copy.c - a saga with all that it points to in one block (see codec.h):
+ *
+ *	saga | steps | signals | errors | texts and payloads, one after the other
+ */
+#include "orchestrator/core/codec.h"
+
+#include <assert.h>
+#include <stdalign.h>
+
+/* The parts need no gaps between them. */
+_Static_assert(sizeof(struct saga) % alignof(struct step) == 0, "steps follow the saga");
+_Static_assert(sizeof(struct step) % alignof(struct signal) == 0, "signals follow steps");
+_Static_assert(sizeof(struct saga) % alignof(struct signal) == 0, "signals without steps");
+_Static_assert(sizeof(struct signal) % alignof(struct error) == 0, "errors follow signals");
+_Static_assert(alignof(struct step) % alignof(struct error) == 0 ||
+		       alignof(struct error) % alignof(struct step) == 0,
+	       "errors follow whatever is there");
+
+static size_t error_size(const struct error *error)
+{
+	return error ? sizeof *error + error->code.len + error->message.len : 0;
+}
+
+size_t saga_size(const struct saga *saga)
+{
+	size_t size = sizeof *saga + saga->id.len + saga->key.len + saga->input.len +
+		      saga->output.len + error_size(saga->failure) +
+		      saga->n_steps * sizeof *saga->steps +
+		      saga->n_signals * sizeof *saga->signals;
+
+	for (uint32_t i = 0; i < saga->n_steps; i++)
+		size += saga->steps[i].output.len + error_size(saga->steps[i].error);
+	for (uint32_t i = 0; i < saga->n_signals; i++)
+		size += saga->signals[i].id.len + saga->signals[i].event.len +
+			saga->signals[i].payload.len;
+	return size;
+}
+
+/* Where the next error and the next text go. */
+struct room {
+	struct error *error;
+	char *text;
+};
+
+static struct slice place_text(struct room *room, struct slice text)
+{
+	struct slice copy = {0};
+
+	if (text.len) {
+		copy = (struct slice){room->text, text.len};
+		memcpy(room->text, text.at, text.len);
+		room->text += text.len;
+	}
+	return copy;
+}
+
+static const struct error *place_error(struct room *room, const struct error *error)
+{
+	struct error *copy = room->error;
+
+	if (!error)
+		return NULL;
+	room->error++;
+	copy->code = place_text(room, error->code);
+	copy->message = place_text(room, error->message);
+	return copy;
+}
+
+static size_t count_errors(const struct saga *saga)
+{
+	size_t n = saga->failure != NULL;
+
+	for (uint32_t i = 0; i < saga->n_steps; i++)
+		n += saga->steps[i].error != NULL;
+	return n;
+}
+
+struct saga *saga_place(const struct saga *saga, void *memory)
+{
+	struct saga *copy = memory;
+	struct step *steps = (struct step *)(copy + 1);
+	struct signal *signals = (struct signal *)(steps + saga->n_steps);
+	struct room room = {.error = (struct error *)(signals + saga->n_signals)};
+
+	room.text = (char *)(room.error + count_errors(saga));
+	*copy = *saga;
+	copy->id = place_text(&room, saga->id);
+	copy->key = place_text(&room, saga->key);
+	copy->input = place_text(&room, saga->input);
+	copy->output = place_text(&room, saga->output);
+	copy->failure = place_error(&room, saga->failure);
+	copy->steps = saga->n_steps ? steps : NULL;
+	for (uint32_t i = 0; i < saga->n_steps; i++) {
+		steps[i] = saga->steps[i];
+		steps[i].output = place_text(&room, saga->steps[i].output);
+		steps[i].error = place_error(&room, saga->steps[i].error);
+	}
+	copy->signals = saga->n_signals ? signals : NULL;
+	for (uint32_t i = 0; i < saga->n_signals; i++) {
+		signals[i] = saga->signals[i];
+		signals[i].id = place_text(&room, saga->signals[i].id);
+		signals[i].event = place_text(&room, saga->signals[i].event);
+		signals[i].payload = place_text(&room, saga->signals[i].payload);
+	}
+	assert((size_t)(room.text - (char *)memory) == saga_size(saga));
+	return copy;
+}
+
+struct saga *saga_copy(const struct saga *saga, struct arena *arena)
+{
+	void *memory = arena_alloc(arena, saga_size(saga));
+
+	return memory ? saga_place(saga, memory) : NULL;
+}

@@ -1,0 +1,163 @@
+/* values.c - evaluates a definition's expressions over the real values of a saga. */
+#include "base/rfc3339.h"
+#include "orchestrator/core/saga.h"
+
+struct saga_environment {
+	struct environment base; /* first, so that the two pointers are one */
+	const struct definition *definition;
+	const struct saga *saga;
+	struct arena *arena;
+	uint32_t own; /* the step whose undo is meant: its late output is visible */
+	bool *nomem;
+};
+
+static bool as_text(const struct saga_environment *environment, struct slice characters,
+		    struct json *out)
+{
+	struct bytes text = BYTES(PAYLOAD_MAX, environment->arena);
+
+	json_write_text(&text, characters);
+	if (text.err) {
+		*environment->nomem = true;
+		return false;
+	}
+	out->text = bytes_slice(&text);
+	return true;
+}
+
+static bool step_output(const struct saga_environment *environment, uint32_t i,
+			struct json *out)
+{
+	const struct step *step = &environment->saga->steps[i];
+
+	if (!(step->flags & FLAG_OUTPUT) && !(i == environment->own && step->flags & FLAG_LATE))
+		return false;
+	out->text = step->output.len ? step->output : SLICE_LITERAL("null");
+	return true;
+}
+
+static bool started_at(const struct saga_environment *environment, struct json *out)
+{
+	char text[RFC3339_TEXT_SIZE];
+
+	rfc3339_format(environment->saga->started_ms, text);
+	return as_text(environment, slice_of(text), out);
+}
+
+static bool lookup(const struct environment *base, struct name name, struct json *out)
+{
+	const struct saga_environment *environment = (const struct saga_environment *)base;
+	const struct saga *saga = environment->saga;
+	const struct definition *definition = environment->definition;
+
+	switch (name.root) {
+	case ROOT_INPUT: out->text = saga->input; return saga->input.len > 0;
+	case ROOT_STEP_OUT: return step_output(environment, name.step, out);
+	case ROOT_SAGA_ID: return as_text(environment, saga->id, out);
+	case ROOT_SAGA_KEY: return as_text(environment, saga->key, out);
+	case ROOT_SAGA_NAME: return as_text(environment, definition->name, out);
+	case ROOT_SAGA_STARTED_AT: return started_at(environment, out);
+	case ROOT_FAILURE_STEP:
+		return saga->failure && saga->failure_step != NO_STEP &&
+		       as_text(environment, definition->steps[saga->failure_step].name, out);
+	case ROOT_FAILURE_CODE:
+		return saga->failure && as_text(environment, saga->failure->code, out);
+	case ROOT_FAILURE_MESSAGE:
+		return saga->failure && as_text(environment, saga->failure->message, out);
+	}
+	return false;
+}
+
+static enum err fail(const struct expression *expression, struct failure_text *failure,
+		     const char *what)
+{
+	struct bytes text = {.at = failure->text,
+			     .capacity = sizeof failure->text - 1,
+			     .max = sizeof failure->text - 1};
+
+	bytes_format(&text, "%u:%u: %s", expression->place.line, expression->place.column,
+		     what);
+	failure->text[text.len] = '\0';
+	return ERR_INVALID;
+}
+
+static enum err evaluate_when(const struct expression *when,
+			      const struct environment *environment, struct arena *arena,
+			      struct json *out, struct failure_text *failure)
+{
+	struct value value;
+	enum err err;
+
+	err = expression_evaluate(when, environment, arena, &value, failure);
+	if (err)
+		return err;
+	if (value.type != JSON_BOOL)
+		return fail(when, failure, "the condition is neither true nor false");
+	*out = value.boolean ? JSON_OF("true") : JSON_OF("false");
+	return OK;
+}
+
+static enum err evaluate_until(const struct expression *until,
+			       const struct environment *environment, struct arena *arena,
+			       struct json *out, struct failure_text *failure)
+{
+	char digits[DECIMAL_TEXT_MAX];
+	struct value value;
+	struct slice text;
+	int64_t until_ms;
+	enum err err;
+
+	err = expression_evaluate(until, environment, arena, &value, failure);
+	if (err)
+		return err;
+	if (value.type != JSON_TEXT)
+		return fail(until, failure, "the time to sleep until is not a text");
+	if (!value_text(&value, arena, &text))
+		return ERR_NOMEM;
+	if (rfc3339_parse(text, &until_ms, NULL))
+		return fail(until, failure,
+			    "the time to sleep until is not an RFC 3339 time such as "
+			    "2030-01-31T09:00:00Z");
+	text = (struct slice){digits, decimal_format((struct decimal){until_ms, 0}, digits)};
+	return arena_copy(arena, text, &out->text) ? OK : ERR_NOMEM;
+}
+
+static enum err evaluate_values(const struct evaluator *evaluator,
+				const struct definition *definition, const struct saga *saga,
+				uint32_t step, enum purpose purpose, struct arena *arena,
+				struct json *out, struct failure_text *failure)
+{
+	const struct step_definition *s = step == NO_STEP ? NULL : &definition->steps[step];
+	bool nomem = false;
+	struct saga_environment environment = {
+		.base = {.lookup = lookup},
+		.definition = definition,
+		.saga = saga,
+		.arena = arena,
+		.own = purpose == PURPOSE_UNDO ? step : NO_STEP,
+		.nomem = &nomem,
+	};
+	enum err err = ERR_INVALID;
+
+	switch (purpose) {
+	case PURPOSE_WHEN:
+		err = evaluate_when(s->when, &environment.base, arena, out, failure);
+		break;
+	case PURPOSE_UNTIL:
+		err = evaluate_until(s->until, &environment.base, arena, out, failure);
+		break;
+	case PURPOSE_WITH:
+		err = template_evaluate(s->call.with, &environment.base, arena, out, failure);
+		break;
+	case PURPOSE_UNDO:
+		err = template_evaluate(s->undo.with, &environment.base, arena, out, failure);
+		break;
+	case PURPOSE_OUTPUT:
+		err = template_evaluate(definition->output, &environment.base, arena, out,
+					failure);
+		break;
+	}
+	return nomem ? ERR_NOMEM : err;
+}
+
+const struct evaluator evaluator_values = {evaluate_values};
