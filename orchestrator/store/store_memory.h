@@ -1,0 +1,17 @@
+/* store_memory.h - sagas in memory, for tests and trying out.
+ *
+ * The vault is what a disk would be: it outlives the store that is opened on
+ * it, so that a test can let an orchestrator die and start another. */
+#ifndef SKALD_STORE_STORE_MEMORY_H
+#define SKALD_STORE_STORE_MEMORY_H
+
+#include "orchestrator/store/store.h"
+
+struct vault;
+
+struct vault *vault_new(void); /* NULL: out of memory */
+void vault_free(struct vault *vault);
+
+struct store *store_memory_open(struct vault *vault); /* NULL: out of memory */
+
+#endif

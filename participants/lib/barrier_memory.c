@@ -1,0 +1,213 @@
+#include "participants/lib/barrier_memory.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* A record and its texts in one block. */
+struct kept {
+	struct kept *next; /* in its bucket */
+	struct slice id;
+	struct barrier_record record;
+};
+
+/* What a transaction replaced: put back on rollback. */
+struct change {
+	struct change *next;
+	struct kept *added;
+	struct kept *replaced; /* NULL: there was none */
+};
+
+struct barrier_memory {
+	struct barrier base; /* first, so that the two pointers are one */
+	struct kept **buckets;
+	size_t n_buckets; /* a power of two */
+	size_t n_kept;
+	struct change *changes; /* of the open transaction, newest first */
+	bool open;
+};
+
+static struct kept **bucket_of(struct kept **buckets, size_t n_buckets, struct slice id)
+{
+	uint64_t hash = 14695981039346656037u;
+
+	for (size_t i = 0; i < id.len; i++)
+		hash = (hash ^ (unsigned char)id.at[i]) * 1099511628211u;
+	return &buckets[hash & (n_buckets - 1)];
+}
+
+static struct kept **find(struct barrier_memory *barrier, struct slice id)
+{
+	struct kept **link = bucket_of(barrier->buckets, barrier->n_buckets, id);
+
+	while (*link && !slice_equal((*link)->id, id))
+		link = &(*link)->next;
+	return link;
+}
+
+static bool grow(struct barrier_memory *barrier)
+{
+	size_t n_buckets = barrier->n_buckets * 2;
+	struct kept **buckets, *kept;
+
+	if (barrier->n_kept < barrier->n_buckets)
+		return true;
+	buckets = calloc(n_buckets, sizeof(struct kept *));
+	if (!buckets)
+		return false;
+	for (size_t i = 0; i < barrier->n_buckets; i++)
+		while ((kept = barrier->buckets[i])) {
+			struct kept **link = bucket_of(buckets, n_buckets, kept->id);
+
+			barrier->buckets[i] = kept->next;
+			kept->next = *link;
+			*link = kept;
+		}
+	free(barrier->buckets);
+	barrier->buckets = buckets;
+	barrier->n_buckets = n_buckets;
+	return true;
+}
+
+static struct slice put(char **at, struct slice text)
+{
+	struct slice copy = {*at, text.len};
+
+	if (text.len)
+		memcpy(*at, text.at, text.len);
+	*at += text.len;
+	return copy;
+}
+
+static struct kept *make_kept(struct slice id, const struct barrier_record *record)
+{
+	struct kept *kept = malloc(sizeof *kept + id.len + record->output.len +
+				   record->code.len + record->text.len);
+	char *at = (char *)(kept + 1);
+
+	if (!kept)
+		return NULL;
+	kept->next = NULL;
+	kept->id = put(&at, id);
+	kept->record = (struct barrier_record){record->state, put(&at, record->output),
+					       put(&at, record->code), put(&at, record->text)};
+	return kept;
+}
+
+static enum err memory_begin(struct barrier *base)
+{
+	struct barrier_memory *barrier = (struct barrier_memory *)base;
+
+	assert(!barrier->open);
+	barrier->open = true;
+	return OK;
+}
+
+static enum err memory_commit(struct barrier *base)
+{
+	struct barrier_memory *barrier = (struct barrier_memory *)base;
+
+	barrier->open = false;
+	while (barrier->changes) {
+		struct change *change = barrier->changes;
+
+		barrier->changes = change->next;
+		free(change->replaced);
+		free(change);
+	}
+	return OK;
+}
+
+static void memory_rollback(struct barrier *base)
+{
+	struct barrier_memory *barrier = (struct barrier_memory *)base;
+
+	barrier->open = false;
+	while (barrier->changes) {
+		struct change *change = barrier->changes;
+		struct kept **link = find(barrier, change->added->id);
+
+		if (change->replaced) {
+			change->replaced->next = change->added->next;
+			*link = change->replaced;
+		} else {
+			*link = change->added->next;
+			barrier->n_kept--;
+		}
+		barrier->changes = change->next;
+		free(change->added);
+		free(change);
+	}
+}
+
+static enum err memory_find(struct barrier *base, struct slice id, struct arena *arena,
+			    struct barrier_record *out)
+{
+	const struct kept *kept = *find((struct barrier_memory *)base, id);
+
+	*out = (struct barrier_record){0};
+	if (!kept)
+		return OK;
+	out->state = kept->record.state;
+	if (!arena_copy(arena, kept->record.output, &out->output) ||
+	    !arena_copy(arena, kept->record.code, &out->code) ||
+	    !arena_copy(arena, kept->record.text, &out->text))
+		return ERR_NOMEM;
+	return OK;
+}
+
+static enum err memory_keep(struct barrier *base, struct slice id,
+			    const struct barrier_record *record)
+{
+	struct barrier_memory *barrier = (struct barrier_memory *)base;
+	struct change *change = malloc(sizeof *change);
+	struct kept *kept = make_kept(id, record), **link;
+
+	assert(barrier->open);
+	if (!change || !kept || !grow(barrier)) {
+		free(change);
+		free(kept);
+		return ERR_NOMEM;
+	}
+	link = find(barrier, id);
+	*change = (struct change){barrier->changes, kept, *link};
+	kept->next = *link ? (*link)->next : NULL;
+	barrier->n_kept += !*link;
+	*link = kept;
+	barrier->changes = change;
+	return OK;
+}
+
+static void memory_close(struct barrier *base)
+{
+	struct barrier_memory *barrier = (struct barrier_memory *)base;
+
+	if (barrier->open)
+		memory_rollback(base);
+	for (size_t i = 0; i < barrier->n_buckets; i++)
+		while (barrier->buckets[i]) {
+			struct kept *kept = barrier->buckets[i];
+
+			barrier->buckets[i] = kept->next;
+			free(kept);
+		}
+	free(barrier->buckets);
+	free(barrier);
+}
+
+struct barrier *barrier_memory_new(void)
+{
+	static const struct barrier_ops ops = {memory_begin, memory_commit, memory_rollback,
+					       memory_find,  memory_keep,   memory_close};
+	struct barrier_memory *barrier = calloc(1, sizeof *barrier);
+
+	if (!barrier)
+		return NULL;
+	barrier->base.ops = &ops;
+	barrier->n_buckets = 64;
+	barrier->buckets = calloc(barrier->n_buckets, sizeof(struct kept *));
+	if (!barrier->buckets) {
+		free(barrier);
+		return NULL;
+	}
+	return &barrier->base;
+}

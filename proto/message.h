@@ -1,0 +1,46 @@
+/* message.h - what orchestrator and participants say to each other.
+ *
+ * Plain values; how they travel as bytes is the business of a bus. Texts are
+ * slices that whoever handed out the message keeps alive.
+ */
+#ifndef SKALD_PROTO_MESSAGE_H
+#define SKALD_PROTO_MESSAGE_H
+
+#include "base/slice.h"
+
+#include <stdint.h>
+
+/* What a participant is asked to do with a command. */
+enum message_verb {
+	MESSAGE_DO,     /* run the handler, once; also for an undo without a do */
+	MESSAGE_UNDO,   /* undo what `do_id` did; bar it where it has not come yet */
+	MESSAGE_REVOKE, /* bar `do_id` for good, or refuse where it was done */
+};
+
+enum message_outcome { MESSAGE_OK, MESSAGE_REFUSED, MESSAGE_FAILED, MESSAGE_EXPIRED };
+
+struct command_message {
+	struct slice id; /* the same for every attempt: what the barrier knows it by */
+	struct slice participant;
+	struct slice command; /* names the handler; empty for revoke */
+	enum message_verb verb;
+	struct slice do_id; /* undo and revoke */
+	struct slice saga_id;
+	struct slice saga; /* the definition's name */
+	uint32_t attempt;
+	int64_t first_ms;    /* when the do was first sent */
+	int64_t timeout_ms;  /* of this attempt */
+	struct slice args;   /* JSON */
+	struct slice output; /* undo: the do's output, JSON; empty: unknown */
+};
+
+struct reply_message {
+	struct slice id; /* of the command */
+	uint32_t attempt;
+	enum message_outcome outcome;
+	struct slice output; /* JSON; empty: none */
+	struct slice code;   /* refused, failed, expired */
+	struct slice text;
+};
+
+#endif

@@ -1,0 +1,45 @@
+/* tripwire.h - a process that dies between two calls.
+ *
+ * Store, bus and port wrapped so that the nth call, counted over all of them,
+ * and every later one does nothing and fails, as for a process that is gone.
+ * The test then throws the process away and starts another one on what is left.
+ */
+#ifndef SKALD_TESTS_LIB_TRIPWIRE_H
+#define SKALD_TESTS_LIB_TRIPWIRE_H
+
+#include "bus/bus.h"
+#include "orchestrator/store/store.h"
+
+struct tripwire {
+	long calls_left; /* until it fires; negative: never */
+	bool fired;
+};
+
+struct store_tripwire {
+	struct store base; /* first, so that the two pointers are one */
+	struct store *real;
+	struct tripwire *wire;
+};
+
+struct bus_tripwire {
+	struct bus base; /* first, so that the two pointers are one */
+	struct bus *real;
+	struct tripwire *wire;
+};
+
+struct port_tripwire {
+	struct port base; /* first, so that the two pointers are one */
+	struct port *real;
+	struct tripwire *wire;
+};
+
+/* Each wraps what it is given and gives what to use instead. Closing the
+ * wrapper closes nothing. */
+struct store *store_tripwire_init(struct store_tripwire *wrapper, struct store *real,
+				  struct tripwire *wire);
+struct bus *bus_tripwire_init(struct bus_tripwire *wrapper, struct bus *real,
+			      struct tripwire *wire);
+struct port *port_tripwire_init(struct port_tripwire *wrapper, struct port *real,
+				struct tripwire *wire);
+
+#endif
