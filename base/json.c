@@ -260,11 +260,11 @@ struct json_each json_each(struct json value)
 bool json_next(struct json_each *each)
 {
 	const char *at = each->rest.at;
-	const char *end = at + each->rest.len;
-	const char *behind;
+	const char *end, *behind;
 
 	if (each->rest.len == 0)
 		return false;
+	end = at + each->rest.len;
 	behind = skip_value(at, end);
 	/* Nothing but a name is followed by a colon. */
 	if (behind < end && *behind == ':') {

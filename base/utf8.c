@@ -88,6 +88,19 @@ bool utf8_valid(struct slice bytes)
 	return true;
 }
 
+struct slice utf8_cut(struct slice bytes, size_t max)
+{
+	struct slice rest = bytes;
+	uint32_t code_point;
+	size_t len;
+
+	while ((len = utf8_decode(rest, &code_point)) && bytes.len - rest.len + len <= max) {
+		rest.at += len;
+		rest.len -= len;
+	}
+	return (struct slice){bytes.at, bytes.len - rest.len};
+}
+
 size_t utf8_count(struct slice bytes)
 {
 	size_t n = 0;

@@ -23,6 +23,9 @@ size_t utf8_encode(uint32_t code_point, char out[UTF8_MAX]);
 /* Whether the bytes are UTF-8 throughout. */
 bool utf8_valid(struct slice bytes);
 
+/* As much of the beginning as is UTF-8 and takes at most `max` bytes. */
+struct slice utf8_cut(struct slice bytes, size_t max);
+
 /* Characters (code points) of valid UTF-8. */
 size_t utf8_count(struct slice bytes);
 
