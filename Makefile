@@ -90,13 +90,20 @@ $(DEMOS): $(B)/demo-%: $(B)/tests/demo/%.o $(call archives,$(LIBRARIES))
 BENCHES := $(patsubst %.c,$(B)/%,$(wildcard bench/bench_*.c))
 $(BENCHES): %: %.o $(call archives,$(LIBRARIES))
 
+# What Skald is measured against: base for its options, SQLite, nothing else.
+FLOOR := $(B)/bench/floor
+floor_objects := $(patsubst %.c,$(B)/%.o,$(wildcard bench/floor*.c))
+$(FLOOR): $(floor_objects) $(call archives,base)
+$(FLOOR): private libs = $(shell $(PKG_CONFIG) --libs sqlite3)
+
 # A unit test is one file and one program. Its allocations go through
 # tests/lib/fail_malloc.c, which can let the nth one fail.
 TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
 $(TESTS): %: %.o $(patsubst %.c,$(B)/%.o,$(unit_only)) $(call archives,$(LIBRARIES))
 $(TESTS): private all_ldflags += $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup)
-# These run the program itself.
+# These run the programs themselves.
 $(B)/tests/unit/test_cli $(B)/tests/unit/test_fmt: | $(B)/skald
+$(B)/tests/unit/test_floor: | $(FLOOR)
 
 # A fuzz target and the driver that replays its corpus; libFuzzer, where clang
 # has it, takes the driver's place (see the target fuzz).
@@ -108,8 +115,8 @@ $(FUZZERS): %: %.o $(FUZZ_DRIVER) $(call archives,$(LIBRARIES))
 JUDGE := $(B)/tests/editor/judge
 $(JUDGE): %: %.o $(call archives,load core base)
 
-LINKED := $(PROGRAMS) $(DEMOS) $(BENCHES) $(TESTS) $(FUZZERS) $(JUDGE)
-OBJECTS += $(patsubst %.c,$(B)/%.o,$(unit_only) $(wildcard cli/main.c tests/demo/*.c bench/bench_*.c \
+LINKED := $(PROGRAMS) $(DEMOS) $(BENCHES) $(FLOOR) $(TESTS) $(FUZZERS) $(JUDGE)
+OBJECTS += $(floor_objects) $(patsubst %.c,$(B)/%.o,$(unit_only) $(wildcard cli/main.c tests/demo/*.c bench/bench_*.c \
 	tests/editor/*.c tests/unit/test_*.c tests/fuzz/*.c))
 
 # Where there is a static libyaml the tests take it: its allocations then fail
@@ -205,7 +212,7 @@ sanitize: ## Run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	fi; \
 	$(end_tally)
 
-.PHONY: fuzz fuzzers mutate bench-core
+.PHONY: fuzz fuzzers mutate bench-core bench-floor
 fuzzers: $(FUZZERS)
 CLANG ?= $(firstword $(foreach c,clang clang-19 clang-18 clang-17 clang-16 clang-15 clang-14,$(shell command -v $(c))))
 SECONDS ?= 30
@@ -225,6 +232,12 @@ mutate: ## Break core and barrier on purpose, and see the tests notice
 
 bench-core: $(B)/bench/bench_core ## Measure saga_step
 	$<
+
+bench-floor: $(FLOOR) ## Measure what the machine can do: sagas without any feature
+	$<
+	$< --decline 10%
+	$< --inflight 200
+	$< --inflight 1 --sagas 2000
 
 # --- checks -------------------------------------------------------------------
 

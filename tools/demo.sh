@@ -16,7 +16,5 @@ show "An order as a picture: what is undone by what, and where the point of no r
 	"build/skald graph sagas/order.yaml"
 show "Explore the order against every failure, crash and lost message, up to the bounds printed." \
 	"build/skald check --exhaustive sagas/order.yaml"
-if [ -x build/demo-order ]; then
-	show "Run it in memory with a handler in C: once to its end, once turned back." \
-		"build/demo-order"
-fi
+show "Run it in memory with handlers in C: once to its end, once turned back." \
+	"build/demo-order"

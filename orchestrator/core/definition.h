@@ -104,7 +104,9 @@ struct definition {
 	const struct expression *key; /* NULL: the saga's id */
 	const struct schema *input;   /* never NULL */
 	bool has_input_schema;
-	const struct slice *mask; /* paths in the input that are never shown */
+	const struct slice *mask; /* paths in the input that are never shown: names with
+				   * points between them; a list on the way stands for
+				   * all of its elements */
 	size_t n_mask;
 	int64_t deadline_ms;         /* 0: none */
 	const struct retry *retries; /* use.retry, for the normal form */

@@ -7,140 +7,6 @@
 
 #include <assert.h>
 
-/* --- failures ----------------------------------------------------------------- */
-
-static const char *type_with_article(enum json_type type)
-{
-	switch (type) {
-	case JSON_NULL: return "null";
-	case JSON_BOOL: return "a boolean";
-	case JSON_NUMBER: return "a number";
-	case JSON_TEXT: return "a text";
-	case JSON_LIST: return "a list";
-	case JSON_OBJECT: return "an object";
-	}
-	return "";
-}
-
-/* At most n bytes, and no character cut in half. */
-static struct slice shorten(struct slice text, size_t n)
-{
-	if (text.len <= n)
-		return text;
-	while (n > 0 && ((unsigned char)text.at[n] & 0xc0) == 0x80)
-		n--;
-	return (struct slice){text.at, n};
-}
-
-enum err evaluation_fail(struct evaluation *evaluation, struct place place,
-			 struct slice subject, const char *sentence)
-{
-	enum { SUBJECT_MAX = 100 };
-	struct slice start = shorten(subject, SUBJECT_MAX);
-	const char *gap = subject.len == 0 ? "" : start.len < subject.len ? "... " : " ";
-	struct diag diag;
-	enum err err = diag_set(&diag, ERR_INVALID, "%u:%u: %.*s%s%s", (unsigned)place.line,
-				(unsigned)place.column, SLICE_ARG(start), gap, sentence);
-	struct slice text;
-
-	if (place.line == 0) /* a literal of its own: there is no expression to blame */
-		err = diag_set(&diag, ERR_INVALID, "%s", sentence);
-
-	if (!evaluation->failure)
-		return err;
-	text = shorten(slice_of(diag.text), sizeof evaluation->failure->text - 1);
-	memcpy(evaluation->failure->text, text.at, text.len);
-	evaluation->failure->text[text.len] = '\0';
-	return err;
-}
-
-static enum err fail(struct evaluation *evaluation, struct place place, const char *sentence)
-{
-	return evaluation_fail(evaluation, place, (struct slice){0}, sentence);
-}
-
-enum err evaluation_fail_type(struct evaluation *evaluation, struct place place,
-			      const char *who, const char *wanted, enum json_type type)
-{
-	struct diag sentence;
-
-	(void)!diag_set(&sentence, ERR_INVALID, "%s needs %s, not %s", who, wanted,
-			type_with_article(type));
-	return fail(evaluation, place, sentence.text);
-}
-
-static enum err fail_pair(struct evaluation *evaluation, struct place place, const char *verb,
-			  enum json_type a, enum json_type b)
-{
-	struct diag sentence;
-
-	(void)!diag_set(&sentence, ERR_INVALID, "cannot %s %s and %s", verb,
-			type_with_article(a), type_with_article(b));
-	return fail(evaluation, place, sentence.text);
-}
-
-enum err evaluation_fail_number(struct evaluation *evaluation, struct place place,
-				enum decimal_result result)
-{
-	switch (result) {
-	case DECIMAL_BY_ZERO: return fail(evaluation, place, "division by zero");
-	case DECIMAL_INEXACT:
-		return fail(evaluation, place,
-			    "the quotient has no end, and numbers are never rounded");
-	case DECIMAL_OK:
-	case DECIMAL_OVERFLOW:
-	case DECIMAL_NOT_A_NUMBER: break;
-	}
-	return fail(evaluation, place,
-		    "overflow: a number has 64 bits and at most 18 digits behind the point");
-}
-
-enum err evaluation_fail_size(struct evaluation *evaluation, struct place place)
-{
-	return fail(evaluation, place, "result too large: a text is at most 256 KiB");
-}
-
-/* --- texts -------------------------------------------------------------------- */
-
-enum err evaluation_text(struct evaluation *evaluation, struct place place,
-			 const struct value *value, struct slice *out)
-{
-	const struct slice *source = &value->source.text;
-
-	if (!value_text(value, evaluation->arena, out))
-		return ERR_NOMEM;
-	/* Only a text with escapes had to be made. */
-	if (value->decoded || out->len + 2 == source->len)
-		return OK;
-	return evaluation_take(evaluation, place, out->len);
-}
-
-enum err evaluation_take(struct evaluation *evaluation, struct place place, size_t len)
-{
-	if (len > evaluation->room)
-		return evaluation_fail_size(evaluation, place);
-	evaluation->room -= len;
-	return OK;
-}
-
-enum err evaluation_append(struct evaluation *evaluation, struct place place, struct bytes *out,
-			   struct slice more)
-{
-	enum err err = evaluation_take(evaluation, place, more.len);
-
-	if (err)
-		return err;
-	bytes_append(out, more);
-	if (out->err == ERR_TOO_LARGE)
-		return evaluation_fail_size(evaluation, place);
-	return out->err;
-}
-
-struct value value_of_text(struct slice characters)
-{
-	return (struct value){.type = JSON_TEXT, .decoded = true, .text = characters};
-}
-
 static struct value value_of_bool(bool boolean)
 {
 	return (struct value){.type = JSON_BOOL, .decoded = true, .boolean = boolean};
@@ -291,7 +157,7 @@ static enum err compare(struct evaluation *evaluation, const struct operand *rig
 		return err;
 	}
 	if (a->type != JSON_NUMBER || b->type != JSON_NUMBER)
-		return fail_pair(evaluation, place, "compare", a->type, b->type);
+		return evaluation_fail_pair(evaluation, place, "compare", a->type, b->type);
 	result = value_number(a, &x);
 	if (result == DECIMAL_OK)
 		result = value_number(b, &y);
@@ -404,7 +270,7 @@ static enum err calculate(struct evaluation *evaluation, const struct operand *r
 	enum decimal_result outcome;
 
 	if (right->op == OP_ADD && (left->type != JSON_NUMBER || b->type != JSON_NUMBER))
-		return fail_pair(evaluation, place, "add", left->type, b->type);
+		return evaluation_fail_pair(evaluation, place, "add", left->type, b->type);
 	if (left->type != JSON_NUMBER)
 		return evaluation_fail_type(evaluation, first->place, op, "numbers",
 					    left->type);
@@ -416,7 +282,8 @@ static enum err calculate(struct evaluation *evaluation, const struct operand *r
 	if (outcome != DECIMAL_OK)
 		return evaluation_fail_number(evaluation, place, outcome);
 	if (right->op == OP_REMAINDER && (!decimal_is_whole(x) || !decimal_is_whole(y)))
-		return fail(evaluation, right->place, "% needs whole numbers");
+		return evaluation_fail(evaluation, right->place, SLICE_LITERAL("%"),
+				       "needs whole numbers");
 	outcome = compute(right->op, x, y, &result);
 	if (outcome != DECIMAL_OK)
 		return evaluation_fail_number(evaluation, right->place, outcome);

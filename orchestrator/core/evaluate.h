@@ -1,5 +1,5 @@
-/* evaluate.h - one evaluation under way: private to evaluate.c,
- * evaluate_function.c and template.c.
+/* evaluate.h - one evaluation under way: private to evaluate*.c and
+ * template.c.
  */
 #ifndef SKALD_CORE_EVALUATE_H
 #define SKALD_CORE_EVALUATE_H
@@ -31,6 +31,10 @@ CHECKED enum err evaluation_fail(struct evaluation *evaluation, struct place pla
 /* "WHO needs WANTED, not a TYPE" */
 CHECKED enum err evaluation_fail_type(struct evaluation *evaluation, struct place place,
 				      const char *who, const char *wanted, enum json_type type);
+
+/* "cannot VERB an A and a B" */
+CHECKED enum err evaluation_fail_pair(struct evaluation *evaluation, struct place place,
+				      const char *verb, enum json_type a, enum json_type b);
 CHECKED enum err evaluation_fail_number(struct evaluation *evaluation, struct place place,
 					enum decimal_result result);
 CHECKED enum err evaluation_fail_size(struct evaluation *evaluation, struct place place);

@@ -21,6 +21,7 @@
  * A text is written in single quotes and a name in brackets in double quotes; a
  * quote inside is doubled. The first name of a path may contain hyphens, as a
  * step's name does; behind a point a hyphen is a minus (a["b-c"] names b-c).
+ * `=='…'` in YAML is a text that begins with `=`, which may be left out inside.
  */
 #ifndef SKALD_CORE_EXPRESSION_H
 #define SKALD_CORE_EXPRESSION_H
@@ -95,7 +96,8 @@ struct scope {
 	struct step_set present; /* outputs that a guard further out makes sure of */
 };
 
-/* One mention of a step's output. */
+/* One mention of a step's output, in the order of the text. What has() asks for
+ * counts as guarded. */
 struct reference {
 	uint32_t step;
 	bool guarded; /* by has() in the expression or by scope.present */
@@ -169,8 +171,10 @@ struct failure_text {
 	char text[256]; /* "12:34: cannot add a text and a number" */
 };
 
-/* OK, ERR_INVALID with the failure's text, or ERR_NOMEM. The failure names the
- * line and column in the definition. */
+/* OK, ERR_INVALID with the failure's text (`failure` may be NULL), or ERR_NOMEM.
+ * The failure names the line and column in the definition, and never a value.
+ * The stack that it takes has a bound that does not depend on the length of the
+ * expression, only on EXPRESSION_DEPTH_MAX. */
 CHECKED enum err expression_evaluate(const struct expression *expression,
 				     const struct environment *environment, struct arena *arena,
 				     struct value *out, struct failure_text *failure);

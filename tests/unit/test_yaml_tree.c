@@ -15,6 +15,7 @@ enum { PRINTED_MAX = 4096, LARGE_MAX = 1024 * 1024 };
 static void print_node(struct bytes *out, const struct yaml_node *node)
 {
 	static const char *const brackets[] = {[YAML_LIST] = "[]", [YAML_MAPPING] = "{}"};
+	size_t n;
 
 	if (node->broken)
 		bytes_add(out, '!');
@@ -25,6 +26,7 @@ static void print_node(struct bytes *out, const struct yaml_node *node)
 		return;
 	}
 	bytes_add(out, brackets[node->kind][0]);
+	n = node->n;
 	for (const struct yaml_entry *entry = node->first; entry; entry = entry->next) {
 		if (entry != node->first)
 			bytes_text(out, ", ");
@@ -33,7 +35,9 @@ static void print_node(struct bytes *out, const struct yaml_node *node)
 			bytes_text(out, ": ");
 		}
 		print_node(out, entry->value);
+		n--;
 	}
+	ck_assert_uint_eq(n, 0);
 	bytes_add(out, brackets[node->kind][1]);
 }
 
@@ -182,6 +186,11 @@ static const struct place_row {
 	{"a block", "a: |\n  b\n", {1, 1}, {1, 4}, {2, 3}},
 	{"a block below empty lines", "a: >-\n\n\n   b\n", {1, 1}, {1, 4}, {4, 4}},
 	{"a block behind a comment", "a: | # \xc3\xa4\r\n b\r\n", {1, 1}, {1, 4}, {2, 2}},
+	{"a block below empty lines with CR",
+	 "a: |\r\n\r\n\r\n  b\r\n",
+	 {1, 1},
+	 {1, 4},
+	 {4, 3}},
 	{"two blocks", "x: |\n y\na: |\n  b\n", {3, 1}, {3, 4}, {4, 3}},
 	{"a list", "a: [b]", {1, 1}, {1, 4}, {0, 0}},
 };
