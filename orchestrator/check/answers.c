@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-/* --- what is read --------------------------------------------------------------------- */
+/* --- what is read ---------------------------------------------------------------- */
 
 struct reader {
 	const struct definition *definition;
@@ -54,7 +54,7 @@ static void read_expression(void *context, const struct expression *expression)
 	}
 }
 
-/* --- what is answered -------------------------------------------------------------------- */
+/* --- what is answered ------------------------------------------------------------ */
 
 static uint8_t choose(struct answers *answers, uint8_t possible)
 {
@@ -70,10 +70,11 @@ static uint8_t choose(struct answers *answers, uint8_t possible)
 	return answers->given[n];
 }
 
-static enum err fail(struct failure_text *failure)
+static enum err fail(struct reader *reader, struct failure_text *failure)
 {
 	static const char text[] = "an expression fails";
 
+	step_set_add(&reader->answers->failed, reader->step);
 	memcpy(failure->text, text, sizeof text);
 	return ERR_INVALID;
 }
@@ -98,8 +99,8 @@ static enum err answer_template(struct reader *reader, const struct template *te
 		return OK;
 	template_each(template, read_expression, reader);
 	if (reader->skipped)
-		return fail(failure);
-	return choose(reader->answers, can_fail ? 2 : 1) ? fail(failure) : OK;
+		return fail(reader, failure);
+	return choose(reader->answers, can_fail ? 2 : 1) ? fail(reader, failure) : OK;
 }
 
 /* One of two values, or a failure. */
@@ -111,10 +112,12 @@ static enum err answer_expression(struct reader *reader, const struct expression
 
 	read_expression(reader, expression);
 	if (reader->skipped)
-		return fail(failure);
+		return fail(reader, failure);
 	answer = choose(reader->answers, can_fail ? 3 : 2);
 	if (answer == 2)
-		return fail(failure);
+		return fail(reader, failure);
+	if (answer && reader->purpose == PURPOSE_WHEN)
+		step_set_add(&reader->answers->denied, reader->step);
 	*out = values[answer];
 	return OK;
 }
@@ -153,22 +156,26 @@ static enum err evaluate(const struct evaluator *evaluator, const struct definit
 	return OK;
 }
 
-/* --- every combination ----------------------------------------------------------------------
- */
+/* --- every combination ----------------------------------------------------------- */
+
+static void keep(struct answers *answers, uint32_t n_kept)
+{
+	answers->n_kept = n_kept;
+	answers->n = 0;
+	answers->missing = (struct missing){0};
+	answers->denied = answers->failed = (struct step_set){0};
+}
 
 void answers_begin(struct answers *answers)
 {
 	answers->evaluator.evaluate = evaluate;
 	answers->settled = false;
-	answers->missing = (struct missing){0};
-	answers->n = 0;
-	answers->n_kept = 0;
+	keep(answers, 0);
 }
 
 void answers_again(struct answers *answers)
 {
-	answers->n_kept = answers->n;
-	answers->n = 0;
+	keep(answers, answers->n);
 }
 
 bool answers_next(struct answers *answers)
@@ -180,8 +187,6 @@ bool answers_next(struct answers *answers)
 	if (!n)
 		return false;
 	answers->given[n - 1]++;
-	answers->n_kept = n;
-	answers->n = 0;
-	answers->missing = (struct missing){0};
+	keep(answers, n);
 	return true;
 }

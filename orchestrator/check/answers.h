@@ -27,6 +27,8 @@ struct answers {
 	const struct books *books; /* of the world as it is while the event is decided */
 	bool settled;              /* no choice: every answer is a value */
 	struct missing missing;
+	struct step_set denied; /* steps whose condition came out false */
+	struct step_set failed; /* of which an expression failed */
 
 	uint8_t given[ANSWERS_MAX];
 	uint8_t possible[ANSWERS_MAX];

@@ -26,7 +26,7 @@ static const struct bound {
 	{"dup", offsetof(struct explore_bounds, dup), 0, 1000},
 	{"crash", offsetof(struct explore_bounds, crash), 0, 1000},
 	{"states", offsetof(struct explore_bounds, states), 1, 1000000000},
-	{"memory", offsetof(struct explore_bounds, memory_mib), 1, 1024 * 1024},
+	{"memory", offsetof(struct explore_bounds, memory_mib), 16, 1024 * 1024},
 };
 enum { BOUNDS = sizeof table / sizeof *table };
 

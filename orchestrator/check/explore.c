@@ -31,7 +31,7 @@ static enum err finish(struct search *search, enum explore_end end)
 	return OK;
 }
 
-/* --- one state more --------------------------------------------------------------------- */
+/* --- one state more -------------------------------------------------------------- */
 
 static size_t memory_of(const struct search *search)
 {
@@ -70,6 +70,22 @@ static enum err violation(struct search *search, uint32_t at, const struct origi
 	return transcript_write(&search->play, &search->visited, at, last, report);
 }
 
+/* Whether the saga can count on the move, so that it leads to an end. An answer
+ * that is not awaited may have been lost, and a participant that has forgotten
+ * has none. */
+static bool sure(const struct play *play)
+{
+	const struct move *move = &play->move;
+	const struct step *step;
+
+	if (move->kind != MOVE_REPLY || move->outcome == OUTCOME_EXPIRED)
+		return true;
+	step = &play->before.saga.steps[move->step];
+	return command_in_flight(play_step(play, move->step), step) &&
+	       step->verb == move->verb && present_round(step) == move->round &&
+	       !(play->before.world.books[move->step].flags & BOOKS_OLD);
+}
+
 /* The move led somewhere: remember it, and judge it if it is new. */
 static enum err arrive(struct search *search, struct origin origin)
 {
@@ -85,7 +101,7 @@ static enum err arrive(struct search *search, struct origin origin)
 	err = visited_add(&search->visited, search->packed, origin, &index, &added);
 	if (err == ERR_TOO_LARGE)
 		return finish(search, EXPLORE_STATES);
-	if (!err && origin.parent != NO_STATE && index != origin.parent)
+	if (!err && origin.parent != NO_STATE && index != origin.parent && sure(play))
 		err = edges_add(&search->edges, index);
 	if (err || !added)
 		return err;
@@ -95,7 +111,7 @@ static enum err arrive(struct search *search, struct origin origin)
 	return err ? err : judge_state(play);
 }
 
-/* --- one move, with every answer of the expressions -------------------------------------- */
+/* --- one move, with every answer of the expressions ------------------------------ */
 
 static enum err try_move(struct search *search, const struct move *move, struct origin origin)
 {
@@ -152,7 +168,7 @@ static enum err expand(struct search *search, uint32_t index)
 	return err || search->over ? err : edges_close(&search->edges);
 }
 
-/* --- all of them -------------------------------------------------------------------------- */
+/* --- all of them ----------------------------------------------------------------- */
 
 /* States that were seen but not gone on from may lead anywhere. */
 static enum err judge_ends(struct search *search)
@@ -233,13 +249,13 @@ enum err explore(const struct definition *definition, const struct explore_optio
 		return err;
 	*report = (struct explore_report){.bounds = options->bounds};
 	err = model_make(&search.model, definition, options);
-	search.model.record_size = state_size(&search.model);
 	if (!err)
 		err = play_make(&search.play, &search.model);
 	if (!err)
 		err = visited_make(&search.visited, search.model.record_size,
 				   options->bounds.states);
-	search.packed = malloc(search.model.record_size);
+	if (!err)
+		search.packed = malloc(search.model.record_size);
 	if (!err)
 		err = search.packed ? search_all(&search) : ERR_NOMEM;
 	free(search.packed);

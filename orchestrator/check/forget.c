@@ -103,8 +103,8 @@ void forget_step(const struct model *model, const struct saga *saga, uint32_t i,
 		step->flags &= FLAG_WAIVED;
 		forget_answers(step, books);
 	}
-	if (settled(step) && definition->form != FORM_CALL && definition->form != FORM_NOTHING)
-		step->started_ms = 0;
+	if (definition->form != FORM_CALL && definition->form != FORM_NOTHING)
+		step->started_ms = 0; /* no command will tell it */
 }
 
 /* Cancel and deadline have had their effect, or cannot have one any more. */

@@ -57,16 +57,6 @@ void judge_found(struct play *play, enum invariant invariant, const char *format
 	va_end(args);
 }
 
-static const struct step_definition *definition_of(const struct play *play, uint32_t i)
-{
-	return &play->model->definition.steps[i];
-}
-
-static struct slice name_of(const struct play *play, uint32_t i)
-{
-	return definition_of(play, i)->name;
-}
-
 void judge_impure(struct play *play)
 {
 	judge_found(play, PURE,
@@ -74,139 +64,7 @@ void judge_impure(struct play *play)
 		    "differently");
 }
 
-/* --- what is sent -------------------------------------------------------------------- */
-
-static bool same_attempt(const struct step *a, const struct step *b)
-{
-	return a->verb == b->verb && a->attempt == b->attempt &&
-	       present_round(a) == present_round(b);
-}
-
-/* In flight now, and was not before. */
-static bool newly_sent(const struct play *play, uint32_t i)
-{
-	const struct step *after = &play->after.saga.steps[i];
-	const struct step *before = &play->before.saga.steps[i];
-
-	if (saga_ended(&play->after.saga) || !command_in_flight(definition_of(play, i), after))
-		return false;
-	return play->move.kind == MOVE_BEGIN ||
-	       !command_in_flight(definition_of(play, i), before) ||
-	       !same_attempt(before, after);
-}
-
-static bool follows_from_state(const struct play *play, const struct command *command)
-{
-	const struct step *step = &play->after.saga.steps[command->step];
-
-	return newly_sent(play, command->step) && command->verb == step->verb &&
-	       command->round == present_round(step) && command->attempt == step->attempt &&
-	       command->do_round == step->do_round && command->first_ms != 0;
-}
-
-static void judge_do(struct play *play, const struct command *command)
-{
-	uint32_t i = command->step;
-	const struct books *books = &play->after.world.books[i];
-
-	if (play->after.saga.phase != PHASE_FORWARD)
-		judge_found(play, KEPT, "a do of %.*s is sent although the saga turned back",
-			    SLICE_ARG(name_of(play, i)));
-	for (uint32_t before = 0; before < play->after.saga.n_steps; before++) {
-		enum step_state state = (enum step_state)play->after.saga.steps[before].state;
-
-		if (step_set_has(&play->model->dependents[before], i) && state != STEP_DONE &&
-		    state != STEP_SKIPPED)
-			judge_found(play, ORDER, "the do of %.*s is sent while %.*s is %s",
-				    SLICE_ARG(name_of(play, i)),
-				    SLICE_ARG(name_of(play, before)), step_state_text(state));
-	}
-	for (uint32_t round = 0; round < command->round; round++)
-		if (!world_without_effect(books, round))
-			judge_found(play, ONCE,
-				    "%.*s is done again under a new id while the old do may "
-				    "still take effect",
-				    SLICE_ARG(name_of(play, i)));
-}
-
-static void judge_undo(struct play *play, const struct command *command)
-{
-	uint32_t i = command->step, pivot = play->model->definition.pivot;
-	const struct books *books = &play->after.world.books[i];
-
-	if (play->after.saga.phase != PHASE_BACK)
-		judge_found(play, KEPT,
-			    "an undo of %.*s is sent although the saga goes forward",
-			    SLICE_ARG(name_of(play, i)));
-	if (definition_of(play, i)->form == FORM_CALL && !books->sent_do)
-		judge_found(play, NOT_REFUSED, "%.*s is undone although its do was never sent",
-			    SLICE_ARG(name_of(play, i)));
-	if (books->flags & BOOKS_REFUSED)
-		judge_found(play, NOT_REFUSED, "%.*s is undone although it was refused",
-			    SLICE_ARG(name_of(play, i)));
-	if (pivot != NO_STEP && !world_clear(&play->after.world.books[pivot]))
-		judge_found(play, NO_RETURN,
-			    "%.*s is undone although the pivot %.*s took effect or still may",
-			    SLICE_ARG(name_of(play, i)), SLICE_ARG(name_of(play, pivot)));
-	for (uint32_t after = 0; after < play->after.saga.n_steps; after++)
-		if (step_set_has(&play->model->dependents[i], after) &&
-		    has_effect(definition_of(play, after)) &&
-		    !(play->after.saga.steps[after].flags & FLAG_WAIVED) &&
-		    !world_clear(&play->after.world.books[after]))
-			judge_found(play, UNDO_ORDER,
-				    "%.*s is undone while %.*s, which depends on it, is in "
-				    "effect or still may be",
-				    SLICE_ARG(name_of(play, i)),
-				    SLICE_ARG(name_of(play, after)));
-}
-
-static void judge_command(struct play *play, const struct command *command)
-{
-	const struct step *step = &play->after.saga.steps[command->step];
-	const struct retry *retry = retry_of(play->model, command->step, command->verb);
-
-	if (!follows_from_state(play, command))
-		judge_found(play, RESUMABLE,
-			    "a %s of %.*s is sent that does not follow from the state",
-			    verb_text(command->verb), SLICE_ARG(name_of(play, command->step)));
-	if (retry->attempts && step->attempt - step->base > retry->attempts)
-		judge_found(play, RETRIES, "attempt %u of the %s of %.*s is one too many",
-			    step->attempt - step->base, verb_text(command->verb),
-			    SLICE_ARG(name_of(play, command->step)));
-	switch (command->verb) {
-	case VERB_DO: judge_do(play, command); break;
-	case VERB_UNDO: judge_undo(play, command); break;
-	case VERB_REVOKE:
-		if (command->step != play->model->definition.pivot)
-			judge_found(play, NO_RETURN, "%.*s is revoked and is no pivot",
-				    SLICE_ARG(name_of(play, command->step)));
-		break;
-	}
-}
-
-void judge_commands(struct play *play)
-{
-	uint32_t n_expected = 0;
-
-	for (uint32_t i = 0; i < play->after.saga.n_steps; i++)
-		n_expected += newly_sent(play, i);
-	if (play->effects.n_commands < n_expected)
-		judge_found(play, RESUMABLE,
-			    "the saga waits for an answer to a command that is not sent");
-	if (play->effects.n_commands && play->after.saga.flags & SAGA_PAUSED)
-		judge_found(play, PAUSED, "a command is sent although the saga is paused");
-	for (uint32_t n = 0; n < play->effects.n_commands; n++) {
-		const struct command *command = &play->effects.commands[n];
-
-		if (command->step >= play->after.saga.n_steps || command->round >= ROUNDS)
-			judge_found(play, RESUMABLE,
-				    "a command for no step of the saga is sent");
-		else
-			judge_command(play, command);
-	}
-}
-
-/* --- a new state ------------------------------------------------------------------------- */
+/* --- a new state ----------------------------------------------------------------- */
 
 /* The saga still has to do with the step: it waits for its answer, or will undo
  * it, or has parked it. */
@@ -236,7 +94,7 @@ static void judge_turned_back(struct play *play)
 	uint32_t pivot = play->model->definition.pivot;
 
 	for (uint32_t i = 0; i < saga->n_steps; i++) {
-		const struct step_definition *definition = definition_of(play, i);
+		const struct step_definition *definition = play_step(play, i);
 		const struct books *books = &play->after.world.books[i];
 
 		if (!has_effect(definition) || world_clear(books) ||
@@ -248,7 +106,8 @@ static void judge_turned_back(struct play *play)
 				    "or still may",
 				    SLICE_ARG(definition->name));
 		else if (ended || !in_hand(definition, &saga->steps[i]))
-			judge_found(play, KEPT, "%.*s is %s although its do %s",
+			judge_found(play, KEPT,
+				    "the saga is through with %.*s (%s) although its do %s",
 				    SLICE_ARG(definition->name),
 				    step_state_text((enum step_state)saga->steps[i].state),
 				    world_took_effect(books)
@@ -272,14 +131,15 @@ static void judge_completed(struct play *play)
 		if (step->state == STEP_SKIPPED)
 			continue;
 		if (step->state != STEP_DONE)
-			judge_found(play, COMPLETED, "the saga is completed while %.*s is %s",
-				    SLICE_ARG(name_of(play, i)),
+			judge_found(play, COMPLETED,
+				    "the saga is completed before %.*s is done (%s)",
+				    SLICE_ARG(play_name(play, i)),
 				    step_state_text((enum step_state)step->state));
-		else if (definition_of(play, i)->form == FORM_CALL &&
+		else if (play_step(play, i)->form == FORM_CALL &&
 			 !world_took_effect(&play->after.world.books[i]))
 			judge_found(play, COMPLETED,
 				    "%.*s counts as done and may never have been",
-				    SLICE_ARG(name_of(play, i)));
+				    SLICE_ARG(play_name(play, i)));
 	}
 	if (play->after.world.wanted_back && !saga_passed_pivot(&play->model->definition, saga))
 		judge_found(play, ENDS,
@@ -306,12 +166,13 @@ static void judge_alive(struct play *play)
 		enum step_state state = (enum step_state)saga->steps[i].state;
 
 		waits = waits || state == STEP_PARKED ||
-			command_in_flight(definition_of(play, i), &saga->steps[i]) ||
-			(state == STEP_RUNNING && definition_of(play, i)->form == FORM_AWAIT);
+			command_in_flight(play_step(play, i), &saga->steps[i]) ||
+			(state == STEP_RUNNING && play_step(play, i)->form == FORM_AWAIT);
 		if ((state == STEP_BACKOFF || state == STEP_UNDO_BACKOFF) &&
 		    !(saga->flags & SAGA_PAUSED) && !has_timer(play, i))
-			judge_found(play, ALIVE, "%.*s is in %s and no timer runs for it",
-				    SLICE_ARG(name_of(play, i)), step_state_text(state));
+			judge_found(play, ALIVE,
+				    "%.*s waits for its next attempt (%s), and no timer runs",
+				    SLICE_ARG(play_name(play, i)), step_state_text(state));
 	}
 	if (!waits)
 		judge_found(play, ALIVE, "the saga waits for nothing and has not ended");
@@ -340,7 +201,7 @@ static enum err judge_resume(struct play *play)
 		return ERR_NOMEM;
 	play->answers.settled = false;
 	for (uint32_t i = 0; i < saga->n_steps && !saga_ended(saga); i++)
-		n_expected += command_in_flight(definition_of(play, i), &saga->steps[i]);
+		n_expected += command_in_flight(play_step(play, i), &saga->steps[i]);
 	if (effects.n_commands != n_expected)
 		judge_found(play, RESUMABLE,
 			    "loaded again the saga sends %u commands and waits for %u answers",
@@ -357,7 +218,7 @@ static enum err judge_resume(struct play *play)
 				play, RESUMABLE,
 				"loaded again the saga sends a %s of %.*s that it never sent",
 				verb_text(command->verb),
-				SLICE_ARG(name_of(play, command->step)));
+				SLICE_ARG(play_name(play, command->step)));
 	}
 	return OK;
 }
@@ -367,14 +228,46 @@ static void judge_once(struct play *play)
 	for (uint32_t i = 0; i < play->after.saga.n_steps; i++)
 		if (world_twice(&play->after.world.books[i]))
 			judge_found(play, ONCE, "the do of %.*s may have taken effect twice",
-				    SLICE_ARG(name_of(play, i)));
+				    SLICE_ARG(play_name(play, i)));
+}
+
+/* A signal that came early is there when its await begins. */
+static void judge_kept_signals(struct play *play)
+{
+	const struct saga *saga = &play->after.saga;
+
+	for (uint32_t i = 0; i < saga->n_steps; i++) {
+		if (play_step(play, i)->form != FORM_AWAIT ||
+		    saga->steps[i].state != STEP_RUNNING)
+			continue;
+		for (uint32_t k = 0; k < saga->n_signals; k++)
+			if (!saga->signals[k].used &&
+			    slice_equal(saga->signals[k].event, play_step(play, i)->event))
+				judge_found(play, OPERATIONS,
+					    "%.*s waits for an event that has come",
+					    SLICE_ARG(play_name(play, i)));
+	}
+}
+
+static void judge_pivot(struct play *play)
+{
+	uint32_t pivot = play->model->definition.pivot;
+
+	if (pivot != NO_STEP && play->after.saga.steps[pivot].state == STEP_DONE &&
+	    world_may_be_undone(&play->after.world.books[pivot]))
+		judge_found(play, NO_RETURN, "the pivot %.*s is done and may have been undone",
+			    SLICE_ARG(play_name(play, pivot)));
 }
 
 enum err judge_state(struct play *play)
 {
 	judge_once(play);
+	judge_pivot(play);
 	switch ((enum phase)play->after.saga.phase) {
-	case PHASE_FORWARD: judge_alive(play); break;
+	case PHASE_FORWARD:
+		judge_alive(play);
+		judge_kept_signals(play);
+		break;
 	case PHASE_BACK:
 		judge_alive(play);
 		judge_turned_back(play);

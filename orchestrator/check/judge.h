@@ -38,6 +38,9 @@ void judge_found(struct play *play, enum invariant invariant, const char *format
 void judge_commands(struct play *play);
 void judge_event(struct play *play);
 
+/* What the event had to bring about; part of judge_event(). */
+void judge_outcome(struct play *play);
+
 /* The same decision came out differently. */
 void judge_impure(struct play *play);
 

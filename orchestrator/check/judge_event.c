@@ -1,6 +1,6 @@
 #include "orchestrator/check/judge.h"
 
-/* --- the event alone -------------------------------------------------------------------- */
+/* --- the event alone ------------------------------------------------------------- */
 
 static void judge_pure(struct play *play)
 {
@@ -62,8 +62,7 @@ static void judge_phase(struct play *play)
 			    phase_text(after));
 }
 
-/* --- verdicts: what must be taken, and what must not ----------------------------------------
- */
+/* --- verdicts: what must be taken, and what must not ----------------------------- */
 
 enum expectation { TAKE, LEAVE, EITHER };
 
@@ -104,6 +103,12 @@ static enum expectation expect_ok(const struct play *play)
 	return wanted ? TAKE : LEAVE;
 }
 
+/* What was parked by a refusal is not refused once more. */
+static enum expectation expect_news(const struct step *step)
+{
+	return step->state == STEP_PARKED && step->why == WHY_REFUSED ? LEAVE : TAKE;
+}
+
 static enum expectation expect_refused(const struct play *play)
 {
 	const struct move *move = &play->move;
@@ -113,13 +118,12 @@ static enum expectation expect_refused(const struct play *play)
 	case VERB_DO:
 		if (!waits_for_do(step))
 			return LEAVE;
-		/* Where it was parked by that refusal there is nothing new in it, and
-		 * a revoke under way says more. */
-		return step->state == STEP_PARKED || step->verb != VERB_DO ? EITHER : TAKE;
+		/* A revoke under way says more. */
+		return step->verb != VERB_DO ? EITHER : expect_news(step);
 	case VERB_UNDO:
 		if (!waits_for_undo(step))
 			return LEAVE;
-		return step->state == STEP_PARKED ? EITHER : TAKE;
+		return expect_news(step);
 	case VERB_REVOKE: break;
 	}
 	return waits_for_do(step) && step->verb == VERB_REVOKE ? TAKE : LEAVE;
@@ -198,94 +202,10 @@ static void judge_verdict(struct play *play)
 
 	if (expected == EITHER || taken == (expected == TAKE))
 		return;
-	judge_found(play, answer ? ANSWERS : OPERATIONS, "%s is %s",
-		    event_text(play->event.type),
-		    taken ? "taken although it means nothing here" : "not taken");
-}
-
-/* --- what a taken event must bring about
- * ------------------------------------------------------ */
-
-static void judge_failed(struct play *play)
-{
-	const struct move *move = &play->move;
-	const struct step *before = &play->before.saga.steps[move->step];
-	const struct step *after = &play->after.saga.steps[move->step];
-	bool waits = after->verb == before->verb &&
-		     (after->state == STEP_BACKOFF || after->state == STEP_UNDO_BACKOFF);
-	bool may = !move->spent && !attempts_used(play->model, move->step, before);
-	struct slice name = play->model->definition.steps[move->step].name;
-
-	if (play->before.saga.phase == PHASE_BACK && before->verb == VERB_DO)
-		may = false;
-	if (waits && !may)
-		judge_found(play, RETRIES,
-			    "the %s of %.*s is tried again without an attempt left",
-			    verb_text((enum verb)move->verb), SLICE_ARG(name));
-	if (!waits && may)
-		judge_found(play, RETRIES, "the %s of %.*s is given up with attempts left",
-			    verb_text((enum verb)move->verb), SLICE_ARG(name));
-}
-
-static void judge_answered(struct play *play)
-{
-	const struct move *move = &play->move;
-	const struct step *after = &play->after.saga.steps[move->step];
-	bool ok = move->outcome == OUTCOME_OK;
-	bool right = true;
-
-	switch ((enum verb)move->verb) {
-	case VERB_DO:
-		if (ok)
-			right = after->flags & (FLAG_OUTPUT | FLAG_LATE);
-		else
-			right = after->verb != VERB_DO ||
-				(after->state != STEP_RUNNING && after->state != STEP_BACKOFF);
-		break;
-	case VERB_UNDO:
-		right = after->state == (ok ? STEP_UNDONE : STEP_PARKED) ||
-			(!ok && after->flags & FLAG_WAIVED);
-		break;
-	case VERB_REVOKE: right = after->state == (ok ? STEP_UNDONE : STEP_DONE); break;
-	}
-	if (!right)
-		judge_found(play, ANSWERS, "the answer %s leaves %.*s %s",
-			    outcome_text((enum outcome)move->outcome),
-			    SLICE_ARG(play->model->definition.steps[move->step].name),
-			    step_state_text((enum step_state)after->state));
-}
-
-/* Cancel and deadline turn the saga back, or have the pivot's revoke decide. */
-static void judge_wanted_back(struct play *play)
-{
-	const struct saga *after = &play->after.saga;
-	bool forward = after->phase == PHASE_FORWARD && !(after->flags & SAGA_TURNING);
-	bool passed = saga_passed_pivot(&play->model->definition, &play->before.saga);
-
-	if (forward && !passed)
-		judge_found(play, ENDS, "%s does not turn the saga back",
-			    event_text(play->event.type));
-	if (!forward && passed)
-		judge_found(play, NO_RETURN, "%s turns the saga back after its pivot",
-			    event_text(play->event.type));
-}
-
-static void judge_consequence(struct play *play)
-{
-	const struct move *move = &play->move;
-
-	switch ((enum move_kind)move->kind) {
-	case MOVE_TIMEOUT: judge_failed(play); break;
-	case MOVE_REPLY:
-		if (move->outcome == OUTCOME_FAILED)
-			judge_failed(play);
-		else if (move->outcome != OUTCOME_EXPIRED)
-			judge_answered(play);
-		break;
-	case MOVE_CANCEL:
-	case MOVE_DEADLINE: judge_wanted_back(play); break;
-	default: break;
-	}
+	judge_found(play, answer ? ANSWERS : OPERATIONS,
+		    taken ? "the saga takes a %s that must not count here"
+			  : "the saga does not take a %s that must count here",
+		    event_text(play->event.type));
 }
 
 void judge_event(struct play *play)
@@ -295,5 +215,5 @@ void judge_event(struct play *play)
 	judge_phase(play);
 	judge_verdict(play);
 	if (play->verdict == VERDICT_TAKEN)
-		judge_consequence(play);
+		judge_outcome(play);
 }

@@ -1,6 +1,6 @@
-#include "orchestrator/check/model.h"
+#include "orchestrator/check/state.h"
 
-/* --- the definition, cut down ------------------------------------------------------ */
+/* --- the definition, cut down ---------------------------------------------------- */
 
 /* A budget is spent or not, whatever its length. Without a number of attempts
  * the model forgoes those beyond the bound: by then the budget is spent. */
@@ -32,7 +32,7 @@ static bool cut_definition(struct model *model, const struct definition *definit
 	return true;
 }
 
-/* --- who depends on whom ------------------------------------------------------------ */
+/* --- who depends on whom --------------------------------------------------------- */
 
 static uint32_t list_head(const struct definition *definition, uint32_t i)
 {
@@ -66,7 +66,7 @@ static bool find_dependents(struct model *model)
 	return true;
 }
 
-/* --- what is read --------------------------------------------------------------------- */
+/* --- what is read ---------------------------------------------------------------- */
 
 static void note_read(void *context, const struct expression *expression)
 {
@@ -97,7 +97,7 @@ static void find_read(struct model *model)
 		template_each(definition->output, note_read, &model->read);
 }
 
-/* --- what is awaited ------------------------------------------------------------------ */
+/* --- what is awaited ------------------------------------------------------------- */
 
 static uint32_t find_event(const struct model *model, struct slice event)
 {
@@ -152,7 +152,7 @@ static bool find_events(struct model *model)
 	return true;
 }
 
-/* --- the model --------------------------------------------------------------------------- */
+/* --- the model ------------------------------------------------------------------- */
 
 enum err model_make(struct model *model, const struct definition *definition,
 		    const struct explore_options *options)
@@ -163,6 +163,7 @@ enum err model_make(struct model *model, const struct definition *definition,
 	    !find_events(model))
 		return ERR_NOMEM;
 	find_read(model);
+	model->record_size = state_size(model);
 	return OK;
 }
 

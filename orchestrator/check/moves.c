@@ -43,7 +43,7 @@ static bool awaited(const struct lister *l, uint32_t i, enum verb verb, uint32_t
 	return in_flight(l, i) && step->verb == verb && present_round(step) == round;
 }
 
-/* --- answers --------------------------------------------------------------------------- */
+/* --- answers --------------------------------------------------------------------- */
 
 static void list_stored_answers(struct lister *l, uint32_t i, enum verb verb, uint8_t round)
 {
@@ -106,6 +106,21 @@ static void list_failures(struct lister *l, uint32_t i)
 		add(l, move);
 }
 
+/* A timer that ran out just before the saga was paused. */
+static void list_paused_timer(struct lister *l, uint32_t i)
+{
+	const struct step *step = &l->saga->steps[i];
+	bool waits = step->state == STEP_BACKOFF || step->state == STEP_UNDO_BACKOFF;
+
+	if (waits && l->saga->flags & SAGA_PAUSED)
+		add(l, (struct move){.kind = MOVE_DUE,
+				     .verb = step->verb,
+				     .round = (uint8_t)present_round(step),
+				     .stale = true,
+				     .step = i,
+				     .attempt = step->attempt});
+}
+
 /* What an earlier attempt came to, told late. */
 static void list_stale_failures(struct lister *l, uint32_t i)
 {
@@ -135,9 +150,10 @@ static void list_answers(struct lister *l, uint32_t i)
 			list_stored_answers(l, i, verbs[n], round);
 	list_failures(l, i);
 	list_stale_failures(l, i);
+	list_paused_timer(l, i);
 }
 
-/* --- time, signals, operators ------------------------------------------------------------ */
+/* --- time, signals, operators ---------------------------------------------------- */
 
 static void list_timers(struct lister *l)
 {
@@ -202,8 +218,7 @@ static void list_operations(struct lister *l)
 		add(l, (struct move){.kind = MOVE_RETRY, .step = NO_STEP});
 }
 
-/* --- all of it ------------------------------------------------------------------------------
- */
+/* --- all of it ------------------------------------------------------------------- */
 
 void moves_list(struct moves *moves, const struct model *model, const struct state *state)
 {

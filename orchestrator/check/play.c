@@ -59,7 +59,7 @@ void play_load(struct play *play, const uint8_t *packed)
 	       play->before.saga.n_steps * sizeof *play->pristine);
 }
 
-/* --- the event that a move is ------------------------------------------------------- */
+/* --- the event that a move is ---------------------------------------------------- */
 
 static enum event_type event_type_of(const struct move *move)
 {
@@ -112,7 +112,7 @@ static struct event event_of(const struct model *model, const struct move *move)
 	return event;
 }
 
-/* --- the world's part ------------------------------------------------------------------ */
+/* --- the world's part ------------------------------------------------------------ */
 
 static void copy_world(struct play *play)
 {
@@ -211,8 +211,7 @@ static void send_all(struct play *play)
 	}
 }
 
-/* --- deciding ------------------------------------------------------------------------------
- */
+/* --- deciding -------------------------------------------------------------------- */
 
 static enum verdict decide(struct play *play, struct arena *arena)
 {
@@ -273,28 +272,30 @@ enum err play_move(struct play *play, const struct move *move, bool *changed)
 	return OK;
 }
 
+static enum err is_possible(struct play *play, const struct move *move, bool *possible)
+{
+	play->move = *move;
+	play->event = event_of(play->model, move);
+	copy_world(play);
+	note_skip(play);
+	answers_begin(&play->answers);
+	play->verdict = decide(play, &play->scratch);
+	*possible = play->verdict == VERDICT_TAKEN;
+	return play->verdict == VERDICT_NOMEM ? ERR_NOMEM : OK;
+}
+
 enum err play_can_be_helped(struct play *play, bool *can)
 {
-	struct move move = {.kind = MOVE_RETRY, .step = NO_STEP};
-	uint32_t n_steps = play->before.saga.n_steps;
+	enum err err = OK;
 
 	*can = false;
-	for (uint32_t i = 0; i <= n_steps && !*can; i++) {
-		if (i < n_steps && play->before.saga.steps[i].state != STEP_PARKED)
+	for (uint32_t i = 0; i < play->before.saga.n_steps && !*can && !err; i++) {
+		if (play->before.saga.steps[i].state != STEP_PARKED)
 			continue;
-		if (i < n_steps)
-			move = (struct move){.kind = MOVE_SKIP, .step = i};
-		else
-			move = (struct move){.kind = MOVE_RETRY, .step = NO_STEP};
-		play->move = move;
-		play->event = event_of(play->model, &move);
-		copy_world(play);
-		note_skip(play);
-		answers_begin(&play->answers);
-		play->verdict = decide(play, &play->scratch);
-		if (play->verdict == VERDICT_NOMEM)
-			return ERR_NOMEM;
-		*can = play->verdict == VERDICT_TAKEN;
+		err = is_possible(play, &(struct move){.kind = MOVE_RETRY, .step = i}, can);
+		if (!err && !*can)
+			err = is_possible(play, &(struct move){.kind = MOVE_SKIP, .step = i},
+					  can);
 	}
-	return OK;
+	return err;
 }

@@ -43,7 +43,17 @@ void play_load(struct play *play, const uint8_t *packed);
  * wrong with the move, if anything, stands in play->finding. */
 CHECKED enum err play_move(struct play *play, const struct move *move, bool *changed);
 
-/* The operator could help the loaded state by a retry or a skip. */
+static inline const struct step_definition *play_step(const struct play *play, uint32_t i)
+{
+	return &play->model->definition.steps[i];
+}
+
+static inline struct slice play_name(const struct play *play, uint32_t i)
+{
+	return play->model->definition.steps[i].name;
+}
+
+/* The loaded state has a parked step that an operator could retry or skip. */
 CHECKED enum err play_can_be_helped(struct play *play, bool *can);
 
 #endif

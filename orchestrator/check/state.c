@@ -9,7 +9,7 @@ size_t state_size(const struct model *model)
 	return HEADER_SIZE + model->n_events + model->definition.n_steps * (size_t)STEP_SIZE;
 }
 
-/* --- one step ------------------------------------------------------------------------- */
+/* --- one step -------------------------------------------------------------------- */
 
 static bool pack_step(const struct step *step, const struct books *books, uint8_t *out)
 {
@@ -58,7 +58,7 @@ static void unpack_step(const uint8_t *in, struct step *step, struct books *book
 	memcpy(books->records, in + 7, ROUNDS);
 }
 
-/* --- signals: how many of each event, and how many of these are used ------------------ */
+/* --- signals: how many of each event, and how many of these are used ------------- */
 
 static bool pack_signals(const struct model *model, const struct saga *saga, uint8_t *out)
 {
@@ -94,7 +94,7 @@ static void unpack_signals(const struct model *model, const uint8_t *in, struct 
 						.used = k < in[n] >> 4};
 }
 
-/* --- all of it --------------------------------------------------------------------------- */
+/* --- all of it ------------------------------------------------------------------- */
 
 bool state_pack(const struct model *model, const struct state *state, uint8_t *out)
 {

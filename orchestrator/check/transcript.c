@@ -4,7 +4,7 @@
 
 enum { LINE_MAX_BYTES = 16 * 1024 };
 
-/* --- what happens ------------------------------------------------------------------- */
+/* --- what happens ---------------------------------------------------------------- */
 
 static struct slice name_of(const struct play *play, uint32_t i)
 {
@@ -102,7 +102,7 @@ static void write_move(struct bytes *out, const struct play *play)
 	}
 }
 
-/* --- what follows --------------------------------------------------------------------- */
+/* --- what follows ---------------------------------------------------------------- */
 
 static void next_clause(struct bytes *out, bool *any)
 {
@@ -159,7 +159,8 @@ static void write_steps(struct bytes *out, const struct play *play, bool *any)
 				? STEP_WAITING
 				: (enum step_state)play->before.saga.steps[i].state;
 
-		if (after->state == was || after->state == STEP_NEVER)
+		/* What waited when the saga turned back goes without saying. */
+		if (after->state == was || (was == STEP_WAITING && after->state == STEP_NEVER))
 			continue;
 		next_clause(out, any);
 		bytes_format(out, "%.*s %s", SLICE_ARG(name_of(play, i)), becomes(after));
@@ -202,7 +203,7 @@ static enum err write_line(const struct play *play, bool changed, struct arena *
 	return out.err == ERR_TOO_LARGE ? OK : out.err;
 }
 
-/* --- the way --------------------------------------------------------------------------- */
+/* --- the way --------------------------------------------------------------------- */
 
 /* Make the same move once more, with the same answers of expressions. */
 static enum err replay(struct play *play, const struct visited *visited, struct moves *moves,

@@ -3,17 +3,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_BITS = 13, BLOCK_STATES = 1 << BLOCK_BITS, FIRST_SLOTS = 1 << 14 };
+enum { BLOCK_SIZE = 1 << 20, FIRST_SLOTS = 1 << 14 };
 
 static size_t entry_size(const struct visited *visited)
 {
 	return sizeof(struct origin) + visited->record_size;
 }
 
+static uint32_t block_states(const struct visited *visited)
+{
+	return (uint32_t)1 << visited->block_bits;
+}
+
 static uint8_t *entry(const struct visited *visited, uint32_t index)
 {
-	return visited->blocks[index >> BLOCK_BITS] +
-	       (index & (BLOCK_STATES - 1)) * entry_size(visited);
+	return visited->blocks[index >> visited->block_bits] +
+	       (index & (block_states(visited) - 1)) * entry_size(visited);
 }
 
 static uint64_t hash_of(const uint8_t *record, size_t len)
@@ -38,6 +43,8 @@ enum err visited_make(struct visited *visited, size_t record_size, uint32_t max)
 {
 	*visited = (struct visited){
 		.record_size = record_size, .max = max, .n_slots = FIRST_SLOTS};
+	while (entry_size(visited) << (visited->block_bits + 1) <= BLOCK_SIZE)
+		visited->block_bits++;
 	visited->slots = calloc(visited->n_slots, sizeof *visited->slots);
 	return visited->slots ? OK : ERR_NOMEM;
 }
@@ -67,7 +74,8 @@ struct origin visited_origin(const struct visited *visited, uint32_t index)
 size_t visited_memory(const struct visited *visited)
 {
 	/* While the table grows the old one and the new one are there. */
-	return visited->n_blocks * (BLOCK_STATES * entry_size(visited) + sizeof(uint8_t *)) +
+	return visited->n_blocks *
+		       (block_states(visited) * entry_size(visited) + sizeof(uint8_t *)) +
 	       visited->n_slots * sizeof *visited->slots * 3;
 }
 
@@ -109,7 +117,7 @@ static bool add_block(struct visited *visited)
 	if (!blocks)
 		return false;
 	visited->blocks = blocks;
-	blocks[visited->n_blocks] = malloc(BLOCK_STATES * entry_size(visited));
+	blocks[visited->n_blocks] = malloc(block_states(visited) * entry_size(visited));
 	if (!blocks[visited->n_blocks])
 		return false;
 	visited->n_blocks++;
@@ -133,7 +141,7 @@ enum err visited_add(struct visited *visited, const uint8_t *record, struct orig
 	}
 	if (visited->n == visited->max)
 		return ERR_TOO_LARGE;
-	if (visited->n == visited->n_blocks * BLOCK_STATES && !add_block(visited))
+	if (visited->n == visited->n_blocks * block_states(visited) && !add_block(visited))
 		return ERR_NOMEM;
 	*index = visited->n;
 	*added = true;

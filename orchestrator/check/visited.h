@@ -28,6 +28,7 @@ struct visited {
 	uint32_t max; /* states */
 
 	/* Private. */
+	uint32_t block_bits; /* states in a block, as a power of two */
 	uint8_t **blocks;
 	uint32_t n_blocks;
 	uint64_t *slots; /* hash above, index + 1 below; 0: free */

@@ -7,7 +7,7 @@
 #define UNDONE  RECORD_BIT(RECORD_UNDONE)
 #define TWICE   RECORD_BIT(RECORD_TWICE)
 
-/* --- the barrier -------------------------------------------------------------------- */
+/* --- the barrier ----------------------------------------------------------------- */
 
 /* What the barrier's record can be after a command arrived. A handler that
  * fails leaves the record as it was. */
@@ -19,10 +19,12 @@ static const record_set after_do[RECORDS] = {
 	[RECORD_UNDONE] = UNDONE,
 	[RECORD_TWICE] = TWICE,
 };
+
 static const record_set after_undo[RECORDS] = {
 	[RECORD_NONE] = NONE | BARRED, [RECORD_OK] = DID | UNDONE, [RECORD_REFUSED] = REFUSED,
 	[RECORD_BARRED] = BARRED,      [RECORD_UNDONE] = UNDONE,   [RECORD_TWICE] = TWICE,
 };
+
 static const record_set after_revoke[RECORDS] = {
 	[RECORD_NONE] = NONE | BARRED, [RECORD_OK] = DID,        [RECORD_REFUSED] = REFUSED,
 	[RECORD_BARRED] = BARRED,      [RECORD_UNDONE] = UNDONE, [RECORD_TWICE] = TWICE,
@@ -42,7 +44,7 @@ static record_set records_behind(enum verb verb, enum outcome outcome)
 	return ok ? REFUSED | BARRED : DID | UNDONE | TWICE;
 }
 
-/* --- the network -------------------------------------------------------------------- */
+/* --- the network ----------------------------------------------------------------- */
 
 static bool has(uint8_t rounds, uint32_t round)
 {
@@ -150,7 +152,7 @@ void world_answered(struct books *books, enum verb verb, uint32_t round, enum ou
 	let_arrive(books);
 }
 
-/* --- what is true whatever the records are ------------------------------------------- */
+/* --- what is true whatever the records are --------------------------------------- */
 
 bool world_without_effect(const struct books *books, uint32_t round)
 {
@@ -174,6 +176,14 @@ bool world_took_effect(const struct books *books)
 	for (uint32_t round = 0; round < ROUNDS; round++)
 		if (books->records[round] &&
 		    !(books->records[round] & (NONE | REFUSED | BARRED)))
+			return true;
+	return false;
+}
+
+bool world_may_be_undone(const struct books *books)
+{
+	for (uint32_t round = 0; round < ROUNDS; round++)
+		if (books->records[round] & UNDONE)
 			return true;
 	return false;
 }

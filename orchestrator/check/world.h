@@ -31,6 +31,9 @@ bool world_without_effect(const struct books *books, uint32_t round);
 /* A do of the step took effect for certain. */
 bool world_took_effect(const struct books *books);
 
+/* What took effect may have been undone since. */
+bool world_may_be_undone(const struct books *books);
+
 /* One may have taken effect more than once. */
 bool world_twice(const struct books *books);
 

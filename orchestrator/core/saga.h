@@ -291,6 +291,13 @@ enum verdict {
 	VERDICT_NOMEM,   /* the arena gave no memory: nothing happened */
 };
 
+/* The business key of a saga with this input: what the definition's `key` comes
+ * to, or else the id. ERR_INVALID with the failure's text: the start is to be
+ * refused. ERR_NOMEM. */
+CHECKED enum err saga_key(const struct definition *definition, struct slice id,
+			  struct slice input, struct arena *arena, struct slice *out,
+			  struct failure_text *failure);
+
 /* How a new saga begins. */
 struct start {
 	struct slice id;

@@ -44,6 +44,17 @@ static bool started_at(const struct saga_environment *environment, struct json *
 	return as_text(environment, slice_of(text), out);
 }
 
+/* Null where the saga turned back without a step that failed: cancelled, say. */
+static bool failed_step(const struct saga_environment *environment, struct json *out)
+{
+	uint32_t i = environment->saga->failure_step;
+
+	if (i != NO_STEP)
+		return as_text(environment, environment->definition->steps[i].name, out);
+	*out = JSON_OF("null");
+	return true;
+}
+
 static bool lookup(const struct environment *base, struct name name, struct json *out)
 {
 	const struct saga_environment *environment = (const struct saga_environment *)base;
@@ -57,9 +68,7 @@ static bool lookup(const struct environment *base, struct name name, struct json
 	case ROOT_SAGA_KEY: return as_text(environment, saga->key, out);
 	case ROOT_SAGA_NAME: return as_text(environment, definition->name, out);
 	case ROOT_SAGA_STARTED_AT: return started_at(environment, out);
-	case ROOT_FAILURE_STEP:
-		return saga->failure && saga->failure_step != NO_STEP &&
-		       as_text(environment, definition->steps[saga->failure_step].name, out);
+	case ROOT_FAILURE_STEP: return failed_step(environment, out);
 	case ROOT_FAILURE_CODE:
 		return saga->failure && as_text(environment, saga->failure->code, out);
 	case ROOT_FAILURE_MESSAGE:
@@ -120,6 +129,50 @@ static enum err evaluate_until(const struct expression *until,
 			    "2030-01-31T09:00:00Z");
 	text = (struct slice){digits, decimal_format((struct decimal){until_ms, 0}, digits)};
 	return arena_copy(arena, text, &out->text) ? OK : ERR_NOMEM;
+}
+
+/* `key` may name the input and the saga's id and name, nothing else. */
+enum err saga_key(const struct definition *definition, struct slice id, struct slice input,
+		  struct arena *arena, struct slice *out, struct failure_text *failure)
+{
+	struct saga saga = {.id = id, .input = input};
+	bool nomem = false;
+	struct saga_environment environment = {.base = {.lookup = lookup},
+					       .definition = definition,
+					       .saga = &saga,
+					       .arena = arena,
+					       .own = NO_STEP,
+					       .nomem = &nomem};
+	struct decimal number;
+	struct value value;
+	enum err err;
+
+	*out = id;
+	if (!definition->key)
+		return OK;
+	err = expression_evaluate(definition->key, &environment.base, arena, &value, failure);
+	if (nomem || err)
+		return nomem ? ERR_NOMEM : err;
+	if (value.type == JSON_NUMBER) {
+		char text[DECIMAL_TEXT_MAX];
+
+		if (value_number(&value, &number) || !decimal_is_whole(number))
+			return fail(definition->key, failure,
+				    "the key is a number, but not a whole one");
+		number = (struct decimal){decimal_truncate(number), 0};
+		return arena_copy(arena, (struct slice){text, decimal_format(number, text)},
+				  out)
+			       ? OK
+			       : ERR_NOMEM;
+	}
+	if (value.type != JSON_TEXT)
+		return fail(definition->key, failure, "the key is neither a text nor a number");
+	if (!value_text(&value, arena, out))
+		return ERR_NOMEM;
+	if (!out->len || out->len > KEY_MAX)
+		return fail(definition->key, failure,
+			    "the key is empty or longer than 256 bytes");
+	return OK;
 }
 
 static enum err evaluate_values(const struct evaluator *evaluator,

@@ -192,6 +192,21 @@ static bool waits(const struct definition *definition, const struct saga *saga)
 	return false;
 }
 
+/* A saga wants to turn back only as long as its pivot's revoke decides. */
+static bool turns_rightly(const struct definition *definition, const struct saga *saga)
+{
+	uint32_t pivot = definition->pivot;
+	const struct step *step = pivot == NO_STEP ? NULL : &saga->steps[pivot];
+	bool revoked = step && step->verb == VERB_REVOKE &&
+		       (step->state == STEP_RUNNING || step->state == STEP_BACKOFF ||
+			step->state == STEP_PARKED);
+
+	if (saga->phase == PHASE_FORWARD)
+		return !!(saga->flags & SAGA_TURNING) == revoked &&
+		       (saga->failure != NULL) == revoked;
+	return saga->phase == PHASE_KILLED || !(saga->flags & SAGA_TURNING);
+}
+
 static void check_after(const struct definition *definition, const struct evaluator *evaluator,
 			const struct saga *before, const struct saga *after,
 			const struct effects *effects, int64_t at_ms, struct arena *arena)
@@ -200,6 +215,7 @@ static void check_after(const struct definition *definition, const struct evalua
 	assert(saga_ended(after) == (after->ended_ms != 0) && "an end has its time");
 	assert(effects->n_entries > 0 && "what was taken is told in the timeline");
 	assert(!effects->refusal);
+	assert(turns_rightly(definition, after));
 	check_sent(definition, before, after, effects);
 	check_resume(definition, evaluator, after, effects, arena);
 	check_timers(definition, after);

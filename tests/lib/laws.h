@@ -9,6 +9,7 @@
  *	- commands are sent for what came to be in flight, and for nothing else,
  *	- saga_resume() gives exactly what is in flight, as it was sent,
  *	- a saga that goes on waits for an answer, a timer, an event or a person,
+ *	- a saga wants to turn back only while a revoke of its pivot decides,
  *	- the timers are those that the states call for, saga_next_timer() the first,
  *	- an event that comes again at once is not taken again.
  *

@@ -20,7 +20,7 @@
 enum {
 	NOW_MS = 1000000,
 	PLAY_STEPS_MAX = 8,
-	ROUNDS = 2,
+	ROUNDS = 3,
 	REVOKES_MAX = 2, /* a revoke has no bound of its own */
 	KEY_SIZE = 16,
 };
@@ -133,7 +133,7 @@ static bool is_before(const struct definition *definition, uint32_t a, uint32_t 
 
 static bool was_sent(const struct book *book, enum verb verb)
 {
-	return book->sent[verb][0] || book->sent[verb][1];
+	return book->sent[verb][0] > 0;
 }
 
 /* The effect does not stand and never will. */
@@ -220,6 +220,7 @@ static void send(struct player *player, const struct saga *saga, struct world *w
 		uint8_t *sent =
 			&world->books[command->step].sent[command->verb][command->round];
 
+		assert(command->round < ROUNDS);
 		judge(player, command->attempt > *sent, "attempts never start again",
 		      command->step);
 		judge_command(player, saga, world, command);

@@ -160,6 +160,23 @@ START_TEST(test_a_retry_by_an_operator_has_a_budget_of_its_own)
 }
 END_TEST
 
+/* What the do used up is not missing to the undo. */
+START_TEST(test_an_undo_has_attempts_and_a_budget_of_its_own)
+{
+	struct transcript t;
+
+	transcript_begin(&t, "a b", NULL, 0);
+	transcript_play(&t, "start");
+	transcript_play(&t, "a do failed");
+	transcript_play(&t, "+3600000 a due");
+	transcript_play(&t, "a do ok");
+	transcript_play(&t, "b do refused");
+	ck_assert(transcript_expect(&t, "a undo failed => a undo-backoff for 100"));
+	ck_assert(transcript_expect(&t, "a due => a undoing, send a undo#2"));
+	transcript_end(&t);
+}
+END_TEST
+
 START_TEST(test_attempts_have_a_limit_of_their_own)
 {
 	struct transcript t;
@@ -291,6 +308,7 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_every_command_has_a_jitter_of_its_own);
 	tcase_add_test(tcase, test_rule_14_the_budget_counts_from_the_hand_over);
 	tcase_add_test(tcase, test_a_retry_by_an_operator_has_a_budget_of_its_own);
+	tcase_add_test(tcase, test_an_undo_has_attempts_and_a_budget_of_its_own);
 	tcase_add_test(tcase, test_attempts_have_a_limit_of_their_own);
 	tcase_add_test(tcase, test_timers_are_all_that_waits_for_a_time);
 	tcase_add_test(tcase, test_the_timer_of_a_back_off_names_its_command);

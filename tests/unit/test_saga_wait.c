@@ -145,8 +145,40 @@ START_TEST(test_row)
 }
 END_TEST
 
+START_TEST(test_a_signal_is_used_once)
+{
+	struct transcript t;
+
+	transcript_begin(&t, "v:await w:await a", NULL, 0);
+	build_step(t.definition, "w")->event = SLICE_LITERAL("v");
+	transcript_play(&t, "start");
+	ck_assert(transcript_expect(&t, "signal v one [1] => v done [1], w running"));
+	ck_assert(transcript_expect(&t, "signal v one [1] => ignored"));
+	ck_assert(transcript_expect(&t, "signal v two [2] => w done [2], a running, "
+					"send a do#1"));
+	transcript_end(&t);
+}
+END_TEST
+
+START_TEST(test_kept_signals_are_used_one_by_one)
+{
+	struct transcript t;
+
+	transcript_begin(&t, "a v:await w:await", NULL, 0);
+	build_step(t.definition, "w")->event = SLICE_LITERAL("v");
+	transcript_play(&t, "start");
+	transcript_play(&t, "signal v one [1]");
+	transcript_play(&t, "signal v two [2]");
+	ck_assert(transcript_expect(&t, "a do ok => a done, v done [1], w done [2], "
+					"completed"));
+	transcript_end(&t);
+}
+END_TEST
+
 static void add(TCase *tcase)
 {
+	tcase_add_test(tcase, test_a_signal_is_used_once);
+	tcase_add_test(tcase, test_kept_signals_are_used_one_by_one);
 	tcase_add_loop_test(tcase, test_row, 0, ROWS(rows));
 }
 
