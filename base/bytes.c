@@ -42,6 +42,14 @@ static bool reserve(struct bytes *bytes, size_t more)
 	return true;
 }
 
+char *bytes_room(struct bytes *bytes, size_t n)
+{
+	if (!reserve(bytes, n))
+		return NULL;
+	bytes->len += n;
+	return bytes->at + bytes->len - n;
+}
+
 void bytes_append(struct bytes *bytes, struct slice more)
 {
 	if (more.len == 0 || !reserve(bytes, more.len))

@@ -27,6 +27,9 @@ void bytes_append(struct bytes *bytes, struct slice more);
 void bytes_add(struct bytes *bytes, char c);
 void bytes_text(struct bytes *bytes, const char *text);
 
+/* `n` more bytes, for the caller to fill; NULL after a failure. */
+char *bytes_room(struct bytes *bytes, size_t n);
+
 /* At most 511 bytes at a time; longer is ERR_TOO_LARGE. */
 void bytes_format(struct bytes *bytes, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

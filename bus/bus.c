@@ -9,14 +9,43 @@ enum err bus_send(struct bus *bus, const struct command_message *command)
 	return bus->ops->send(bus, command);
 }
 
-bool bus_poll(struct bus *bus, struct reply_message *out)
+bool bus_poll(struct bus *bus, struct inbox_message *out)
 {
 	return bus->ops->poll(bus, out);
+}
+
+void bus_answer(struct bus *bus, uint64_t origin, const struct result_message *result)
+{
+	if (origin)
+		bus->ops->answer(bus, origin, result);
+}
+
+void bus_ended(struct bus *bus, uint64_t origin, struct slice saga_id, struct slice status)
+{
+	if (origin)
+		bus->ops->ended(bus, origin, saga_id, status);
 }
 
 void bus_acknowledge(struct bus *bus)
 {
 	bus->ops->acknowledge(bus);
+}
+
+void bus_pump(struct bus *bus)
+{
+	bus->ops->pump(bus);
+}
+
+int bus_fd(struct bus *bus)
+{
+	return bus->ops->fd(bus);
+}
+
+void bus_participants(struct bus *bus,
+		      void (*visit)(void *context, const struct bus_participant *participant),
+		      void *context)
+{
+	bus->ops->participants(bus, visit, context);
 }
 
 void bus_close(struct bus *bus)
@@ -34,6 +63,11 @@ enum err port_reply(struct port *port, const struct reply_message *reply)
 {
 	assert(reply->id.len && reply->attempt >= 1);
 	return port->ops->reply(port, reply);
+}
+
+void port_pump(struct port *port, int timeout_ms)
+{
+	port->ops->pump(port, timeout_ms);
 }
 
 void port_close(struct port *port)

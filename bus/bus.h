@@ -1,13 +1,14 @@
-/* bus.h - how messages travel between the orchestrator and its participants.
+/* bus.h - how messages travel between the orchestrator and everybody else.
  *
  * Two ends, each a seam: a bus is the orchestrator's, a port a participant's.
  * Delivery is at least once: a message may come twice, late, after others that
  * were sent later, or (when a process dies) again. Both ends settle what they
- * polled: the orchestrator acknowledges once the outcome is stored, a
- * participant by its reply once its own commit is durable.
+ * polled: the orchestrator acknowledges once the outcome is stored and sent on,
+ * a participant by its reply once its own commit is durable.
  *
- * bus_memory.c keeps both ends in one process. The comments below are the
- * contract; tests/unit/test_bus.c runs it against every implementation.
+ * bus_memory.c keeps both ends in one process, bus_local.c and port_local.c
+ * use a Unix socket. The comments below are the contract; tests/unit/test_bus.c
+ * runs it against every implementation.
  */
 #ifndef SKALD_BUS_BUS_H
 #define SKALD_BUS_BUS_H
@@ -19,23 +20,62 @@ struct bus {
 	const struct bus_ops *ops;
 };
 
+/* What is known of one participant, for statistics. */
+struct bus_participant {
+	struct slice name;
+	uint32_t processes; /* connected now */
+	uint32_t inflight;  /* commands pushed and not answered */
+	uint32_t held;      /* commands that wait for a process or its window */
+};
+
 struct bus_ops {
-	/* Hand a command over towards its participant. ERR_BUSY: its queue is
-	 * full, try again later; ERR_NOMEM. */
+	/* Hand a command over towards its participant. What is handed over while
+	 * nobody is connected waits. ERR_BUSY: too much waits for this participant,
+	 * try again later; others are not concerned. ERR_NOMEM. */
 	enum err (*send)(struct bus *bus, const struct command_message *command);
 
-	/* The next reply; false: none is there now. Valid until acknowledge. */
-	bool (*poll)(struct bus *bus, struct reply_message *out);
+	/* The next message for the orchestrator; false: none is there now. Valid
+	 * until acknowledge. */
+	bool (*poll)(struct bus *bus, struct inbox_message *out);
 
-	/* The outcome of everything polled so far is stored. */
+	/* Answer a start or a signal; nothing happens where the asker is gone or
+	 * `origin` is 0. */
+	void (*answer)(struct bus *bus, uint64_t origin, const struct result_message *result);
+
+	/* A saga that its starter watches has ended or is parked; likewise. */
+	void (*ended)(struct bus *bus, uint64_t origin, struct slice saga_id,
+		      struct slice status);
+
+	/* The outcome of everything polled so far is stored: tell the senders. */
 	void (*acknowledge)(struct bus *bus);
+
+	/* Push out what was buffered, take in what came; never blocks. Called once
+	 * per turn of the loop, and always between a turn that did something and
+	 * waiting for fd(). What poll() gave stays valid. */
+	void (*pump)(struct bus *bus);
+
+	/* Readable when something came for pump(); -1: this bus has none and pump
+	 * must be called again and again. */
+	int (*fd)(struct bus *bus);
+
+	/* Call for every participant that is known. */
+	void (*participants)(struct bus *bus,
+			     void (*visit)(void *context,
+					   const struct bus_participant *participant),
+			     void *context);
 
 	void (*close)(struct bus *bus);
 };
-
 CHECKED enum err bus_send(struct bus *bus, const struct command_message *command);
-bool bus_poll(struct bus *bus, struct reply_message *out);
+bool bus_poll(struct bus *bus, struct inbox_message *out);
+void bus_answer(struct bus *bus, uint64_t origin, const struct result_message *result);
+void bus_ended(struct bus *bus, uint64_t origin, struct slice saga_id, struct slice status);
 void bus_acknowledge(struct bus *bus);
+void bus_pump(struct bus *bus);
+int bus_fd(struct bus *bus);
+void bus_participants(struct bus *bus,
+		      void (*visit)(void *context, const struct bus_participant *participant),
+		      void *context);
 void bus_close(struct bus *bus); /* NULL is fine */
 
 struct port {
@@ -43,19 +83,25 @@ struct port {
 };
 
 struct port_ops {
-	/* The next command; false: none is there now. Valid until its reply. What
-	 * was polled and not answered comes again, not before it returned false. */
+	/* The next command; false: none is there now. Valid until the reply to this
+	 * attempt or to a later one of the same command. */
 	bool (*poll)(struct port *port, struct command_message *out);
 
-	/* Answer a command; it need not come again. ERR_BUSY, ERR_NOMEM: it will
-	 * come again. */
+	/* Answer a command; it need not come again. ERR_BUSY, ERR_NOMEM: not now; it
+	 * will come again, not before poll() has returned false. ERR_TOO_LARGE,
+	 * ERR_INVALID: no answer that a bus carries. */
 	enum err (*reply)(struct port *port, const struct reply_message *reply);
+
+	/* Push out, take in, reconnect; blocks up to `timeout_ms` (0: not) while
+	 * nothing comes. */
+	void (*pump)(struct port *port, int timeout_ms);
 
 	void (*close)(struct port *port);
 };
 
 bool port_poll(struct port *port, struct command_message *out);
 CHECKED enum err port_reply(struct port *port, const struct reply_message *reply);
+void port_pump(struct port *port, int timeout_ms);
 void port_close(struct port *port); /* NULL is fine */
 
 #endif

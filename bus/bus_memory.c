@@ -21,6 +21,8 @@ struct mailbox {
 	struct mailbox *next;
 	char *participant;
 	struct queue commands;
+	struct queue again; /* those whose reply could not be taken */
+	bool attended;      /* somebody has opened it */
 };
 
 struct post {
@@ -47,6 +49,14 @@ static void queue_init(struct queue *queue)
 	queue->end = queue->unread = &queue->first;
 }
 
+static void queue_put(struct queue *queue, struct parcel *parcel)
+{
+	parcel->next = NULL;
+	*queue->end = parcel;
+	queue->end = &parcel->next;
+	queue->n++;
+}
+
 /* Takes the message, whether or not it succeeds. */
 static enum err queue_add(struct queue *queue, void *message)
 {
@@ -58,9 +68,7 @@ static enum err queue_add(struct queue *queue, void *message)
 		return queue->n == BUS_MEMORY_QUEUE_MAX ? ERR_BUSY : ERR_NOMEM;
 	}
 	*parcel = (struct parcel){.message = message};
-	*queue->end = parcel;
-	queue->end = &parcel->next;
-	queue->n++;
+	queue_put(queue, parcel);
 	return OK;
 }
 
@@ -74,7 +82,7 @@ static void *queue_poll(struct queue *queue)
 	return parcel->message;
 }
 
-static void queue_remove(struct queue *queue, struct parcel **link)
+static struct parcel *queue_cut(struct queue *queue, struct parcel **link)
 {
 	struct parcel *parcel = *link;
 
@@ -83,9 +91,16 @@ static void queue_remove(struct queue *queue, struct parcel **link)
 		queue->end = link;
 	if (queue->unread == &parcel->next)
 		queue->unread = link;
+	queue->n--;
+	return parcel;
+}
+
+static void queue_remove(struct queue *queue, struct parcel **link)
+{
+	struct parcel *parcel = queue_cut(queue, link);
+
 	free(parcel->message);
 	free(parcel);
-	queue->n--;
 }
 
 static void queue_clear(struct queue *queue)
@@ -113,6 +128,8 @@ static struct mailbox *find_mailbox(struct post *post, struct slice participant)
 	}
 	memcpy(mailbox->participant, participant.at, participant.len);
 	queue_init(&mailbox->commands);
+	queue_init(&mailbox->again);
+	mailbox->attended = false;
 	mailbox->next = post->mailboxes;
 	post->mailboxes = mailbox;
 	return mailbox;
@@ -123,18 +140,32 @@ static enum err memory_send(struct bus *base, const struct command_message *comm
 	struct bus_memory *bus = (struct bus_memory *)base;
 	struct mailbox *mailbox = find_mailbox(bus->post, command->participant);
 
-	return mailbox ? queue_add(&mailbox->commands, command_message_copy(command))
-		       : ERR_NOMEM;
+	if (!mailbox)
+		return ERR_NOMEM;
+	if (mailbox->commands.n + mailbox->again.n == BUS_MEMORY_QUEUE_MAX)
+		return ERR_BUSY;
+	return queue_add(&mailbox->commands, command_message_copy(command));
 }
 
-static bool memory_poll(struct bus *base, struct reply_message *out)
+static bool memory_poll(struct bus *base, struct inbox_message *out)
 {
 	struct bus_memory *bus = (struct bus_memory *)base;
 	const struct reply_message *reply = queue_poll(&bus->post->replies);
 
 	if (reply)
-		*out = *reply;
+		*out = (struct inbox_message){.type = INBOX_REPLY, .reply = *reply};
 	return reply != NULL;
+}
+
+/* Nobody but participants is connected here, so that nobody has asked. */
+static void memory_answer(struct bus *base, uint64_t origin,
+			  const struct result_message *result)
+{
+}
+
+static void memory_ended(struct bus *base, uint64_t origin, struct slice saga_id,
+			 struct slice status)
+{
 }
 
 static void memory_acknowledge(struct bus *base)
@@ -145,6 +176,43 @@ static void memory_acknowledge(struct bus *base)
 		queue_remove(replies, &replies->first);
 }
 
+static void memory_pump(struct bus *base)
+{
+}
+
+static int memory_fd(struct bus *base)
+{
+	return -1;
+}
+
+static size_t count_unread(const struct queue *queue)
+{
+	size_t n = 0;
+
+	for (const struct parcel *parcel = *queue->unread; parcel; parcel = parcel->next)
+		n++;
+	return n;
+}
+
+static void memory_participants(struct bus *base,
+				void (*visit)(void *context,
+					      const struct bus_participant *participant),
+				void *context)
+{
+	const struct mailbox *mailbox = ((struct bus_memory *)base)->post->mailboxes;
+
+	for (; mailbox; mailbox = mailbox->next) {
+		size_t held = count_unread(&mailbox->commands) + mailbox->again.n;
+		size_t all = mailbox->commands.n + mailbox->again.n;
+		struct bus_participant participant = {.name = slice_of(mailbox->participant),
+						      .processes = mailbox->attended,
+						      .inflight = (uint32_t)(all - held),
+						      .held = (uint32_t)held};
+
+		visit(context, &participant);
+	}
+}
+
 static void memory_close(struct bus *base)
 {
 	free(base);
@@ -152,8 +220,17 @@ static void memory_close(struct bus *base)
 
 struct bus *bus_memory_open(struct post *post)
 {
-	static const struct bus_ops ops = {memory_send, memory_poll, memory_acknowledge,
-					   memory_close};
+	static const struct bus_ops ops = {
+		.send = memory_send,
+		.poll = memory_poll,
+		.answer = memory_answer,
+		.ended = memory_ended,
+		.acknowledge = memory_acknowledge,
+		.pump = memory_pump,
+		.fd = memory_fd,
+		.participants = memory_participants,
+		.close = memory_close,
+	};
 	struct bus_memory *bus = malloc(sizeof *bus);
 
 	if (!bus)
@@ -165,47 +242,64 @@ struct bus *bus_memory_open(struct post *post)
 
 /* --- a participant's end ------------------------------------------------------------- */
 
+static void take_back(struct mailbox *mailbox)
+{
+	while (mailbox->again.first)
+		queue_put(&mailbox->commands,
+			  queue_cut(&mailbox->again, &mailbox->again.first));
+}
+
 static bool memory_poll_command(struct port *base, struct command_message *out)
 {
-	struct port_memory *port = (struct port_memory *)base;
-	struct queue *commands = &port->mailbox->commands;
-	const struct command_message *command = queue_poll(commands);
+	struct mailbox *mailbox = ((struct port_memory *)base)->mailbox;
+	const struct command_message *command = queue_poll(&mailbox->commands);
 
 	if (command)
 		*out = *command;
-	else /* from the beginning: what could not be answered comes again */
-		commands->unread = &commands->first;
+	else
+		take_back(mailbox);
 	return command != NULL;
+}
+
+/* Where the command that the reply is for hangs; NULL: there is none. */
+static struct parcel **find_command(struct queue *commands, const struct reply_message *reply)
+{
+	for (struct parcel **link = &commands->first; *link; link = &(*link)->next) {
+		const struct command_message *command = (*link)->message;
+
+		if (slice_equal(command->id, reply->id) && command->attempt == reply->attempt)
+			return link;
+	}
+	return NULL;
 }
 
 static enum err memory_reply(struct port *base, const struct reply_message *reply)
 {
 	struct port_memory *port = (struct port_memory *)base;
-	struct queue *commands = &port->mailbox->commands;
+	struct mailbox *mailbox = port->mailbox;
+	struct parcel **link = find_command(&mailbox->commands, reply);
 	enum err err = queue_add(&port->post->replies, reply_message_copy(reply));
 
-	if (err)
-		return err;
-	for (struct parcel **link = &commands->first; link != commands->unread;
-	     link = &(*link)->next) {
-		const struct command_message *command = (*link)->message;
+	if (link && err)
+		queue_put(&mailbox->again, queue_cut(&mailbox->commands, link));
+	else if (link)
+		queue_remove(&mailbox->commands, link);
+	return err;
+}
 
-		if (slice_equal(command->id, reply->id) && command->attempt == reply->attempt) {
-			queue_remove(commands, link);
-			break;
-		}
-	}
-	return OK;
+static void memory_pump_port(struct port *base, int timeout_ms)
+{
 }
 
 static void memory_close_port(struct port *base)
 {
+	((struct port_memory *)base)->mailbox->attended = false;
 	free(base);
 }
 
 struct port *port_memory_open(struct post *post, const char *participant)
 {
-	static const struct port_ops ops = {memory_poll_command, memory_reply,
+	static const struct port_ops ops = {memory_poll_command, memory_reply, memory_pump_port,
 					    memory_close_port};
 	struct port_memory *port = malloc(sizeof *port);
 	struct mailbox *mailbox = find_mailbox(post, slice_of(participant));
@@ -215,6 +309,8 @@ struct port *port_memory_open(struct post *post, const char *participant)
 		return NULL;
 	}
 	*port = (struct port_memory){{&ops}, post, mailbox};
+	mailbox->attended = true;
+	take_back(mailbox);
 	mailbox->commands.unread = &mailbox->commands.first;
 	return &port->base;
 }
@@ -238,6 +334,7 @@ void post_free(struct post *post)
 
 		post->mailboxes = mailbox->next;
 		queue_clear(&mailbox->commands);
+		queue_clear(&mailbox->again);
 		free(mailbox->participant);
 		free(mailbox);
 	}

@@ -18,7 +18,8 @@ struct post;
 struct post *post_new(void); /* NULL: out of memory */
 void post_free(struct post *post);
 
-/* The orchestrator's end. One at a time; what an earlier one polled and did
+/* The orchestrator's end. Nobody starts a saga or signals one through it. One at
+ * a time; what an earlier one polled and did
  * not acknowledge comes again. NULL: out of memory. */
 struct bus *bus_memory_open(struct post *post);
 

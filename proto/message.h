@@ -1,4 +1,4 @@
-/* message.h - what orchestrator and participants say to each other.
+/* message.h - what orchestrator, participants and clients say to each other.
  *
  * Plain values; how they travel as bytes is the business of a bus. Texts are
  * slices that whoever handed out the message keeps alive.
@@ -8,6 +8,7 @@
 
 #include "base/slice.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* What a participant is asked to do with a command. */
@@ -41,6 +42,47 @@ struct reply_message {
 	struct slice output; /* JSON; empty: none */
 	struct slice code;   /* refused, failed, expired */
 	struct slice text;
+};
+
+/* Which saga a client wants begun. */
+struct start_message {
+	struct slice saga;
+	struct slice version; /* empty: the newest */
+	struct slice id;      /* empty: the orchestrator makes one */
+	struct slice key;     /* empty: as the definition says */
+	struct slice input;   /* JSON */
+	struct slice actor;
+};
+
+struct signal_message {
+	struct slice saga_id;
+	struct slice event;
+	struct slice id; /* the same id twice counts once */
+	struct slice payload;
+	struct slice actor;
+};
+
+/* What became of a start or a signal. */
+struct result_message {
+	struct slice code; /* empty: done */
+	struct slice text;
+	struct slice saga_id;
+	struct slice status;
+	bool created; /* start: false where the saga was there already */
+};
+
+enum inbox_type { INBOX_REPLY, INBOX_START, INBOX_SIGNAL };
+
+/* What comes to an orchestrator. */
+struct inbox_message {
+	enum inbox_type type;
+	uint64_t origin; /* start, signal: whom to answer; 0: nobody waits */
+	bool watch;      /* start: whoever sent it wants to hear of its end, too */
+	union {
+		struct reply_message reply;
+		struct start_message start;
+		struct signal_message signal;
+	};
 };
 
 #endif

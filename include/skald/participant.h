@@ -55,8 +55,9 @@ const char *skald_command_id(const skald_command *command);
 const char *skald_command_saga_id(const skald_command *command);
 uint32_t skald_command_attempt(const skald_command *command); /* from 1 */
 
-/* Each returns the outcome, for a `return` of the handler. The texts are copied;
- * `output` is JSON text or NULL. Output that is no JSON makes the outcome failed. */
+/* Each returns the outcome, for a `return` of the handler. The texts are copied:
+ * of a code 64 bytes at most, of a text 1,024. `output` is JSON text of at most
+ * 256 KiB, or NULL; anything else makes the outcome failed. */
 skald_outcome skald_reply_ok(skald_reply *reply, const char *output);
 skald_outcome skald_reply_refuse(skald_reply *reply, const char *code, const char *text);
 skald_outcome skald_reply_fail(skald_reply *reply, const char *code, const char *text);

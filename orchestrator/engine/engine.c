@@ -2,20 +2,34 @@
 
 #include "orchestrator/engine/address.h"
 #include "orchestrator/engine/live.h"
+#include "orchestrator/store/record.h"
 
-#include <assert.h>
+#include "base/utf8.h"
+
 #include <stdlib.h>
 
-/* How long until a full queue is tried again. */
-enum { RETRY_SEND_MS = 100 };
+/* How long until a full queue, or a store that failed, is tried again. */
+enum { RETRY_SEND_MS = 100, RETRY_STORE_MS = 100 };
+
+/* Payloads fill a saga up to here; the rest of SAGA_BYTES_MAX is for what it has
+ * to take whatever comes: errors, and its own output. */
+enum { SAGA_FULL = SAGA_BYTES_MAX - 1024 * 1024 };
+
+/* Of what a participant says about a refusal or failure; more is cut off. */
+enum { CODE_MAX = 64, TEXT_MAX = 1024 };
 
 struct engine {
 	struct engine_parts parts;
 	struct live_table table;
-	struct arena batch; /* all that is decided and not stored yet */
-	struct live *dirty; /* the sagas that the batch changed */
+	struct arena batch;   /* all that is decided and not stored yet */
+	struct arena records; /* the bytes that are being stored */
+	struct live *dirty;   /* the sagas that the batch changed */
 	size_t n_dirty;
-	size_t n_taken_ids; /* starts that found their id in the store */
+	struct audit_entry audit; /* of the operation in the batch */
+	bool has_audit;
+	struct live *starting;        /* by engine_start; NULL once its id was found taken */
+	struct inbox_message message; /* the newest one that was polled */
+	bool holds_message;           /* it could not be taken yet */
 };
 
 /* Numbers go over the wire: both sides must mean the same. */
@@ -66,52 +80,77 @@ static void forget_handed(struct live *live, const struct saga *was, const struc
 			live->handed[i] = (struct handed){0};
 }
 
-static enum verdict decide(struct engine *engine, struct live *live, const struct event *event,
-			   struct effects *effects)
+static bool brings_payload(const struct event *event)
+{
+	return event->payload.len || event->reason.len || event->type == EVENT_SIGNAL;
+}
+
+/* OK: taken, or of no account. ERR_CONFLICT: refused, effects->refusal says why.
+ * ERR_TOO_LARGE: the saga has no room for what the event brings. ERR_NOMEM. */
+static enum err decide(struct engine *engine, struct live *live, const struct event *event,
+		       struct effects *effects)
 {
 	struct saga *after = arena_alloc(&engine->batch, sizeof *after);
-	enum verdict verdict;
 
 	if (!after)
-		return VERDICT_NOMEM;
-	verdict = saga_step(live->definition, &evaluator_values, live_now(live), event,
-			    &engine->batch, after, effects);
-	if (verdict == VERDICT_TAKEN) {
-		forget_handed(live, live_now(live), after);
-		live->working = after;
-		mark_dirty(engine, live);
+		return ERR_NOMEM;
+	switch (saga_step(live->definition, &evaluator_values, live_now(live), event,
+			  &engine->batch, after, effects)) {
+	case VERDICT_TAKEN: break;
+	case VERDICT_IGNORED: return OK;
+	case VERDICT_REFUSED: return ERR_CONFLICT;
+	case VERDICT_NOMEM: return ERR_NOMEM;
 	}
-	return verdict;
+	if (brings_payload(event) && saga_size(after) > SAGA_FULL)
+		return ERR_TOO_LARGE;
+	if (live_note(live, after->started_ms, effects->entries, effects->n_entries))
+		return ERR_NOMEM;
+	forget_handed(live, live_now(live), after);
+	live->working = after;
+	mark_dirty(engine, live);
+	return OK;
 }
 
-/* An answer that is no JSON tells nothing: as good as none. */
-static void take_output(struct engine *engine, const struct reply_message *reply,
-			struct event *event)
+/* The answer is of no use: as good as a failure. */
+static void reject_output(struct event *event, struct slice text)
+{
+	event->outcome = OUTCOME_FAILED;
+	event->payload = (struct slice){0};
+	event->error = (struct error){SLICE_LITERAL("bad-output"), text};
+}
+
+static enum err take_output(struct engine *engine, const struct reply_message *reply,
+			    struct event *event)
 {
 	struct json output;
+	enum err err;
 
 	if (!reply->output.len)
-		return;
-	if (!json_parse(reply->output, PAYLOAD_MAX, &engine->batch, &output, NULL)) {
+		return OK;
+	err = json_parse(reply->output, PAYLOAD_MAX, &engine->batch, &output, NULL);
+	if (err == ERR_NOMEM)
+		return err;
+	if (err)
+		reject_output(event, SLICE_LITERAL("the output of the reply is no JSON or is "
+						   "larger than 256 KiB"));
+	else
 		event->payload = output.text;
-		return;
-	}
-	event->outcome = OUTCOME_FAILED;
-	event->error = (struct error){SLICE_LITERAL("bad-output"),
-				      SLICE_LITERAL("the output of the reply is no JSON or is "
-						    "larger than 256 KiB")};
+	return OK;
 }
 
+/* OK, also where the reply means nothing; ERR_NOMEM: it is to be taken again. */
 static enum err take_reply(struct engine *engine, const struct reply_message *reply)
 {
-	struct event event = {.type = EVENT_REPLY,
-			      .at_ms = clock_now_ms(engine->parts.clock),
-			      .attempt = reply->attempt,
-			      .outcome = (enum outcome)reply->outcome,
-			      .error = {reply->code, reply->text}};
+	struct event event = {
+		.type = EVENT_REPLY,
+		.at_ms = clock_now_ms(engine->parts.clock),
+		.attempt = reply->attempt,
+		.outcome = (enum outcome)reply->outcome,
+		.error = {utf8_cut(reply->code, CODE_MAX), utf8_cut(reply->text, TEXT_MAX)}};
 	struct address address;
 	struct effects effects;
 	struct live *live;
+	enum err err;
 
 	/* Of a saga that has ended, or of none: nobody waits for it. */
 	if (!address_parse(reply->id, &address))
@@ -125,8 +164,15 @@ static enum err take_reply(struct engine *engine, const struct reply_message *re
 	event.verb = address.verb;
 	event.round = address.round;
 	event.sent_ms = live->handed[event.step].sent_ms;
-	take_output(engine, reply, &event);
-	return decide(engine, live, &event, &effects) == VERDICT_NOMEM ? ERR_NOMEM : OK;
+	err = take_output(engine, reply, &event);
+	if (!err)
+		err = decide(engine, live, &event, &effects);
+	if (err == ERR_TOO_LARGE) {
+		reject_output(&event, SLICE_LITERAL("the saga has no room for the output: the "
+						    "payloads of a saga are 3 MiB at most"));
+		err = decide(engine, live, &event, &effects);
+	}
+	return err;
 }
 
 /* --- time --------------------------------------------------------------------------------- */
@@ -136,6 +182,7 @@ static enum err wake(struct engine *engine, struct live *live, int64_t now_ms, s
 {
 	struct effects effects;
 	struct timer timer;
+	enum err err;
 
 	for (uint32_t i = 0; i < live_now(live)->n_steps; i++) {
 		const struct step *step = &live_now(live)->steps[i];
@@ -151,10 +198,11 @@ static enum err wake(struct engine *engine, struct live *live, int64_t now_ms, s
 
 		if (!handed.sent_ms || handed.due_ms > now_ms)
 			continue;
+		err = decide(engine, live, &event, &effects);
+		if (err)
+			return err;
 		live->handed[i] = (struct handed){0};
 		++*n;
-		if (decide(engine, live, &event, &effects) == VERDICT_NOMEM)
-			return ERR_NOMEM;
 	}
 	while (saga_next_timer(live->definition, live_now(live), &timer) &&
 	       timer.at_ms <= now_ms) {
@@ -165,9 +213,10 @@ static enum err wake(struct engine *engine, struct live *live, int64_t now_ms, s
 				      .round = timer.round,
 				      .attempt = timer.attempt};
 
+		err = decide(engine, live, &event, &effects);
+		if (err)
+			return err;
 		++*n;
-		if (decide(engine, live, &event, &effects) == VERDICT_NOMEM)
-			return ERR_NOMEM;
 	}
 	return OK;
 }
@@ -204,17 +253,18 @@ static enum err send_command(struct engine *engine, struct live *live,
 	return bus_send(engine->parts.bus, &message);
 }
 
-/* Send what the stored saga waits for and the bus does not have yet. The clock
- * of an attempt starts here. */
-static enum err send_outstanding(struct engine *engine, struct live *live)
+/* Send what the stored saga waits for and the bus does not have yet, soon again
+ * where that fails. The clock of an attempt starts here. */
+static void send_outstanding(struct engine *engine, struct live *live)
 {
 	int64_t now_ms = clock_now_ms(engine->parts.clock);
 	struct effects effects;
 
-	live->retry_ms = 0;
+	live->retry_ms = now_ms + RETRY_SEND_MS;
 	if (saga_resume(live->definition, &evaluator_values, live->saga, &engine->batch,
 			&effects) != VERDICT_TAKEN)
-		return ERR_NOMEM;
+		return;
+	live->retry_ms = 0;
 	for (uint32_t n = 0; n < effects.n_commands; n++) {
 		const struct command *command = &effects.commands[n];
 		struct handed *handed = &live->handed[command->step];
@@ -227,21 +277,19 @@ static enum err send_outstanding(struct engine *engine, struct live *live)
 		}
 		*handed = (struct handed){now_ms, now_ms + command->timeout_ms};
 	}
-	return OK;
 }
 
 /* --- storing
  * ---------------------------------------------------------------------------------- */
 
-/* What was decided is stored: it is the saga from now on. */
-static enum err adopt(struct engine *engine, struct live *live)
+/* What is stored is the saga from now on. ERR_NOMEM: nothing changed. */
+static enum err adopt(struct engine *engine, struct live *live, const struct saga *stored)
 {
-	struct saga *block = malloc(saga_size(live->working));
-	enum err err;
+	struct saga *block = malloc(saga_size(stored));
 
 	if (!block)
 		return ERR_NOMEM;
-	saga_place(live->working, block);
+	saga_place(stored, block);
 	free(live->saga);
 	live->saga = block;
 	live->working = NULL;
@@ -249,107 +297,109 @@ static enum err adopt(struct engine *engine, struct live *live)
 		live_remove(&engine->table, live);
 		return OK;
 	}
-	err = send_outstanding(engine, live);
+	send_outstanding(engine, live);
 	live_rewake(&engine->table, live);
-	return err;
+	return OK;
+}
+
+/* The stored saga is not the one that we hold, or cannot be read: whoever wrote
+ * it looks after it. */
+static void give_away(struct engine *engine, struct live *live)
+{
+	if (live == engine->starting)
+		engine->starting = NULL;
+	live_remove(&engine->table, live);
 }
 
 /* Somebody else wrote the saga, or we did and never heard of it. */
 static enum err settle_conflict(struct engine *engine, struct live *live,
 				const struct saga_write *write)
 {
+	const struct definition *definition = live->definition;
+	struct slice record, bytes, timeline;
 	uint8_t hash[SHA256_SIZE];
 	struct saga stored;
-	struct slice record;
 	enum err err;
 
-	err = store_get(engine->parts.store, write->id, &engine->batch, &record);
+	err = store_get(engine->parts.store, write->row.id, &engine->records, NULL, &record);
 	if (!err && slice_equal(record, write->record))
-		return adopt(engine, live);
+		return adopt(engine, live, live->working);
 	if (!err && live->saga)
-		err = saga_decode(record, &engine->batch, &stored, hash, NULL);
-	if (err)
+		err = record_split(record, &bytes, &timeline);
+	if (!err && live->saga)
+		err = saga_decode(bytes, &engine->records, &stored, hash, NULL);
+	if (!err && live->saga)
+		err = live_set_timeline(live, timeline, NULL);
+	if (err && err_retriable(err))
 		return err;
-	if (!live->saga) {
-		engine->n_taken_ids++;
-		live_remove(&engine->table, live);
+	if (err || !live->saga || memcmp(hash, definition->hash, sizeof hash) ||
+	    stored.n_steps != definition->n_steps) {
+		give_away(engine, live);
 		return OK;
 	}
-	memset(live->handed, 0, live->definition->n_steps * sizeof *live->handed);
-	live->working = &stored;
-	return adopt(engine, live);
+	memset(live->handed, 0, definition->n_steps * sizeof *live->handed);
+	return adopt(engine, live, &stored);
 }
 
-static enum err commit_batch(struct engine *engine)
+/* What the batch changed, as it is to be stored. */
+static enum err make_writes(struct engine *engine, struct saga_write **out)
 {
-	struct saga_write *writes =
-		arena_array(&engine->batch, engine->n_dirty + 1, sizeof *writes);
-	enum err err;
+	struct saga_write *writes;
 	size_t n = 0;
 
+	arena_reset(&engine->records);
+	writes = arena_array(&engine->records, engine->n_dirty, sizeof *writes);
 	if (!writes)
 		return ERR_NOMEM;
 	for (struct live *live = engine->dirty; live; live = live->next_dirty) {
-		struct bytes record = BYTES(SAGA_BYTES_MAX, &engine->batch);
+		struct bytes record = BYTES(RECORD_BYTES_MAX, &engine->records);
+		struct slice timeline = bytes_slice(&live->timeline);
 
-		err = saga_encode(live->working, live->definition->hash, &record);
-		if (err)
-			return err;
-		writes[n++] = (struct saga_write){.id = live->working->id,
-						  .revision = live->working->revision,
-						  .status = saga_status(live->working),
-						  .record = bytes_slice(&record)};
+		record_write(&record, live->working, live->definition->hash, timeline);
+		if (record.err)
+			return record.err;
+		writes[n++] = (struct saga_write){
+			.row = record_row(live->definition, live->working, timeline),
+			.record = bytes_slice(&record),
+			.before = live->saga ? live->saga->revision : 0};
 	}
-	if (n)
-		err = store_commit(engine->parts.store, writes, n);
-	else
-		err = OK;
+	*out = writes;
+	return OK;
+}
+
+/* After an error the batch is as it was, but for the sagas that were settled:
+ * the next commit finds what this one stored. */
+static enum err commit_batch(struct engine *engine)
+{
+	struct saga_write *writes = NULL;
+	enum err err = OK;
+
+	if (engine->dirty)
+		err = make_writes(engine, &writes);
+	if (!err && engine->dirty)
+		err = store_commit(engine->parts.store, writes, engine->n_dirty, &engine->audit,
+				   engine->has_audit);
 	if (err)
 		return err;
-	for (n = 0; engine->dirty; n++) {
-		struct live *live = engine->dirty;
+	engine->has_audit = false;
+	for (size_t n = 0; engine->dirty; n++) {
+		struct live *live = engine->dirty, *next = live->next_dirty;
 
-		engine->dirty = live->next_dirty;
-		engine->n_dirty--;
 		live->dirty = false;
-		err = writes[n].result == OK ? adopt(engine, live)
+		err = writes[n].result == OK ? adopt(engine, live, live->working)
 					     : settle_conflict(engine, live, &writes[n]);
-		if (err)
+		if (err) {
+			live->dirty = true;
 			return err;
+		}
+		engine->dirty = next;
+		engine->n_dirty--;
 	}
 	arena_reset(&engine->batch);
 	return OK;
 }
 
-/* --- the loop
- * ------------------------------------------------------------------------------------ */
-
-enum err engine_turn(struct engine *engine, size_t *n)
-{
-	int64_t now_ms = clock_now_ms(engine->parts.clock);
-	struct reply_message reply;
-	struct live *live;
-	enum err err = OK;
-
-	*n = 0;
-	while (!err && *n < ENGINE_BATCH_MAX && bus_poll(engine->parts.bus, &reply)) {
-		err = take_reply(engine, &reply);
-		++*n;
-	}
-	while (!err && (live = live_first(&engine->table)) && live->wake_ms <= now_ms) {
-		bool resend = live->retry_ms && live->retry_ms <= now_ms;
-
-		err = wake(engine, live, now_ms, n);
-		if (!err && resend && !live->dirty)
-			err = send_outstanding(engine, live);
-		live_rewake(&engine->table, live);
-	}
-	if (!err)
-		err = commit_batch(engine);
-	if (!err)
-		bus_acknowledge(engine->parts.bus);
-	return err;
-}
+/* --- starting and operating ---------------------------------------------------------- */
 
 /* Begin the saga in the present batch. All of it lives in the batch's memory. */
 static enum err begin(struct engine *engine, const struct definition *definition,
@@ -366,8 +416,18 @@ static enum err begin(struct engine *engine, const struct definition *definition
 	live = live_add(&engine->table, definition, NULL, working);
 	if (!live)
 		return ERR_NOMEM;
+	if (live_note(live, working->started_ms, effects.entries, effects.n_entries)) {
+		live_remove(&engine->table, live);
+		return ERR_NOMEM;
+	}
+	engine->starting = live;
 	mark_dirty(engine, live);
 	return OK;
+}
+
+static enum err cannot_store(enum err err, struct diag *diag)
+{
+	return diag_set(diag, err, "it could not be stored (%s); try again", err_text(err));
 }
 
 enum err engine_start(struct engine *engine, struct slice saga, struct slice id,
@@ -375,8 +435,8 @@ enum err engine_start(struct engine *engine, struct slice saga, struct slice id,
 {
 	const struct definition *definition = find_by_name(engine, saga);
 	struct start start = {.id = id, .key = id, .at_ms = clock_now_ms(engine->parts.clock)};
-	size_t n_taken_ids = engine->n_taken_ids;
 	struct json json;
+	bool taken;
 	enum err err;
 
 	if (!definition)
@@ -385,51 +445,219 @@ enum err engine_start(struct engine *engine, struct slice saga, struct slice id,
 		return diag_set(diag, ERR_INVALID,
 				"a saga's id is 1 to %d letters, digits, '-', '_' or '.'",
 				SAGA_ID_MAX);
+	/* What an earlier call could not store is not there until it is stored. */
+	err = commit_batch(engine);
+	if (err)
+		return cannot_store(err, diag);
 	err = json_parse(input, PAYLOAD_MAX, &engine->batch, &json, diag);
 	if (!err)
 		err = schema_validate(definition->input, json, &engine->batch, diag);
 	if (err)
 		return err;
 	start.input = json.text;
-	if (!live_find(&engine->table, id)) {
+	taken = live_find(&engine->table, id);
+	if (!taken) {
 		err = begin(engine, definition, &start);
 		if (!err)
 			err = commit_batch(engine);
-		if (err || n_taken_ids == engine->n_taken_ids)
-			return err;
+		taken = !err && !engine->starting;
+		engine->starting = NULL;
 	}
-	return diag_set(diag, ERR_CONFLICT, "a saga with the id %.*s is there already",
-			SLICE_ARG(id));
+	if (err)
+		return cannot_store(err, diag);
+	if (taken)
+		return diag_set(diag, ERR_CONFLICT, "a saga with the id %.*s is there already",
+				SLICE_ARG(id));
+	return OK;
+}
+
+/* The saga keeps what the event says. */
+static enum err keep_texts(struct engine *engine, struct event *event, struct diag *diag)
+{
+	struct json payload;
+	enum err err;
+
+	if (event->id.len > KEY_MAX || event->reason.len > TEXT_MAX)
+		return diag_set(diag, ERR_TOO_LARGE,
+				"the id of a signal is at most %d bytes, a reason %d", KEY_MAX,
+				TEXT_MAX);
+	if (event->payload.len) {
+		err = json_parse(event->payload, PAYLOAD_MAX, &engine->batch, &payload, diag);
+		if (err)
+			return err;
+		event->payload = payload.text;
+	}
+	if (!arena_copy(&engine->batch, event->name, &event->name) ||
+	    !arena_copy(&engine->batch, event->id, &event->id) ||
+	    !arena_copy(&engine->batch, event->actor, &event->actor) ||
+	    !arena_copy(&engine->batch, event->reason, &event->reason))
+		return ERR_NOMEM;
+	return OK;
 }
 
 enum err engine_operate(struct engine *engine, struct slice id, struct slice step,
-			struct event *event, struct diag *diag)
+			const struct event *operation, struct diag *diag)
 {
-	struct live *live = live_find(&engine->table, id);
+	struct event event = *operation;
 	struct effects effects;
+	struct live *live;
+	enum err err;
 
+	/* As for a start: an operation is on what is stored. */
+	err = commit_batch(engine);
+	if (err)
+		return cannot_store(err, diag);
+	live = live_find(&engine->table, id);
 	if (!live)
 		return diag_set(diag, ERR_NOT_FOUND, "no saga with the id %.*s is under way",
 				SLICE_ARG(id));
-	event->at_ms = clock_now_ms(engine->parts.clock);
-	event->step = step.len ? definition_find(live->definition, step) : NO_STEP;
-	if (step.len && event->step == NO_STEP)
+	event.at_ms = clock_now_ms(engine->parts.clock);
+	event.step = step.len ? definition_find(live->definition, step) : NO_STEP;
+	if (step.len && event.step == NO_STEP)
 		return diag_set(diag, ERR_NOT_FOUND, "the saga %.*s has no step called %.*s",
 				SLICE_ARG(live->definition->name), SLICE_ARG(step));
-	switch (decide(engine, live, event, &effects)) {
-	case VERDICT_TAKEN: return commit_batch(engine);
-	case VERDICT_IGNORED: return OK;
-	case VERDICT_REFUSED: return diag_set(diag, ERR_CONFLICT, "%s", effects.refusal);
-	case VERDICT_NOMEM: break;
+	err = keep_texts(engine, &event, diag);
+	if (err)
+		return err;
+	err = decide(engine, live, &event, &effects);
+	if (err == ERR_CONFLICT)
+		return diag_set(diag, err, "%s", effects.refusal);
+	if (err == ERR_TOO_LARGE)
+		return diag_set(diag, err,
+				"the saga has no room for it: the payloads of a saga are 3 MiB "
+				"at most");
+	if (!err) {
+		engine->has_audit = live->dirty && event.type != EVENT_SIGNAL;
+		engine->audit = (struct audit_entry){event.at_ms, live_now(live)->id,
+						     slice_of(event_text(event.type)),
+						     event.actor, event.reason};
+		err = commit_batch(engine);
 	}
-	return ERR_NOMEM;
+	return err ? cannot_store(err, diag) : OK;
+}
+
+/* --- the loop
+ * ------------------------------------------------------------------------------------ */
+
+static const char *result_code(enum err err)
+{
+	switch (err) {
+	case OK: return "";
+	case ERR_NOT_FOUND: return "not-found";
+	case ERR_CONFLICT: return "refused";
+	case ERR_TOO_LARGE: return "too-large";
+	default: return "invalid";
+	}
+}
+
+static enum err take_start(struct engine *engine, uint64_t origin,
+			   const struct start_message *start)
+{
+	struct result_message result = {.saga_id = start->id};
+	struct diag diag = {{0}};
+	enum err err = engine_start(engine, start->saga, start->id, start->input, &diag);
+
+	if (err_retriable(err) && err != ERR_CONFLICT)
+		return err;
+	result.created = err == OK;
+	if (err && err != ERR_CONFLICT) {
+		result.code = slice_of(result_code(err));
+		result.text = slice_of(diag.text);
+	}
+	bus_answer(engine->parts.bus, origin, &result);
+	return OK;
+}
+
+static enum err take_signal(struct engine *engine, uint64_t origin,
+			    const struct signal_message *signal)
+{
+	struct event event = {.type = EVENT_SIGNAL,
+			      .name = signal->event,
+			      .id = signal->id,
+			      .payload = signal->payload,
+			      .actor = signal->actor};
+	struct result_message result = {.saga_id = signal->saga_id};
+	struct diag diag = {{0}};
+	enum err err;
+
+	err = engine_operate(engine, signal->saga_id, (struct slice){0}, &event, &diag);
+	if (err_retriable(err) && err != ERR_CONFLICT)
+		return err;
+	result.code = slice_of(result_code(err));
+	result.text = slice_of(diag.text);
+	bus_answer(engine->parts.bus, origin, &result);
+	return OK;
+}
+
+static enum err take_message(struct engine *engine, const struct inbox_message *message)
+{
+	switch (message->type) {
+	case INBOX_REPLY: return take_reply(engine, &message->reply);
+	case INBOX_START: return take_start(engine, message->origin, &message->start);
+	case INBOX_SIGNAL: return take_signal(engine, message->origin, &message->signal);
+	}
+	return OK;
+}
+
+static enum err take_messages(struct engine *engine, size_t *n)
+{
+	enum err err = OK;
+
+	while (!err && *n < ENGINE_BATCH_MAX &&
+	       (engine->holds_message || bus_poll(engine->parts.bus, &engine->message))) {
+		err = take_message(engine, &engine->message);
+		engine->holds_message = err != OK;
+		*n += !err;
+	}
+	return err;
+}
+
+static enum err take_timers(struct engine *engine, size_t *n)
+{
+	int64_t now_ms = clock_now_ms(engine->parts.clock);
+	struct live *live;
+	enum err err = OK;
+
+	while (!err && (live = live_first(&engine->table)) && live->wake_ms <= now_ms) {
+		bool resend = live->retry_ms && live->retry_ms <= now_ms;
+
+		err = wake(engine, live, now_ms, n);
+		if (resend)
+			live->retry_ms = 0;
+		if (resend && !live->dirty) /* otherwise it is sent when it is stored */
+			send_outstanding(engine, live);
+		live_rewake(&engine->table, live);
+	}
+	return err;
+}
+
+enum err engine_turn(struct engine *engine, size_t *n)
+{
+	enum err err;
+
+	*n = 0;
+	/* What an earlier turn could not store comes before anything new. */
+	err = commit_batch(engine);
+	if (!err)
+		err = take_messages(engine, n);
+	if (!err)
+		err = take_timers(engine, n);
+	if (!err)
+		err = commit_batch(engine);
+	if (!err)
+		bus_acknowledge(engine->parts.bus);
+	return err;
 }
 
 int64_t engine_wake_ms(const struct engine *engine)
 {
 	const struct live *live = live_first(&engine->table);
+	int64_t wake_ms = live ? live->wake_ms : INT64_MAX;
+	int64_t retry_ms = clock_now_ms(engine->parts.clock) + RETRY_STORE_MS;
 
-	return live ? live->wake_ms : INT64_MAX;
+	if ((engine->dirty || engine->holds_message) && retry_ms < wake_ms)
+		wake_ms = retry_ms;
+	return wake_ms;
 }
 
 size_t engine_live(const struct engine *engine)
@@ -450,12 +678,18 @@ static enum err load_saga(void *context, struct slice record)
 	struct loading *loading = context;
 	struct engine *engine = loading->engine;
 	const struct definition *definition;
+	struct slice bytes, timeline;
 	uint8_t hash[SHA256_SIZE];
 	struct saga saga, *block;
 	struct live *live;
 	enum err err;
 
-	err = saga_decode(record, &engine->batch, &saga, hash, loading->diag);
+	err = record_split(record, &bytes, &timeline);
+	if (err)
+		return diag_set(loading->diag, err,
+				"a stored saga is damaged (its parts do not fit); restore it "
+				"from a backup");
+	err = saga_decode(bytes, &engine->batch, &saga, hash, loading->diag);
 	if (err)
 		return err;
 	definition = find_by_hash(engine, hash);
@@ -471,10 +705,13 @@ static enum err load_saga(void *context, struct slice record)
 		free(block);
 		return ERR_NOMEM;
 	}
-	err = send_outstanding(engine, live);
+	err = live_set_timeline(live, timeline, loading->diag);
+	if (err)
+		return err;
+	send_outstanding(engine, live);
 	live_rewake(&engine->table, live);
 	arena_reset(&engine->batch);
-	return err;
+	return OK;
 }
 
 enum err engine_open(const struct engine_parts *parts, struct engine **out, struct diag *diag)
@@ -501,6 +738,7 @@ void engine_close(struct engine *engine)
 	if (!engine)
 		return;
 	live_table_release(&engine->table);
+	arena_release(&engine->records);
 	arena_release(&engine->batch);
 	free(engine);
 }

@@ -40,18 +40,21 @@ void engine_close(struct engine *engine); /* NULL is fine */
 
 /* Begin a saga. OK: it is stored and will not be lost. ERR_NOT_FOUND: no such
  * definition; ERR_INVALID: the input or id is not right; ERR_CONFLICT: the id
- * is taken. The texts are copied. */
+ * is taken. Any other error: it was not stored, or nobody knows; to try again
+ * with the same id tells. The texts are copied. */
 CHECKED enum err engine_start(struct engine *engine, struct slice saga, struct slice id,
 			      struct slice input, struct diag *diag);
 
-/* An operation or a signal; event->at_ms is filled in, a step is named by
- * `step`. ERR_NOT_FOUND: no such unfinished saga or step; ERR_CONFLICT: refused
- * in this state, and the diag says why. */
+/* An operation or a signal, now; a step is named by `step`. The texts are
+ * copied, and a payload is checked to be JSON. OK: what it changed is stored.
+ * ERR_NOT_FOUND: no such unfinished saga or step; ERR_CONFLICT: refused in this
+ * state, and the diag says why; ERR_INVALID, ERR_TOO_LARGE: the payload. */
 CHECKED enum err engine_operate(struct engine *engine, struct slice id, struct slice step,
-				struct event *event, struct diag *diag);
+				const struct event *operation, struct diag *diag);
 
 /* One turn; *n is how many events it took. An error of the store leaves the
- * batch as it is: the next turn tries to store it again. */
+ * batch as it is: the next turn tries to store it again, and takes nothing new
+ * until it is stored. */
 CHECKED enum err engine_turn(struct engine *engine, size_t *n);
 
 /* When the next timer runs out; INT64_MAX: none. */

@@ -122,6 +122,7 @@ struct live *live_add(struct live_table *table, const struct definition *definit
 	live->saga = saga;
 	live->working = working;
 	live->handed = (struct handed *)(live + 1);
+	live->timeline = BYTES(TIMELINE_BYTES_MAX, NULL);
 	live->wake_ms = INT64_MAX;
 	*find_link(table, live_now(live)->id) = live;
 	table->n++;
@@ -142,8 +143,65 @@ void live_remove(struct live_table *table, struct live *live)
 		sift(table, last);
 	}
 	table->n--;
+	bytes_release(&live->timeline);
 	free(live->saga);
 	free(live);
+}
+
+/* --- timelines --------------------------------------------------------------------------- */
+
+static enum err fold(struct live *live)
+{
+	struct bytes folded = BYTES(TIMELINE_BYTES_MAX, NULL);
+	struct timeline timeline;
+	enum err err = timeline_read(bytes_slice(&live->timeline), &timeline, NULL);
+
+	assert(!err);
+	timeline_fold(&timeline, TIMELINE_MAX, &folded);
+	if (folded.err) {
+		bytes_release(&folded);
+		return ERR_NOMEM;
+	}
+	bytes_release(&live->timeline);
+	live->timeline = folded;
+	live->n_entries = TIMELINE_MAX;
+	return OK;
+}
+
+enum err live_note(struct live *live, int64_t origin_ms, const struct entry *entries,
+		   uint32_t n)
+{
+	struct bytes *timeline = &live->timeline;
+	size_t len = timeline->len;
+
+	if (len == 0)
+		timeline_begin(timeline, origin_ms);
+	for (uint32_t i = 0; i < n; i++)
+		timeline_append(timeline, origin_ms, &entries[i]);
+	live->n_entries += n;
+	if (!timeline->err && (live->n_entries <= TIMELINE_MAX || !fold(live)))
+		return OK;
+	timeline->len = len;
+	timeline->err = OK;
+	live->n_entries -= n;
+	return ERR_NOMEM;
+}
+
+enum err live_set_timeline(struct live *live, struct slice bytes, struct diag *diag)
+{
+	struct bytes copy = BYTES(TIMELINE_BYTES_MAX, NULL);
+	struct timeline timeline;
+	enum err err = timeline_read(bytes, &timeline, diag);
+
+	if (err)
+		return err;
+	bytes_append(&copy, bytes);
+	if (copy.err)
+		return copy.err;
+	bytes_release(&live->timeline);
+	live->timeline = copy;
+	live->n_entries = timeline.n_entries;
+	return OK;
 }
 
 enum err live_table_init(struct live_table *table)
@@ -153,14 +211,15 @@ enum err live_table_init(struct live_table *table)
 	table->heap = malloc(table->n_buckets * sizeof(struct live *));
 	if (table->buckets && table->heap)
 		return OK;
-	free(table->buckets);
-	free(table->heap);
+	live_table_release(table);
+	*table = (struct live_table){0};
 	return ERR_NOMEM;
 }
 
 void live_table_release(struct live_table *table)
 {
 	for (size_t i = 0; i < table->heap_size; i++) {
+		bytes_release(&table->heap[i]->timeline);
 		free(table->heap[i]->saga);
 		free(table->heap[i]);
 	}

@@ -3,6 +3,7 @@
 #define SKALD_ENGINE_LIVE_H
 
 #include "orchestrator/core/codec.h"
+#include "orchestrator/core/timeline.h"
 
 /* An attempt that was handed to the bus; zero: not yet. */
 struct handed {
@@ -15,6 +16,8 @@ struct live {
 	const struct definition *definition;
 	struct saga *saga;     /* as it is stored, in one block; NULL: not stored yet */
 	struct saga *working;  /* as the present batch has it; NULL: unchanged */
+	struct bytes timeline; /* of live_now(), on the heap */
+	uint32_t n_entries;    /* in it */
 	struct handed *handed; /* by step */
 	struct live *next_dirty;
 	bool dirty;       /* in the list of the present batch */
@@ -46,6 +49,15 @@ struct live *live_find(const struct live_table *table, struct slice id);
 struct live *live_add(struct live_table *table, const struct definition *definition,
 		      struct saga *saga, struct saga *working);
 void live_remove(struct live_table *table, struct live *live);
+
+/* What happened goes into the timeline, folded where it is full. ERR_NOMEM: the
+ * timeline is as it was. */
+CHECKED enum err live_note(struct live *live, int64_t origin_ms, const struct entry *entries,
+			   uint32_t n);
+
+/* The stored timeline is the saga's from now on. ERR_CORRUPT; ERR_INVALID: of a
+ * newer skald; ERR_NOMEM: the timeline is as it was. */
+CHECKED enum err live_set_timeline(struct live *live, struct slice bytes, struct diag *diag);
 
 /* Its timers changed. */
 void live_rewake(struct live_table *table, struct live *live);

@@ -2,17 +2,29 @@
 
 #include <assert.h>
 
-enum err store_commit(struct store *store, struct saga_write *writes, size_t n)
+enum err store_commit(struct store *store, struct saga_write *writes, size_t n,
+		      const struct audit_entry *audit, size_t n_audit)
 {
-	for (size_t i = 0; i < n; i++)
-		assert(writes[i].id.len && writes[i].revision >= 1 && writes[i].record.len);
-	return store->ops->commit(store, writes, n);
+	for (size_t i = 0; i < n; i++) {
+		const struct saga_row *row = &writes[i].row;
+
+		assert(row->id.len && row->key.len && row->saga.len && writes[i].record.len);
+		assert(row->revision > writes[i].before && row->started_ms >= 0);
+		assert(status_ended(row->status) == (row->ended_ms != 0));
+	}
+	return n || n_audit ? store->ops->commit(store, writes, n, audit, n_audit) : OK;
 }
 
 enum err store_get(struct store *store, struct slice id, struct arena *arena,
-		   struct slice *record)
+		   struct saga_row *row, struct slice *record)
 {
-	return store->ops->get(store, id, arena, record);
+	return store->ops->get(store, id, arena, row, record);
+}
+
+enum err store_find(struct store *store, struct slice saga, struct slice key,
+		    struct arena *arena, struct slice *id)
+{
+	return store->ops->find(store, saga, key, arena, id);
 }
 
 enum err store_load(struct store *store, enum err (*visit)(void *context, struct slice record),
@@ -21,8 +33,68 @@ enum err store_load(struct store *store, enum err (*visit)(void *context, struct
 	return store->ops->load(store, visit, context);
 }
 
+enum err store_list(struct store *store, const struct saga_filter *filter, struct slice after,
+		    size_t limit, enum err (*visit)(void *context, const struct saga_row *row),
+		    void *context)
+{
+	return store->ops->list(store, filter, after, limit, visit, context);
+}
+
+enum err store_counts(struct store *store, struct store_counts *out)
+{
+	return store->ops->counts(store, out);
+}
+
+enum err store_audit(struct store *store, struct slice saga_id, size_t limit,
+		     enum err (*visit)(void *context, const struct audit_entry *entry),
+		     void *context)
+{
+	return store->ops->audit(store, saga_id, limit, visit, context);
+}
+
+enum err store_put_definition(struct store *store, const struct stored_definition *definition)
+{
+	return store->ops->put_definition(store, definition);
+}
+
+enum err store_definitions(struct store *store,
+			   enum err (*visit)(void *context,
+					     const struct stored_definition *definition),
+			   void *context)
+{
+	return store->ops->definitions(store, visit, context);
+}
+
+enum err store_prune(struct store *store, int64_t ended_before_ms, size_t limit, size_t *n)
+{
+	*n = 0;
+	return store->ops->prune(store, ended_before_ms, limit, n);
+}
+
+enum err store_backup(struct store *store, const char *path, struct diag *diag)
+{
+	return store->ops->backup(store, path, diag);
+}
+
 void store_close(struct store *store)
 {
 	if (store)
 		store->ops->close(store);
+}
+
+static bool fits_text(struct slice wanted, struct slice text)
+{
+	return wanted.len == 0 || slice_equal(wanted, text);
+}
+
+bool saga_filter_fits(const struct saga_filter *filter, const struct saga_row *row)
+{
+	bool fits = filter->n_statuses == 0;
+
+	for (size_t i = 0; i < filter->n_statuses; i++)
+		fits |= filter->statuses[i] == row->status;
+	return fits && fits_text(filter->saga, row->saga) && fits_text(filter->key, row->key) &&
+	       fits_text(filter->step, row->step) &&
+	       (filter->since_ms == 0 || row->started_ms >= filter->since_ms) &&
+	       (filter->until_ms == 0 || row->started_ms < filter->until_ms);
 }

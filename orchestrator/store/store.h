@@ -1,9 +1,14 @@
 /* store.h - where sagas live between events.
  *
- * A saga's versioned bytes (core/codec.h) are the truth; what else a store
- * writes is for people and queries and is never read back. store_memory.c
- * keeps them in memory. The comments below are the contract;
- * tests/unit/test_store.c runs it against every store.
+ * A saga's record (its versioned bytes and its timeline, record.h) is the truth;
+ * what else a store writes is for people and queries and is never read back by
+ * the engine. store_memory.c keeps everything in memory, store_sqlite.c in one
+ * file. The comments below are the contract; tests/unit/test_store.c runs it
+ * against every store.
+ *
+ * A store belongs to one thread at a time; only backup may be called from
+ * another one while the store is in use. A `visit` must not call the store that
+ * called it.
  */
 #ifndef SKALD_STORE_STORE_H
 #define SKALD_STORE_STORE_H
@@ -14,42 +19,171 @@
 
 struct store {
 	const struct store_ops *ops;
+
+	/* What went wrong, and what to do, after ERR_IO, ERR_UNAVAILABLE or
+	 * ERR_CORRUPT of any operation; of use until the next one. */
+	struct diag trouble;
 };
 
-/* One saga to be written. */
-struct saga_write {
+/* What can be read and searched without looking into the record. */
+struct saga_row {
 	struct slice id;
-	uint64_t revision;   /* afterwards; what is stored must have one less, */
-	enum status status;  /* a new saga (revision 1) must not be there */
-	struct slice record; /* core/codec.h */
-	enum err result;     /* set by commit: OK or ERR_CONFLICT */
+	struct slice key; /* unique for the saga's name while the record is kept */
+	struct slice saga;
+	struct slice version;
+	enum status status;
+	bool paused;
+	struct slice step;   /* where it is: the first step that is not settled; may be empty */
+	struct slice reason; /* why it is parked, compensated or killed; may be empty */
+	int64_t started_ms;
+	int64_t updated_ms;
+	int64_t ended_ms; /* 0: not ended */
+	uint64_t revision;
 };
 
-struct store_ops {
-	/* Write a batch. OK: each write's result says what became of it, and what
-	 * is OK is durable; a conflict concerns that saga alone. Any other error:
-	 * nothing of the batch may be taken as written. */
-	enum err (*commit)(struct store *store, struct saga_write *writes, size_t n);
+/* One saga to be written. Its key, name, version and start are those of its
+ * first write for ever. */
+struct saga_write {
+	struct saga_row row;
+	struct slice record;
+	uint64_t before; /* the revision that must be stored; 0: a new saga, whose id and
+			  * key must not be there. row.revision, that afterwards, is larger */
+	enum err result; /* set by commit: OK, or ERR_CONFLICT: another revision is
+			  * stored, or id or key are taken */
+};
 
-	/* The saga's record, copied into the arena. ERR_NOT_FOUND, ERR_NOMEM. */
+struct saga_filter {
+	struct slice saga, key, step; /* empty: any */
+	const enum status *statuses;
+	size_t n_statuses;          /* 0: any */
+	int64_t since_ms, until_ms; /* started at or after, before; 0: any */
+};
+
+struct stored_definition {
+	uint8_t hash[SHA256_SIZE];
+	struct slice name;
+	struct slice version;
+	struct slice normal; /* the normal form */
+	int64_t deployed_ms;
+};
+
+struct audit_entry {
+	int64_t at_ms;
+	struct slice saga_id;
+	struct slice operation;
+	struct slice actor;
+	struct slice reason;
+};
+
+enum { STATUSES = STATUS_KILLED + 1 };
+
+struct store_counts {
+	uint64_t by_status[STATUSES];
+};
+
+/* Sagas are in the order of their start; of those that started in the same
+ * millisecond, in the order in which they were written first. */
+struct store_ops {
+	/* Write a batch, with the audit entries that belong to it, all at once. OK:
+	 * each write's result says what became of it, and what is OK is durable; a
+	 * conflict concerns that saga alone. A saga occurs once in a batch.
+	 * ERR_UNAVAILABLE, ERR_IO (disk full), ERR_NOMEM: nothing of the batch may be
+	 * taken as written; the same batch may be tried again. ERR_CORRUPT: likewise,
+	 * but it is of no use. */
+	enum err (*commit)(struct store *store, struct saga_write *writes, size_t n,
+			   const struct audit_entry *audit, size_t n_audit);
+
+	/* The saga's record (and row, where asked for), copied into the arena.
+	 * ERR_NOT_FOUND, ERR_NOMEM, ERR_IO, ERR_UNAVAILABLE, ERR_CORRUPT, as
+	 * everything that reads. */
 	enum err (*get)(struct store *store, struct slice id, struct arena *arena,
-			struct slice *record);
+			struct saga_row *row, struct slice *record);
+
+	/* The id of the saga with that name and key. ERR_NOT_FOUND. */
+	enum err (*find)(struct store *store, struct slice saga, struct slice key,
+			 struct arena *arena, struct slice *id);
 
 	/* Call for every saga that has not ended, in the order in which they were
-	 * begun. The record is valid during the call; an error of `visit` ends
+	 * begun. What is passed is valid during the call; an error of `visit` ends
 	 * the walk and is returned. */
 	enum err (*load)(struct store *store,
 			 enum err (*visit)(void *context, struct slice record), void *context);
 
+	/* Up to `limit` rows that fit the filter, newest start first, beginning
+	 * behind `after` (the id of the last row of the page before; empty: from
+	 * the start). ERR_NOT_FOUND: `after` is not there any more. */
+	enum err (*list)(struct store *store, const struct saga_filter *filter,
+			 struct slice after, size_t limit,
+			 enum err (*visit)(void *context, const struct saga_row *row),
+			 void *context);
+
+	enum err (*counts)(struct store *store, struct store_counts *out);
+
+	/* Up to `limit` audit entries, newest first; of one saga, or of all (an empty
+	 * id). They stay when the saga is removed. */
+	enum err (*audit)(struct store *store, struct slice saga_id, size_t limit,
+			  enum err (*visit)(void *context, const struct audit_entry *entry),
+			  void *context);
+
+	/* Definitions are immutable: the same hash again is OK, another hash for a
+	 * name and version that is there is ERR_CONFLICT. They are visited in the
+	 * order in which they were put. */
+	enum err (*put_definition)(struct store *store,
+				   const struct stored_definition *definition);
+	enum err (*definitions)(struct store *store,
+				enum err (*visit)(void *context,
+						  const struct stored_definition *definition),
+				void *context);
+
+	/* Remove up to `limit` sagas that ended before, the longest ended first; *n:
+	 * how many were. */
+	enum err (*prune)(struct store *store, int64_t ended_before_ms, size_t limit,
+			  size_t *n);
+
+	/* A consistent copy into a new file, while running. ERR_INVALID: this store
+	 * has no files; ERR_CONFLICT: the file is there already; ERR_IO and the like:
+	 * there is no such file. Its sentence is in the diag, not in `trouble`. */
+	enum err (*backup)(struct store *store, const char *path, struct diag *diag);
+
 	void (*close)(struct store *store);
 };
 
-CHECKED enum err store_commit(struct store *store, struct saga_write *writes, size_t n);
+CHECKED enum err store_commit(struct store *store, struct saga_write *writes, size_t n,
+			      const struct audit_entry *audit, size_t n_audit);
 CHECKED enum err store_get(struct store *store, struct slice id, struct arena *arena,
-			   struct slice *record);
+			   struct saga_row *row, struct slice *record);
+CHECKED enum err store_find(struct store *store, struct slice saga, struct slice key,
+			    struct arena *arena, struct slice *id);
 CHECKED enum err store_load(struct store *store,
 			    enum err (*visit)(void *context, struct slice record),
 			    void *context);
+CHECKED enum err store_list(struct store *store, const struct saga_filter *filter,
+			    struct slice after, size_t limit,
+			    enum err (*visit)(void *context, const struct saga_row *row),
+			    void *context);
+CHECKED enum err store_counts(struct store *store, struct store_counts *out);
+CHECKED enum err store_audit(struct store *store, struct slice saga_id, size_t limit,
+			     enum err (*visit)(void *context, const struct audit_entry *entry),
+			     void *context);
+CHECKED enum err store_put_definition(struct store *store,
+				      const struct stored_definition *definition);
+CHECKED enum err store_definitions(
+	struct store *store,
+	enum err (*visit)(void *context, const struct stored_definition *definition),
+	void *context);
+CHECKED enum err store_prune(struct store *store, int64_t ended_before_ms, size_t limit,
+			     size_t *n);
+CHECKED enum err store_backup(struct store *store, const char *path, struct diag *diag);
 void store_close(struct store *store); /* NULL is fine */
+
+/* Whether nothing more happens to a saga of that status by itself. */
+static inline bool status_ended(enum status status)
+{
+	return status == STATUS_COMPLETED || status == STATUS_COMPENSATED ||
+	       status == STATUS_KILLED;
+}
+
+/* Whether a saga fits the filter; for stores without queries, and for tests. */
+bool saga_filter_fits(const struct saga_filter *filter, const struct saga_row *row);
 
 #endif

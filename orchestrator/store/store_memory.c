@@ -1,22 +1,35 @@
 #include "orchestrator/store/store_memory.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
-/* One stored saga; id and record follow it in the same block. */
+/* One stored saga; its texts follow it in the same block. */
 struct row {
-	struct row *next; /* in its bucket */
-	struct slice id;
+	struct row *next;        /* in its bucket by id */
+	struct row *next_by_key; /* in its bucket by name and key */
+	struct saga_row columns;
 	struct slice record;
-	uint64_t revision;
-	uint64_t order; /* of its insertion */
-	enum status status;
+	uint64_t order; /* of its first write */
+};
+
+/* Definitions and audit entries are lists of such blocks, oldest first. */
+struct definition_block {
+	struct definition_block *next;
+	struct stored_definition definition;
+};
+struct audit_block {
+	struct audit_block *previous;
+	struct audit_entry entry;
 };
 
 struct vault {
-	struct row **buckets;
-	size_t n_buckets; /* a power of two */
+	struct row **by_id;
+	struct row **by_key;
+	size_t n_buckets; /* of each; a power of two */
 	size_t n_rows;
 	uint64_t inserted;
+	struct definition_block *definitions, **definitions_end;
+	struct audit_block *audit; /* newest first */
 };
 
 struct store_memory {
@@ -24,130 +37,434 @@ struct store_memory {
 	struct vault *vault;
 };
 
-static struct row **find(struct vault *vault, struct slice id)
+static struct vault *vault_of(struct store *base)
 {
-	uint64_t hash = 14695981039346656037u;
-	struct row **link;
+	return ((struct store_memory *)base)->vault;
+}
 
-	for (size_t i = 0; i < id.len; i++)
-		hash = (hash ^ (unsigned char)id.at[i]) * 1099511628211u;
-	link = &vault->buckets[hash & (vault->n_buckets - 1)];
-	while (*link && !slice_equal((*link)->id, id))
+/* --- finding -------------------------------------------------------------------------- */
+
+static uint64_t hash_more(uint64_t hash, struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		hash = (hash ^ (unsigned char)text.at[i]) * 1099511628211u;
+	return (hash ^ 256) * 1099511628211u;
+}
+
+enum { HASH_BEGIN = 0x3ca5 };
+
+static struct row **find_id(struct vault *vault, struct slice id)
+{
+	uint64_t hash = hash_more(HASH_BEGIN, id);
+	struct row **link = &vault->by_id[hash & (vault->n_buckets - 1)];
+
+	while (*link && !slice_equal((*link)->columns.id, id))
 		link = &(*link)->next;
 	return link;
 }
 
-static bool grow(struct vault *vault)
+static struct row **find_key(struct vault *vault, struct slice saga, struct slice key)
 {
-	struct vault larger = *vault;
+	uint64_t hash = hash_more(hash_more(HASH_BEGIN, saga), key);
+	struct row **link = &vault->by_key[hash & (vault->n_buckets - 1)];
 
-	if (vault->n_rows < vault->n_buckets)
+	while (*link && !(slice_equal((*link)->columns.key, key) &&
+			  slice_equal((*link)->columns.saga, saga)))
+		link = &(*link)->next_by_key;
+	return link;
+}
+
+static void enter(struct vault *vault, struct row *row)
+{
+	row->next = NULL;
+	row->next_by_key = NULL;
+	*find_id(vault, row->columns.id) = row;
+	*find_key(vault, row->columns.saga, row->columns.key) = row;
+	vault->n_rows++;
+}
+
+static void leave(struct vault *vault, struct row *row)
+{
+	*find_id(vault, row->columns.id) = row->next;
+	*find_key(vault, row->columns.saga, row->columns.key) = row->next_by_key;
+	vault->n_rows--;
+}
+
+/* Room for n more rows. */
+static bool grow(struct vault *vault, size_t n)
+{
+	struct vault larger = {.n_buckets = vault->n_buckets};
+
+	if (vault->n_rows + n <= vault->n_buckets)
 		return true;
-	larger.n_buckets = vault->n_buckets * 2;
-	larger.buckets = calloc(larger.n_buckets, sizeof(struct row *));
-	if (!larger.buckets)
+	while (larger.n_buckets < vault->n_rows + n)
+		larger.n_buckets *= 2;
+	larger.by_id = calloc(larger.n_buckets, sizeof(struct row *));
+	larger.by_key = calloc(larger.n_buckets, sizeof(struct row *));
+	if (!larger.by_id || !larger.by_key) {
+		free(larger.by_id);
+		free(larger.by_key);
 		return false;
+	}
 	for (size_t i = 0; i < vault->n_buckets; i++) {
 		struct row *next;
 
-		for (struct row *row = vault->buckets[i]; row; row = next) {
+		for (struct row *row = vault->by_id[i]; row; row = next) {
 			next = row->next;
-			row->next = NULL;
-			*find(&larger, row->id) = row;
+			enter(&larger, row);
 		}
 	}
-	free(vault->buckets);
-	*vault = larger;
+	free(vault->by_id);
+	free(vault->by_key);
+	vault->by_id = larger.by_id;
+	vault->by_key = larger.by_key;
+	vault->n_buckets = larger.n_buckets;
 	return true;
+}
+
+/* --- writing -------------------------------------------------------------------------- */
+
+/* Copy a text to where *texts points, which moves behind it. */
+static struct slice keep(char **texts, struct slice text)
+{
+	struct slice kept = {*texts, text.len};
+
+	if (text.len)
+		memcpy(*texts, text.at, text.len);
+	*texts += text.len;
+	return kept;
 }
 
 static struct row *make_row(const struct saga_write *write)
 {
-	struct row *row = malloc(sizeof *row + write->id.len + write->record.len);
-	char *texts = (char *)(row + 1);
+	const struct saga_row *from = &write->row;
+	size_t len = from->id.len + from->key.len + from->saga.len + from->version.len +
+		     from->step.len + from->reason.len + write->record.len;
+	struct row *row = malloc(sizeof *row + len);
+	char *texts;
 
 	if (!row)
 		return NULL;
-	memcpy(texts, write->id.at, write->id.len);
-	memcpy(texts + write->id.len, write->record.at, write->record.len);
-	*row = (struct row){.id = {texts, write->id.len},
-			    .record = {texts + write->id.len, write->record.len},
-			    .revision = write->revision,
-			    .status = write->status};
+	texts = (char *)(row + 1);
+	*row = (struct row){.columns = *from};
+	row->columns.id = keep(&texts, from->id);
+	row->columns.key = keep(&texts, from->key);
+	row->columns.saga = keep(&texts, from->saga);
+	row->columns.version = keep(&texts, from->version);
+	row->columns.step = keep(&texts, from->step);
+	row->columns.reason = keep(&texts, from->reason);
+	row->record = keep(&texts, write->record);
 	return row;
 }
 
-static enum err memory_commit(struct store *base, struct saga_write *writes, size_t n)
+static struct audit_block *make_audit(const struct audit_entry *from)
 {
-	struct vault *vault = ((struct store_memory *)base)->vault;
+	size_t len =
+		from->saga_id.len + from->operation.len + from->actor.len + from->reason.len;
+	struct audit_block *block = malloc(sizeof *block + len);
+	char *texts;
 
-	for (size_t i = 0; i < n; i++) {
-		struct row **link, *old, *row;
+	if (!block)
+		return NULL;
+	texts = (char *)(block + 1);
+	*block = (struct audit_block){.entry = *from};
+	block->entry.saga_id = keep(&texts, from->saga_id);
+	block->entry.operation = keep(&texts, from->operation);
+	block->entry.actor = keep(&texts, from->actor);
+	block->entry.reason = keep(&texts, from->reason);
+	return block;
+}
 
-		if (!grow(vault))
-			return ERR_NOMEM;
-		link = find(vault, writes[i].id);
-		old = *link;
-		if ((old ? old->revision : 0) + 1 != writes[i].revision) {
-			writes[i].result = ERR_CONFLICT;
-			continue;
-		}
-		row = make_row(&writes[i]);
-		if (!row)
-			return ERR_NOMEM;
-		row->order = old ? old->order : vault->inserted++;
-		row->next = old ? old->next : NULL;
-		vault->n_rows += !old;
-		*link = row;
-		free(old);
-		writes[i].result = OK;
+static void free_audit(struct audit_block *block)
+{
+	while (block) {
+		struct audit_block *previous = block->previous;
+
+		free(block);
+		block = previous;
 	}
+}
+
+/* Takes the row. */
+static enum err put_row(struct vault *vault, struct row *row, uint64_t before)
+{
+	struct row *old = *find_id(vault, row->columns.id);
+
+	if ((old ? old->columns.revision : 0) != before ||
+	    (!old && *find_key(vault, row->columns.saga, row->columns.key))) {
+		free(row);
+		return ERR_CONFLICT;
+	}
+	if (old) {
+		assert(slice_equal(old->columns.key, row->columns.key) &&
+		       slice_equal(old->columns.saga, row->columns.saga) &&
+		       old->columns.started_ms == row->columns.started_ms);
+		leave(vault, old);
+	}
+	row->order = old ? old->order : vault->inserted++;
+	enter(vault, row);
+	free(old);
 	return OK;
 }
 
-static enum err memory_get(struct store *base, struct slice id, struct arena *arena,
-			   struct slice *record)
+/* The audit entries, linked to what is there already. */
+static bool make_audits(struct vault *vault, const struct audit_entry *audit, size_t n,
+			struct audit_block **out)
 {
-	struct row *row = *find(((struct store_memory *)base)->vault, id);
+	struct audit_block *newest = NULL, **oldest = NULL;
 
-	if (!row)
-		return ERR_NOT_FOUND;
-	return arena_copy(arena, row->record, record) ? OK : ERR_NOMEM;
+	for (size_t i = n; i > 0; i--) {
+		struct audit_block *block = make_audit(&audit[i - 1]);
+
+		if (!block) {
+			free_audit(newest);
+			return false;
+		}
+		if (oldest)
+			*oldest = block;
+		else
+			newest = block;
+		oldest = &block->previous;
+	}
+	if (oldest)
+		*oldest = vault->audit;
+	*out = newest ? newest : vault->audit;
+	return true;
 }
 
-static int by_order(const void *a, const void *b)
+static enum err memory_commit(struct store *base, struct saga_write *writes, size_t n,
+			      const struct audit_entry *audit, size_t n_audit)
+{
+	struct vault *vault = vault_of(base);
+	struct row **rows = malloc((n + 1) * sizeof(struct row *));
+	size_t n_made = 0;
+
+	if (!rows)
+		return ERR_NOMEM;
+	while (n_made < n && (rows[n_made] = make_row(&writes[n_made])) != NULL)
+		n_made++;
+	if (n_made < n || !grow(vault, n) ||
+	    !make_audits(vault, audit, n_audit, &vault->audit)) {
+		while (n_made > 0)
+			free(rows[--n_made]);
+		free(rows);
+		return ERR_NOMEM;
+	}
+	for (size_t i = 0; i < n; i++)
+		writes[i].result = put_row(vault, rows[i], writes[i].before);
+	free(rows);
+	return OK;
+}
+
+/* --- reading -------------------------------------------------------------------------- */
+
+static bool copy_row(struct arena *arena, const struct saga_row *from, struct saga_row *out)
+{
+	*out = *from;
+	return arena_copy(arena, from->id, &out->id) &&
+	       arena_copy(arena, from->key, &out->key) &&
+	       arena_copy(arena, from->saga, &out->saga) &&
+	       arena_copy(arena, from->version, &out->version) &&
+	       arena_copy(arena, from->step, &out->step) &&
+	       arena_copy(arena, from->reason, &out->reason);
+}
+
+static enum err memory_get(struct store *base, struct slice id, struct arena *arena,
+			   struct saga_row *row, struct slice *record)
+{
+	const struct row *found = *find_id(vault_of(base), id);
+
+	if (!found)
+		return ERR_NOT_FOUND;
+	if (row && !copy_row(arena, &found->columns, row))
+		return ERR_NOMEM;
+	return arena_copy(arena, found->record, record) ? OK : ERR_NOMEM;
+}
+
+static enum err memory_find(struct store *base, struct slice saga, struct slice key,
+			    struct arena *arena, struct slice *id)
+{
+	const struct row *found = *find_key(vault_of(base), saga, key);
+
+	if (!found)
+		return ERR_NOT_FOUND;
+	return arena_copy(arena, found->columns.id, id) ? OK : ERR_NOMEM;
+}
+
+static int by_start(const void *a, const void *b)
 {
 	const struct row *first = *(struct row *const *)a, *second = *(struct row *const *)b;
+	int64_t x = first->columns.started_ms, y = second->columns.started_ms;
 
+	if (x != y)
+		return (x > y) - (x < y);
 	return (first->order > second->order) - (first->order < second->order);
 }
 
-static bool unfinished(const struct row *row)
+static int by_end(const void *a, const void *b)
 {
-	return row->status == STATUS_RUNNING || row->status == STATUS_COMPENSATING ||
-	       row->status == STATUS_PARKED;
+	int64_t x = (*(struct row *const *)a)->columns.ended_ms;
+	int64_t y = (*(struct row *const *)b)->columns.ended_ms;
+
+	return x != y ? (x > y) - (x < y) : by_start(a, b);
+}
+
+/* All rows in an order; NULL: out of memory. */
+static struct row **sorted(const struct vault *vault, int (*order)(const void *, const void *))
+{
+	struct row **rows = malloc((vault->n_rows + 1) * sizeof(struct row *));
+	size_t n = 0;
+
+	for (size_t i = 0; rows && i < vault->n_buckets; i++)
+		for (struct row *row = vault->by_id[i]; row; row = row->next)
+			rows[n++] = row;
+	if (rows)
+		qsort(rows, n, sizeof *rows, order);
+	return rows;
 }
 
 static enum err memory_load(struct store *base,
 			    enum err (*visit)(void *context, struct slice record),
 			    void *context)
 {
-	struct vault *vault = ((struct store_memory *)base)->vault;
-	struct row **rows = malloc((vault->n_rows + 1) * sizeof(struct row *));
+	const struct vault *vault = vault_of(base);
+	struct row **rows = sorted(vault, by_start);
+	enum err err = rows ? OK : ERR_NOMEM;
+
+	for (size_t i = 0; !err && i < vault->n_rows; i++)
+		if (!status_ended(rows[i]->columns.status))
+			err = visit(context, rows[i]->record);
+	free(rows);
+	return err;
+}
+
+static enum err memory_list(struct store *base, const struct saga_filter *filter,
+			    struct slice after, size_t limit,
+			    enum err (*visit)(void *context, const struct saga_row *row),
+			    void *context)
+{
+	struct vault *vault = vault_of(base);
+	const struct row *behind = after.len ? *find_id(vault, after) : NULL;
 	enum err err = OK;
-	size_t n = 0;
+	struct row **rows;
+	size_t i;
+
+	if (after.len && !behind)
+		return ERR_NOT_FOUND;
+	rows = sorted(vault, by_start);
+	if (!rows)
+		return ERR_NOMEM;
+	for (i = vault->n_rows; behind && rows[i - 1] != behind; i--)
+		;
+	for (i -= behind != NULL; !err && limit > 0 && i > 0; i--) {
+		if (!saga_filter_fits(filter, &rows[i - 1]->columns))
+			continue;
+		err = visit(context, &rows[i - 1]->columns);
+		limit--;
+	}
+	free(rows);
+	return err;
+}
+
+static enum err memory_counts(struct store *base, struct store_counts *out)
+{
+	const struct vault *vault = vault_of(base);
+
+	*out = (struct store_counts){{0}};
+	for (size_t i = 0; i < vault->n_buckets; i++)
+		for (const struct row *row = vault->by_id[i]; row; row = row->next)
+			out->by_status[row->columns.status]++;
+	return OK;
+}
+
+static enum err memory_audit(struct store *base, struct slice saga_id, size_t limit,
+			     enum err (*visit)(void *context, const struct audit_entry *entry),
+			     void *context)
+{
+	const struct audit_block *block = vault_of(base)->audit;
+	enum err err = OK;
+
+	for (; !err && limit > 0 && block; block = block->previous) {
+		if (saga_id.len && !slice_equal(block->entry.saga_id, saga_id))
+			continue;
+		err = visit(context, &block->entry);
+		limit--;
+	}
+	return err;
+}
+
+/* --- definitions and the rest --------------------------------------------------------- */
+
+static enum err memory_put_definition(struct store *base, const struct stored_definition *from)
+{
+	struct vault *vault = vault_of(base);
+	struct definition_block *block;
+	char *texts;
+
+	for (block = vault->definitions; block; block = block->next) {
+		const struct stored_definition *there = &block->definition;
+
+		if (!memcmp(there->hash, from->hash, sizeof from->hash))
+			return OK;
+		if (slice_equal(there->name, from->name) &&
+		    slice_equal(there->version, from->version))
+			return ERR_CONFLICT;
+	}
+	block = malloc(sizeof *block + from->name.len + from->version.len + from->normal.len);
+	if (!block)
+		return ERR_NOMEM;
+	texts = (char *)(block + 1);
+	*block = (struct definition_block){.definition = *from};
+	block->definition.name = keep(&texts, from->name);
+	block->definition.version = keep(&texts, from->version);
+	block->definition.normal = keep(&texts, from->normal);
+	*vault->definitions_end = block;
+	vault->definitions_end = &block->next;
+	return OK;
+}
+
+static enum err memory_definitions(
+	struct store *base,
+	enum err (*visit)(void *context, const struct stored_definition *definition),
+	void *context)
+{
+	enum err err = OK;
+
+	for (const struct definition_block *block = vault_of(base)->definitions; !err && block;
+	     block = block->next)
+		err = visit(context, &block->definition);
+	return err;
+}
+
+static enum err memory_prune(struct store *base, int64_t ended_before_ms, size_t limit,
+			     size_t *n)
+{
+	struct vault *vault = vault_of(base);
+	size_t n_rows = vault->n_rows;
+	struct row **rows = sorted(vault, by_end);
 
 	if (!rows)
 		return ERR_NOMEM;
-	for (size_t i = 0; i < vault->n_buckets; i++)
-		for (struct row *row = vault->buckets[i]; row; row = row->next)
-			if (unfinished(row))
-				rows[n++] = row;
-	qsort(rows, n, sizeof *rows, by_order);
-	for (size_t i = 0; i < n && !err; i++)
-		err = visit(context, rows[i]->record);
+	for (size_t i = 0; i < n_rows && *n < limit; i++) {
+		struct row *row = rows[i];
+
+		if (!status_ended(row->columns.status) ||
+		    row->columns.ended_ms >= ended_before_ms)
+			continue;
+		leave(vault, row);
+		free(row);
+		++*n;
+	}
 	free(rows);
-	return err;
+	return OK;
+}
+
+static enum err memory_backup(struct store *base, const char *path, struct diag *diag)
+{
+	return diag_set(diag, ERR_INVALID,
+			"%s: sagas that are kept in memory cannot be backed up; serve them "
+			"with --store sqlite",
+			path);
 }
 
 static void memory_close(struct store *base)
@@ -157,12 +474,24 @@ static void memory_close(struct store *base)
 
 struct store *store_memory_open(struct vault *vault)
 {
-	static const struct store_ops ops = {memory_commit, memory_get, memory_load,
-					     memory_close};
+	static const struct store_ops ops = {
+		.commit = memory_commit,
+		.get = memory_get,
+		.find = memory_find,
+		.load = memory_load,
+		.list = memory_list,
+		.counts = memory_counts,
+		.audit = memory_audit,
+		.put_definition = memory_put_definition,
+		.definitions = memory_definitions,
+		.prune = memory_prune,
+		.backup = memory_backup,
+		.close = memory_close,
+	};
 	struct store_memory *store = malloc(sizeof *store);
 
 	if (store)
-		*store = (struct store_memory){{&ops}, vault};
+		*store = (struct store_memory){{.ops = &ops}, vault};
 	return store ? &store->base : NULL;
 }
 
@@ -173,9 +502,11 @@ struct vault *vault_new(void)
 	if (!vault)
 		return NULL;
 	vault->n_buckets = 64;
-	vault->buckets = calloc(vault->n_buckets, sizeof(struct row *));
-	if (!vault->buckets) {
-		free(vault);
+	vault->definitions_end = &vault->definitions;
+	vault->by_id = calloc(vault->n_buckets, sizeof(struct row *));
+	vault->by_key = calloc(vault->n_buckets, sizeof(struct row *));
+	if (!vault->by_id || !vault->by_key) {
+		vault_free(vault);
 		return NULL;
 	}
 	return vault;
@@ -185,13 +516,21 @@ void vault_free(struct vault *vault)
 {
 	if (!vault)
 		return;
-	for (size_t i = 0; i < vault->n_buckets; i++)
-		while (vault->buckets[i]) {
-			struct row *row = vault->buckets[i];
+	for (size_t i = 0; vault->by_id && i < vault->n_buckets; i++)
+		while (vault->by_id[i]) {
+			struct row *row = vault->by_id[i];
 
-			vault->buckets[i] = row->next;
+			vault->by_id[i] = row->next;
 			free(row);
 		}
-	free(vault->buckets);
+	while (vault->definitions) {
+		struct definition_block *block = vault->definitions;
+
+		vault->definitions = block->next;
+		free(block);
+	}
+	free_audit(vault->audit);
+	free(vault->by_id);
+	free(vault->by_key);
 	free(vault);
 }

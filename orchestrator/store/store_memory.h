@@ -1,7 +1,8 @@
 /* store_memory.h - sagas in memory, for tests and trying out.
  *
  * The vault is what a disk would be: it outlives the store that is opened on
- * it, so that a test can let an orchestrator die and start another. */
+ * it, so that a test can let an orchestrator die and start another. A batch that
+ * finds no memory leaves nothing behind. Listing sorts all sagas that are there. */
 #ifndef SKALD_STORE_STORE_MEMORY_H
 #define SKALD_STORE_STORE_MEMORY_H
 

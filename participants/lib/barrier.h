@@ -42,7 +42,8 @@ struct barrier {
 
 struct barrier_ops {
 	/* A transaction around one command. Between begin and its end the host's
-	 * own writes belong to it, where the host shares the database. */
+	 * own writes belong to it, where the host shares the database. A commit
+	 * that fails ends it, too, and has kept nothing, as far as it knows. */
 	enum err (*begin)(struct barrier *barrier);
 	enum err (*commit)(struct barrier *barrier);
 	void (*rollback)(struct barrier *barrier);

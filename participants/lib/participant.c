@@ -1,11 +1,12 @@
 #include "participants/lib/participant.h"
 
 #include "base/json.h"
+#include "base/utf8.h"
 
 #include <stdlib.h>
 
 /* Replies are payloads: see the limits of the wire. */
-enum { OUTPUT_MAX = 256 * 1024, ERROR_TEXT_MAX = 4096 };
+enum { OUTPUT_MAX = 256 * 1024, CODE_MAX = 64, TEXT_MAX = 1024 };
 
 struct registration {
 	struct registration *next;
@@ -20,7 +21,9 @@ struct skald_participant {
 	const struct clock *clock;
 	int64_t horizon_ms;
 	struct registration *handlers;
-	struct arena arena; /* of one command */
+	struct arena arena;             /* of one command */
+	struct command_message command; /* the newest one that was polled */
+	bool holds_command;             /* the barrier could not answer it yet */
 };
 
 struct skald_command {
@@ -63,21 +66,17 @@ uint32_t skald_command_attempt(const skald_command *command)
 
 static void set_error(skald_reply *reply, const char *code, const char *text)
 {
-	struct slice code_slice = slice_of(code), text_slice = slice_of(text);
-
-	if (code_slice.len > ERROR_TEXT_MAX)
-		code_slice.len = ERROR_TEXT_MAX;
-	if (text_slice.len > ERROR_TEXT_MAX)
-		text_slice.len = ERROR_TEXT_MAX;
-	if (!arena_copy(reply->arena, code_slice, &reply->message->code) ||
-	    !arena_copy(reply->arena, text_slice, &reply->message->text))
+	if (!arena_copy(reply->arena, utf8_cut(slice_of(code), CODE_MAX),
+			&reply->message->code) ||
+	    !arena_copy(reply->arena, utf8_cut(slice_of(text), TEXT_MAX),
+			&reply->message->text))
 		reply->nomem = true;
 }
 
 skald_outcome skald_reply_ok(skald_reply *reply, const char *output)
 {
 	struct json json = {0};
-	struct diag diag;
+	struct diag diag = {{0}};
 
 	if (output && json_parse(slice_of(output), OUTPUT_MAX, reply->arena, &json, &diag))
 		return skald_reply_fail(reply, "bad-output", diag.text);
@@ -109,6 +108,25 @@ static const struct registration *find_handler(const skald_participant *particip
 	return handler;
 }
 
+/* What the handler returned decides; what else it said that does not belong to
+ * this outcome is dropped. */
+static void conclude(struct reply_message *reply, skald_outcome outcome)
+{
+	switch (outcome) {
+	case SKALD_OK:
+		reply->outcome = MESSAGE_OK;
+		reply->code = reply->text = (struct slice){0};
+		return;
+	case SKALD_REFUSED: reply->outcome = MESSAGE_REFUSED; break;
+	case SKALD_FAILED: reply->outcome = MESSAGE_FAILED; break;
+	default: /* the handler's own mistake */
+		reply->outcome = MESSAGE_FAILED;
+		reply->code = SLICE_LITERAL("bad-outcome");
+		reply->text = SLICE_LITERAL("the handler returned none of the outcomes");
+	}
+	reply->output = (struct slice){0};
+}
+
 static void run_handler(void *context, const struct command_message *message,
 			struct arena *arena, struct reply_message *reply_message)
 {
@@ -129,30 +147,26 @@ static void run_handler(void *context, const struct command_message *message,
 		outcome = handler->handler(&command, &reply, handler->context);
 	if (reply.nomem)
 		outcome = SKALD_FAILED;
-	switch (outcome) {
-	case SKALD_OK: reply_message->outcome = MESSAGE_OK; return;
-	case SKALD_REFUSED: reply_message->outcome = MESSAGE_REFUSED; return;
-	case SKALD_FAILED: break;
-	}
-	reply_message->outcome = MESSAGE_FAILED;
-	reply_message->output = (struct slice){0};
+	conclude(reply_message, outcome);
 }
 
 size_t skald_participant_poll(skald_participant *participant)
 {
-	struct command_message command;
 	struct reply_message reply;
 	size_t n = 0;
 
-	while (port_poll(participant->port, &command)) {
+	while (participant->holds_command ||
+	       port_poll(participant->port, &participant->command)) {
 		arena_reset(&participant->arena);
-		/* What cannot be kept or answered now comes again. */
-		if (barrier_answer(participant->barrier, &command,
-				   clock_now_ms(participant->clock), participant->horizon_ms,
-				   run_handler, participant, &participant->arena, &reply) ||
-		    port_reply(participant->port, &reply))
-			continue;
-		n++;
+		participant->holds_command =
+			barrier_answer(participant->barrier, &participant->command,
+				       clock_now_ms(participant->clock),
+				       participant->horizon_ms, run_handler, participant,
+				       &participant->arena, &reply) != OK;
+		if (participant->holds_command)
+			break;
+		/* What cannot be answered now comes again. */
+		n += port_reply(participant->port, &reply) == OK;
 	}
 	return n;
 }

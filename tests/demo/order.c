@@ -7,6 +7,7 @@
 #include "orchestrator/engine/address.h"
 #include "orchestrator/engine/engine.h"
 #include "orchestrator/load/load.h"
+#include "orchestrator/store/record.h"
 #include "orchestrator/store/store_memory.h"
 #include "tests/lib/clock_sim.h"
 #include "tests/lib/shop.h"
@@ -78,7 +79,7 @@ static enum err told_send(struct bus *base, const struct command_message *messag
 	return bus_send(told->real, message);
 }
 
-static bool told_poll(struct bus *base, struct reply_message *out)
+static bool told_poll(struct bus *base, struct inbox_message *out)
 {
 	const struct told_bus *told = (const struct told_bus *)base;
 	char room[LINE_SIZE];
@@ -88,14 +89,15 @@ static bool told_poll(struct bus *base, struct reply_message *out)
 
 	if (!bus_poll(told->real, out))
 		return false;
-	address = address_of(out->id);
+	assert(out->type == INBOX_REPLY);
+	address = address_of(out->reply.id);
 	event = (struct event){.type = EVENT_REPLY,
 			       .step = definition_find(told->definition, address.step),
 			       .verb = address.verb,
 			       .round = address.round,
-			       .attempt = out->attempt,
-			       .outcome = (enum outcome)out->outcome,
-			       .error = {out->code, out->text}};
+			       .attempt = out->reply.attempt,
+			       .outcome = (enum outcome)out->reply.outcome,
+			       .error = {out->reply.code, out->reply.text}};
 	describe_event(told->definition, &event, &line);
 	tell(told->clock, &line);
 	return true;
@@ -106,12 +108,51 @@ static void told_acknowledge(struct bus *base)
 	bus_acknowledge(((const struct told_bus *)base)->real);
 }
 
+static void told_answer(struct bus *base, uint64_t origin, const struct result_message *result)
+{
+	bus_answer(((const struct told_bus *)base)->real, origin, result);
+}
+
+static void told_ended(struct bus *base, uint64_t origin, struct slice saga_id,
+		       struct slice status)
+{
+	bus_ended(((const struct told_bus *)base)->real, origin, saga_id, status);
+}
+
+static void told_pump(struct bus *base)
+{
+	bus_pump(((const struct told_bus *)base)->real);
+}
+
+static int told_fd(struct bus *base)
+{
+	return bus_fd(((const struct told_bus *)base)->real);
+}
+
+static void told_participants(struct bus *base,
+			      void (*visit)(void *context,
+					    const struct bus_participant *participant),
+			      void *context)
+{
+	bus_participants(((const struct told_bus *)base)->real, visit, context);
+}
+
 static void told_close(struct bus *base)
 {
 	bus_close(((const struct told_bus *)base)->real);
 }
 
-static const struct bus_ops told_ops = {told_send, told_poll, told_acknowledge, told_close};
+static const struct bus_ops told_ops = {
+	.send = told_send,
+	.poll = told_poll,
+	.answer = told_answer,
+	.ended = told_ended,
+	.acknowledge = told_acknowledge,
+	.pump = told_pump,
+	.fd = told_fd,
+	.participants = told_participants,
+	.close = told_close,
+};
 
 /* --- everything in one process ------------------------------------------------------ */
 
@@ -171,13 +212,15 @@ static enum status tell_saga(struct world *world, const char *id)
 	struct arena arena = {0};
 	struct bytes line = BYTES(LINE_SIZE, &arena);
 	uint8_t hash[SHA256_SIZE];
-	struct slice record;
+	struct slice record, bytes, timeline;
 	struct saga saga;
 	enum status status;
-	enum err err = store_get(world->store, slice_of(id), &arena, &record);
+	enum err err = store_get(world->store, slice_of(id), &arena, NULL, &record);
 
 	if (!err)
-		err = saga_decode(record, &arena, &saga, hash, NULL);
+		err = record_split(record, &bytes, &timeline);
+	if (!err)
+		err = saga_decode(bytes, &arena, &saga, hash, NULL);
 	assert(!err);
 	if (saga.revision != world->revision) {
 		describe_saga(world->definition, &saga, &line);

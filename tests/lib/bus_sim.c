@@ -108,22 +108,55 @@ static enum err sim_send(struct bus *base, const struct command_message *command
 	return OK;
 }
 
-static bool sim_poll(struct bus *base, struct reply_message *out)
+static bool sim_poll(struct bus *base, struct inbox_message *out)
 {
 	struct bus_sim *sim = ((struct bus_sim_end *)base)->sim;
 	struct reply_message *reply = pool_take(sim, &sim->replies);
 
 	if (!reply)
 		return false;
-	*out = *reply;
+	*out = (struct inbox_message){.type = INBOX_REPLY, .reply = *reply};
 	keep_alive(sim, reply);
 	if (random_percent(&sim->random, sim->faults.repeated_percent))
 		pool_add(&sim->replies, reply_message_copy(reply));
 	return true;
 }
 
+static void sim_answer(struct bus *base, uint64_t origin, const struct result_message *result)
+{
+}
+
+static void sim_ended(struct bus *base, uint64_t origin, struct slice saga_id,
+		      struct slice status)
+{
+}
+
 static void sim_acknowledge(struct bus *base)
 {
+}
+
+static void sim_pump(struct bus *base)
+{
+}
+
+static int sim_fd(struct bus *base)
+{
+	return -1;
+}
+
+static void sim_participants(struct bus *base,
+			     void (*visit)(void *context,
+					   const struct bus_participant *participant),
+			     void *context)
+{
+	const struct mailbox *mailbox = ((struct bus_sim_end *)base)->sim->mailboxes;
+
+	for (; mailbox; mailbox = mailbox->next) {
+		struct bus_participant participant = {.name = mailbox->participant,
+						      .held = (uint32_t)mailbox->commands.n};
+
+		visit(context, &participant);
+	}
 }
 
 static void sim_close(struct bus *base)
@@ -133,7 +166,17 @@ static void sim_close(struct bus *base)
 
 struct bus *bus_sim_open(struct bus_sim *sim)
 {
-	static const struct bus_ops ops = {sim_send, sim_poll, sim_acknowledge, sim_close};
+	static const struct bus_ops ops = {
+		.send = sim_send,
+		.poll = sim_poll,
+		.answer = sim_answer,
+		.ended = sim_ended,
+		.acknowledge = sim_acknowledge,
+		.pump = sim_pump,
+		.fd = sim_fd,
+		.participants = sim_participants,
+		.close = sim_close,
+	};
 	struct bus_sim_end *end = malloc(sizeof *end);
 
 	assert(end);
@@ -163,6 +206,10 @@ static enum err sim_reply(struct port *base, const struct reply_message *reply)
 	return OK;
 }
 
+static void sim_pump_port(struct port *base, int timeout_ms)
+{
+}
+
 static void sim_close_port(struct port *base)
 {
 	free(base);
@@ -170,7 +217,8 @@ static void sim_close_port(struct port *base)
 
 struct port *port_sim_open(struct bus_sim *sim, const char *participant)
 {
-	static const struct port_ops ops = {sim_poll_command, sim_reply, sim_close_port};
+	static const struct port_ops ops = {sim_poll_command, sim_reply, sim_pump_port,
+					    sim_close_port};
 	struct port_sim *port = malloc(sizeof *port);
 
 	assert(port);

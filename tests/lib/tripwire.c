@@ -1,30 +1,53 @@
 #include "tests/lib/tripwire.h"
 
+/* Whether this call does nothing. */
 static bool dead(struct tripwire *wire)
 {
-	if (!wire->fired && wire->calls_left == 0)
-		wire->fired = true;
-	else if (wire->calls_left > 0)
+	bool now = !wire->fired && wire->calls_left == 0;
+
+	if (wire->calls_left > 0)
 		wire->calls_left--;
-	return wire->fired;
+	wire->fired |= now;
+	return wire->effect == TRIPWIRE_DIES ? wire->fired : now;
+}
+
+/* Whether this call is made and its answer lost. To be asked before dead(). */
+static bool unanswered(struct tripwire *wire)
+{
+	return wire->effect == TRIPWIRE_NO_ANSWER && !wire->fired && wire->calls_left == 0;
 }
 
 /* --- store ----------------------------------------------------------------------- */
 
-static enum err tripwire_commit(struct store *base, struct saga_write *writes, size_t n)
+static enum err tripwire_commit(struct store *base, struct saga_write *writes, size_t n,
+				const struct audit_entry *audit, size_t n_audit)
 {
 	struct store_tripwire *wrapper = (struct store_tripwire *)base;
+	bool lost = unanswered(wrapper->wire);
+	enum err err;
 
-	return dead(wrapper->wire) ? ERR_UNAVAILABLE : store_commit(wrapper->real, writes, n);
+	if (dead(wrapper->wire) && !lost)
+		return ERR_UNAVAILABLE;
+	err = store_commit(wrapper->real, writes, n, audit, n_audit);
+	return lost ? ERR_UNAVAILABLE : err;
 }
 
 static enum err tripwire_get(struct store *base, struct slice id, struct arena *arena,
-			     struct slice *record)
+			     struct saga_row *row, struct slice *record)
 {
 	struct store_tripwire *wrapper = (struct store_tripwire *)base;
 
 	return dead(wrapper->wire) ? ERR_UNAVAILABLE
-				   : store_get(wrapper->real, id, arena, record);
+				   : store_get(wrapper->real, id, arena, row, record);
+}
+
+static enum err tripwire_find(struct store *base, struct slice saga, struct slice key,
+			      struct arena *arena, struct slice *id)
+{
+	struct store_tripwire *wrapper = (struct store_tripwire *)base;
+
+	return dead(wrapper->wire) ? ERR_UNAVAILABLE
+				   : store_find(wrapper->real, saga, key, arena, id);
 }
 
 static enum err tripwire_load(struct store *base,
@@ -37,6 +60,72 @@ static enum err tripwire_load(struct store *base,
 				   : store_load(wrapper->real, visit, context);
 }
 
+static enum err tripwire_list(struct store *base, const struct saga_filter *filter,
+			      struct slice after, size_t limit,
+			      enum err (*visit)(void *context, const struct saga_row *row),
+			      void *context)
+{
+	struct store_tripwire *wrapper = (struct store_tripwire *)base;
+
+	return dead(wrapper->wire)
+		       ? ERR_UNAVAILABLE
+		       : store_list(wrapper->real, filter, after, limit, visit, context);
+}
+
+static enum err tripwire_counts(struct store *base, struct store_counts *out)
+{
+	struct store_tripwire *wrapper = (struct store_tripwire *)base;
+
+	return dead(wrapper->wire) ? ERR_UNAVAILABLE : store_counts(wrapper->real, out);
+}
+
+static enum err tripwire_audit(struct store *base, struct slice saga_id, size_t limit,
+			       enum err (*visit)(void *context,
+						 const struct audit_entry *entry),
+			       void *context)
+{
+	struct store_tripwire *wrapper = (struct store_tripwire *)base;
+
+	return dead(wrapper->wire) ? ERR_UNAVAILABLE
+				   : store_audit(wrapper->real, saga_id, limit, visit, context);
+}
+
+static enum err tripwire_put_definition(struct store *base,
+					const struct stored_definition *definition)
+{
+	struct store_tripwire *wrapper = (struct store_tripwire *)base;
+
+	return dead(wrapper->wire) ? ERR_UNAVAILABLE
+				   : store_put_definition(wrapper->real, definition);
+}
+
+static enum err tripwire_definitions(
+	struct store *base,
+	enum err (*visit)(void *context, const struct stored_definition *definition),
+	void *context)
+{
+	struct store_tripwire *wrapper = (struct store_tripwire *)base;
+
+	return dead(wrapper->wire) ? ERR_UNAVAILABLE
+				   : store_definitions(wrapper->real, visit, context);
+}
+
+static enum err tripwire_prune(struct store *base, int64_t ended_before_ms, size_t limit,
+			       size_t *n)
+{
+	struct store_tripwire *wrapper = (struct store_tripwire *)base;
+
+	return dead(wrapper->wire) ? ERR_UNAVAILABLE
+				   : store_prune(wrapper->real, ended_before_ms, limit, n);
+}
+
+static enum err tripwire_backup(struct store *base, const char *path, struct diag *diag)
+{
+	struct store_tripwire *wrapper = (struct store_tripwire *)base;
+
+	return dead(wrapper->wire) ? ERR_UNAVAILABLE : store_backup(wrapper->real, path, diag);
+}
+
 static void tripwire_close_store(struct store *base)
 {
 }
@@ -44,10 +133,22 @@ static void tripwire_close_store(struct store *base)
 struct store *store_tripwire_init(struct store_tripwire *wrapper, struct store *real,
 				  struct tripwire *wire)
 {
-	static const struct store_ops ops = {tripwire_commit, tripwire_get, tripwire_load,
-					     tripwire_close_store};
+	static const struct store_ops ops = {
+		.commit = tripwire_commit,
+		.get = tripwire_get,
+		.find = tripwire_find,
+		.load = tripwire_load,
+		.list = tripwire_list,
+		.counts = tripwire_counts,
+		.audit = tripwire_audit,
+		.put_definition = tripwire_put_definition,
+		.definitions = tripwire_definitions,
+		.prune = tripwire_prune,
+		.backup = tripwire_backup,
+		.close = tripwire_close_store,
+	};
 
-	*wrapper = (struct store_tripwire){{&ops}, real, wire};
+	*wrapper = (struct store_tripwire){{.ops = &ops}, real, wire};
 	return &wrapper->base;
 }
 
@@ -57,10 +158,16 @@ static enum err tripwire_send(struct bus *base, const struct command_message *co
 {
 	struct bus_tripwire *wrapper = (struct bus_tripwire *)base;
 
-	return dead(wrapper->wire) ? ERR_UNAVAILABLE : bus_send(wrapper->real, command);
+	bool lost = unanswered(wrapper->wire);
+	enum err err;
+
+	if (dead(wrapper->wire) && !lost)
+		return ERR_UNAVAILABLE;
+	err = bus_send(wrapper->real, command);
+	return lost ? ERR_UNAVAILABLE : err;
 }
 
-static bool tripwire_poll(struct bus *base, struct reply_message *out)
+static bool tripwire_poll(struct bus *base, struct inbox_message *out)
 {
 	struct bus_tripwire *wrapper = (struct bus_tripwire *)base;
 
@@ -75,6 +182,45 @@ static void tripwire_acknowledge(struct bus *base)
 		bus_acknowledge(wrapper->real);
 }
 
+static void tripwire_answer(struct bus *base, uint64_t origin,
+			    const struct result_message *result)
+{
+	struct bus_tripwire *wrapper = (struct bus_tripwire *)base;
+
+	if (!dead(wrapper->wire))
+		bus_answer(wrapper->real, origin, result);
+}
+
+static void tripwire_ended(struct bus *base, uint64_t origin, struct slice saga_id,
+			   struct slice status)
+{
+	struct bus_tripwire *wrapper = (struct bus_tripwire *)base;
+
+	if (!dead(wrapper->wire))
+		bus_ended(wrapper->real, origin, saga_id, status);
+}
+
+static void tripwire_pump(struct bus *base)
+{
+	struct bus_tripwire *wrapper = (struct bus_tripwire *)base;
+
+	if (!dead(wrapper->wire))
+		bus_pump(wrapper->real);
+}
+
+static int tripwire_fd(struct bus *base)
+{
+	return bus_fd(((struct bus_tripwire *)base)->real);
+}
+
+static void tripwire_participants(struct bus *base,
+				  void (*visit)(void *context,
+						const struct bus_participant *participant),
+				  void *context)
+{
+	bus_participants(((struct bus_tripwire *)base)->real, visit, context);
+}
+
 static void tripwire_close_bus(struct bus *base)
 {
 }
@@ -82,8 +228,17 @@ static void tripwire_close_bus(struct bus *base)
 struct bus *bus_tripwire_init(struct bus_tripwire *wrapper, struct bus *real,
 			      struct tripwire *wire)
 {
-	static const struct bus_ops ops = {tripwire_send, tripwire_poll, tripwire_acknowledge,
-					   tripwire_close_bus};
+	static const struct bus_ops ops = {
+		.send = tripwire_send,
+		.poll = tripwire_poll,
+		.answer = tripwire_answer,
+		.ended = tripwire_ended,
+		.acknowledge = tripwire_acknowledge,
+		.pump = tripwire_pump,
+		.fd = tripwire_fd,
+		.participants = tripwire_participants,
+		.close = tripwire_close_bus,
+	};
 
 	*wrapper = (struct bus_tripwire){{&ops}, real, wire};
 	return &wrapper->base;
@@ -102,7 +257,21 @@ static enum err tripwire_reply(struct port *base, const struct reply_message *re
 {
 	struct port_tripwire *wrapper = (struct port_tripwire *)base;
 
-	return dead(wrapper->wire) ? ERR_UNAVAILABLE : port_reply(wrapper->real, reply);
+	bool lost = unanswered(wrapper->wire);
+	enum err err;
+
+	if (dead(wrapper->wire) && !lost)
+		return ERR_UNAVAILABLE;
+	err = port_reply(wrapper->real, reply);
+	return lost ? ERR_UNAVAILABLE : err;
+}
+
+static void tripwire_pump_port(struct port *base, int timeout_ms)
+{
+	struct port_tripwire *wrapper = (struct port_tripwire *)base;
+
+	if (!dead(wrapper->wire))
+		port_pump(wrapper->real, timeout_ms);
 }
 
 static void tripwire_close_port(struct port *base)
@@ -113,7 +282,7 @@ struct port *port_tripwire_init(struct port_tripwire *wrapper, struct port *real
 				struct tripwire *wire)
 {
 	static const struct port_ops ops = {tripwire_poll_command, tripwire_reply,
-					    tripwire_close_port};
+					    tripwire_pump_port, tripwire_close_port};
 
 	*wrapper = (struct port_tripwire){{&ops}, real, wire};
 	return &wrapper->base;

@@ -1,8 +1,9 @@
-/* tripwire.h - a process that dies between two calls.
+/* tripwire.h - a process that dies between two calls, or a call that fails.
  *
  * Store, bus and port wrapped so that the nth call, counted over all of them,
- * and every later one does nothing and fails, as for a process that is gone.
- * The test then throws the process away and starts another one on what is left.
+ * goes wrong. Either it and every later one does nothing and fails, as for a
+ * process that is gone: the test then throws the process away and starts
+ * another one on what is left. Or it alone fails, and the test goes on.
  */
 #ifndef SKALD_TESTS_LIB_TRIPWIRE_H
 #define SKALD_TESTS_LIB_TRIPWIRE_H
@@ -10,8 +11,15 @@
 #include "bus/bus.h"
 #include "orchestrator/store/store.h"
 
+enum tripwire_effect {
+	TRIPWIRE_DIES,
+	TRIPWIRE_FAILS,     /* that call alone does nothing */
+	TRIPWIRE_NO_ANSWER, /* that call does all it should and fails all the same */
+};
+
 struct tripwire {
 	long calls_left; /* until it fires; negative: never */
+	enum tripwire_effect effect;
 	bool fired;
 };
 

@@ -6,6 +6,7 @@
 #include "orchestrator/core/codec.h"
 #include "orchestrator/engine/engine.h"
 #include "orchestrator/load/load.h"
+#include "orchestrator/store/record.h"
 #include "orchestrator/store/store_memory.h"
 #include "tests/lib/bus_sim.h"
 #include "tests/lib/clock_sim.h"
@@ -136,17 +137,21 @@ static void run(struct world *world)
 
 static enum status stored_status(struct world *world, const char *id)
 {
+	struct slice record, bytes, timeline_bytes;
+	struct timeline timeline;
 	struct arena arena = {0};
 	uint8_t hash[SHA256_SIZE];
-	struct slice record;
+	struct saga_row row;
 	struct saga saga;
-	enum status status;
 
-	ck_assert_int_eq(store_get(world->store, slice_of(id), &arena, &record), OK);
-	ck_assert_int_eq(saga_decode(record, &arena, &saga, hash, NULL), OK);
-	status = saga_status(&saga);
+	ck_assert_int_eq(store_get(world->store, slice_of(id), &arena, &row, &record), OK);
+	ck_assert_int_eq(record_split(record, &bytes, &timeline_bytes), OK);
+	ck_assert_int_eq(saga_decode(bytes, &arena, &saga, hash, NULL), OK);
+	ck_assert_int_eq(timeline_read(timeline_bytes, &timeline, NULL), OK);
+	ck_assert_int_eq(row.status, saga_status(&saga));
+	ck_assert_uint_gt(timeline.n_entries, 2);
 	arena_release(&arena);
-	return status;
+	return row.status;
 }
 
 static void start(struct world *world, const char *id, const char *input)
@@ -265,6 +270,55 @@ START_TEST(test_crash_between_any_two_calls)
 }
 END_TEST
 
+/* Nobody dies, but call 0, then 1, ... fails or loses its answer. Store, bus and
+ * participants go on as if nothing had been. */
+static bool run_with_a_failure(const struct row *row, struct tripwire wire)
+{
+	struct world world;
+	enum err err;
+	bool fired = false;
+
+	world_init(&world);
+	world.post = post_new();
+	world.wire = wire;
+	if (!boot(&world)) {
+		fired = true;
+		crash(&world);
+		ck_assert(boot(&world));
+	}
+	do /* a client tries again until it knows */
+		err = engine_start(world.engine, SLICE_LITERAL("order"),
+				   SLICE_LITERAL("order-17"), slice_of(row->input), NULL);
+	while (err && err != ERR_CONFLICT);
+	for (int turns = 0; engine_live(world.engine); turns++) {
+		bool fired_before = world.wire.fired;
+		size_t taken;
+
+		ck_assert_msg(turns < 10000, "the saga does not end");
+		err = engine_turn(world.engine, &taken);
+		ck_assert(!err || world.wire.fired != fired_before);
+		ck_assert(!engine_live(world.engine) ||
+			  engine_wake_ms(world.engine) < INT64_MAX);
+		shop_poll(world.shop);
+		clock_sim_advance(&world.clock, 50);
+	}
+	check_books(&world, "order-17", row->status, row->name);
+	fired |= world.wire.fired;
+	crash(&world);
+	world_release(&world);
+	return fired;
+}
+
+START_TEST(test_any_call_fails)
+{
+	struct tripwire wire = {.effect = _i % 2 ? TRIPWIRE_FAILS : TRIPWIRE_NO_ANSWER};
+
+	while (run_with_a_failure(&rows[_i / 2], wire))
+		wire.calls_left++;
+	ck_assert_int_gt(wire.calls_left, 20);
+}
+END_TEST
+
 enum { SEEDS = 200, ORDERS = 4 };
 
 /* Lost, repeated, late, in any order, with handlers that fail now and then: the
@@ -314,6 +368,7 @@ static void add(TCase *tcase)
 {
 	tcase_add_loop_test(tcase, test_row, 0, ROWS(rows));
 	tcase_add_loop_test(tcase, test_crash_between_any_two_calls, 0, ROWS(rows));
+	tcase_add_loop_test(tcase, test_any_call_fails, 0, 2 * ROWS(rows));
 	tcase_add_test(tcase, test_hostile_bus);
 }
 

@@ -95,11 +95,31 @@ START_TEST(test_whole_texts)
 }
 END_TEST
 
+START_TEST(test_cut)
+{
+	struct slice text = SLICE_LITERAL("a\xe2\x82\xac"
+					  "b");
+
+	ck_assert(slice_equal(utf8_cut(text, 100), text));
+	ck_assert(slice_equal(utf8_cut(text, 5), text));
+	ck_assert(slice_is(utf8_cut(text, 4), "a\xe2\x82\xac"));
+	ck_assert(slice_is(utf8_cut(text, 3), "a"));
+	ck_assert(slice_is(utf8_cut(text, 0), ""));
+	ck_assert(slice_is(utf8_cut(SLICE_LITERAL("ab\xff"
+						  "cd"),
+				    100),
+			   "ab"));
+	ck_assert(slice_is(utf8_cut(SLICE_LITERAL("ends badly \xe2\x82"), 100), "ends badly "));
+	ck_assert(slice_is(utf8_cut((struct slice){0}, 100), ""));
+}
+END_TEST
+
 static void add(TCase *tcase)
 {
 	tcase_add_loop_test(tcase, test_decode, 0, ROWS(rows));
 	tcase_add_test(tcase, test_every_character_there_and_back);
 	tcase_add_test(tcase, test_whole_texts);
+	tcase_add_test(tcase, test_cut);
 }
 
 int main(void)

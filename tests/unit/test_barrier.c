@@ -1,0 +1,580 @@
+/* test_barrier.c - the contract of participants/lib/barrier.h, over every implementation */
+#include "participants/lib/barrier_memory.h"
+#include "tests/lib/fail_malloc.h"
+#include "tests/lib/suite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct implementation {
+	const char *name;
+	struct barrier *(*open)(void);
+} implementations[] = {
+	{"memory", barrier_memory_new},
+};
+
+/* --- what a command is answered ---------------------------------------------------- */
+
+/* A line is what comes and what is answered: "do ok => runs, ok [1]".
+ *
+ *	[old] do|undo|revoke [#N] HANDLER    `old` is past the horizon, N another do;
+ *	                                     HANDLER is what it answers if it runs
+ *
+ * The do's handler answers ok with the number of its runs, the undo's handler with
+ * nothing; `told` is the output that the undo is told. */
+static const struct row {
+	const char *name;
+	const char *lines[8];
+} rows[] = {
+	{"a do runs", {"do ok => runs, ok [1]"}},
+	{"a do that comes again gets the same answer, and does not run again",
+	 {"do ok => runs, ok [1]", "do ok => ok [1]", "do refused => ok [1]"}},
+	{"a refused do that comes again is refused for the same reason",
+	 {"do refused => runs, refused no", "do ok => refused no"}},
+	{"a failed do leaves no record, and runs again",
+	 {"do failed => runs, failed busy", "do failed => runs, failed busy",
+	  "do ok => runs, ok [3]"}},
+	{"an undo runs once, and is told the do's output",
+	 {"do ok => runs, ok [1]", "undo ok => runs, told [1], ok", "undo ok => ok"}},
+	{"a do that comes after it was undone is refused",
+	 {"do ok => runs, ok [1]", "undo ok => runs, told [1], ok", "do ok => refused barred",
+	  "undo ok => ok"}},
+	{"an undo that comes before its do bars it, without running",
+	 {"undo ok => ok", "do ok => refused barred", "undo ok => ok",
+	  "do ok => refused barred"}},
+	{"an undo of a refused do has nothing to run",
+	 {"do refused => runs, refused no", "undo ok => ok", "undo ok => ok",
+	  "do ok => refused no"}},
+	{"an undo after a do that failed bars the do",
+	 {"do failed => runs, failed busy", "undo ok => ok", "do ok => refused barred"}},
+	{"a failed undo leaves no record, and runs again",
+	 {"do ok => runs, ok [1]", "undo failed => runs, told [1], failed busy",
+	  "undo ok => runs, told [1], ok"}},
+	{"a refused undo leaves no record: its next round runs",
+	 {"do ok => runs, ok [1]", "undo refused => runs, told [1], refused no",
+	  "undo refused => runs, told [1], refused no", "do ok => ok [1]",
+	  "undo ok => runs, told [1], ok"}},
+	{"a revoke bars a do that has not come, without running",
+	 {"revoke ok => ok", "do ok => refused barred", "revoke ok => ok"}},
+	{"a revoke of what was done is refused, and tells its output, however often",
+	 {"do ok => runs, ok [1]", "revoke ok => refused already-done [1]",
+	  "revoke ok => refused already-done [1]", "do ok => ok [1]"}},
+	{"a revoke of a refused do is ok, and the refusal stays",
+	 {"do refused => runs, refused no", "revoke ok => ok", "do ok => refused no"}},
+	{"a revoke after a do that failed bars the do",
+	 {"do failed => runs, failed busy", "revoke ok => ok", "do ok => refused barred"}},
+	{"a revoke of what was undone is ok",
+	 {"do ok => runs, ok [1]", "undo ok => runs, told [1], ok", "revoke ok => ok"}},
+	{"another do is another matter",
+	 {"do ok => runs, ok [1]", "do #2 ok => runs, ok [2]",
+	  "undo #2 ok => runs, told [2], ok", "undo ok => runs, told [1], ok",
+	  "revoke #3 ok => ok", "do #3 ok => refused barred"}},
+	{"an old do without a record is expired, and does not run",
+	 {"old do ok => expired expired", "old do ok => expired expired"}},
+	{"an old do with a record is answered from it",
+	 {"do ok => runs, ok [1]", "old do ok => ok [1]"}},
+	{"an old undo without a record is expired, and bars nothing",
+	 {"old undo ok => expired expired", "do ok => runs, ok [1]"}},
+	{"an old undo of what was done runs",
+	 {"do ok => runs, ok [1]", "old undo ok => runs, told [1], ok", "old undo ok => ok"}},
+	{"an old revoke without a record is expired, and bars nothing",
+	 {"old revoke ok => expired expired", "do ok => runs, ok [1]"}},
+	{"an old revoke of what was done is refused",
+	 {"do ok => runs, ok [1]", "old revoke ok => refused already-done [1]"}},
+	{"an old revoke of what was barred is ok",
+	 {"undo ok => ok", "old revoke ok => ok", "old undo ok => ok"}},
+	{"an undo that knows the output better keeps its own",
+	 {"do ok => runs, ok [1]", "undo knows ok => runs, told [9], ok"}},
+};
+
+enum { NOW_MS = 100000, HORIZON_MS = 1000 };
+
+static const char *const outcome_names[] = {"ok", "refused", "failed", "expired"};
+
+/* What the handler is to do, and what it saw. */
+struct handler {
+	enum message_outcome outcome;
+	int runs; /* of dos */
+	bool ran;
+	char told[16];
+};
+
+static void handle(void *context, const struct command_message *command, struct arena *arena,
+		   struct reply_message *reply)
+{
+	struct handler *handler = context;
+	char number[16];
+
+	handler->ran = true;
+	handler->runs += command->verb == MESSAGE_DO;
+	snprintf(handler->told, sizeof handler->told, "%.*s", SLICE_ARG(command->output));
+	reply->outcome = handler->outcome;
+	if (handler->outcome == MESSAGE_REFUSED)
+		reply->code = SLICE_LITERAL("no");
+	else if (handler->outcome == MESSAGE_FAILED)
+		reply->code = SLICE_LITERAL("busy");
+	else if (command->verb == MESSAGE_DO) {
+		snprintf(number, sizeof number, "[%d]", handler->runs);
+		if (!arena_copy(arena, slice_of(number), &reply->output))
+			reply->outcome = MESSAGE_FAILED;
+	}
+}
+
+/* One command, and the texts that its ids are in. */
+struct incoming {
+	char id[32];
+	char do_id[32];
+	struct command_message message;
+};
+
+static bool next_is(const char **line, const char *word)
+{
+	size_t len = strlen(word);
+
+	if (strncmp(*line, word, len) != 0)
+		return false;
+	*line += len;
+	*line += **line == ' ';
+	return true;
+}
+
+/* Returns the expected answer. */
+static const char *read_line(const char *line, struct incoming *in, struct handler *handler)
+{
+	int n = 1, round = 0, outcome = 0;
+	struct command_message *message = &in->message;
+
+	*message = (struct command_message){.attempt = 3, .first_ms = NOW_MS - HORIZON_MS};
+	if (next_is(&line, "old"))
+		message->first_ms--;
+	message->verb = MESSAGE_DO;
+	if (next_is(&line, "undo"))
+		message->verb = MESSAGE_UNDO;
+	else if (next_is(&line, "revoke"))
+		message->verb = MESSAGE_REVOKE;
+	else
+		ck_assert(next_is(&line, "do"));
+	if (next_is(&line, "#"))
+		n = (int)strtol(line, (char **)&line, 10), line++;
+	if (next_is(&line, "knows"))
+		message->output = SLICE_LITERAL("[9]");
+	while (!next_is(&line, outcome_names[outcome]))
+		ck_assert_int_lt(++outcome, 3);
+	handler->outcome = (enum message_outcome)outcome;
+	handler->ran = false;
+	snprintf(in->do_id, sizeof in->do_id, "s/a#%d/%d/do", n, round);
+	snprintf(in->id, sizeof in->id, "s/a#%d/%d/%s", n, round,
+		 message->verb == MESSAGE_DO     ? "do"
+		 : message->verb == MESSAGE_UNDO ? "undo"
+						 : "revoke");
+	message->id = slice_of(in->id);
+	if (message->verb != MESSAGE_DO)
+		message->do_id = slice_of(in->do_id);
+	ck_assert(next_is(&line, "=>"));
+	return line;
+}
+
+static enum err answer(struct barrier *barrier, const struct incoming *in,
+		       struct handler *handler, struct arena *arena,
+		       struct reply_message *reply)
+{
+	return barrier_answer(barrier, &in->message, NOW_MS, HORIZON_MS, handle, handler, arena,
+			      reply);
+}
+
+static void write_answer(const struct handler *handler, const struct incoming *in,
+			 const struct reply_message *reply, char *out, size_t size)
+{
+	bool undo = in->message.verb == MESSAGE_UNDO;
+
+	snprintf(out, size, "%s%s%s%s%s%s%.*s%s%.*s", handler->ran ? "runs, " : "",
+		 handler->ran && undo ? "told " : "", handler->ran && undo ? handler->told : "",
+		 handler->ran && undo ? ", " : "", outcome_names[reply->outcome],
+		 reply->code.len ? " " : "", SLICE_ARG(reply->code),
+		 reply->output.len ? " " : "", SLICE_ARG(reply->output));
+}
+
+START_TEST(test_row)
+{
+	const struct implementation *implementation = &implementations[_i / ROWS(rows)];
+	const struct row *row = &rows[_i % ROWS(rows)];
+	struct barrier *barrier = implementation->open();
+	struct handler handler = {0};
+	struct arena arena = {0};
+
+	for (size_t n = 0; n < 8 && row->lines[n]; n++) {
+		struct reply_message reply;
+		struct incoming in;
+		const char *expected = read_line(row->lines[n], &in, &handler);
+		char got[100];
+
+		ck_assert_int_eq(answer(barrier, &in, &handler, &arena, &reply), OK);
+		ck_assert(slice_equal(reply.id, in.message.id));
+		ck_assert_uint_eq(reply.attempt, 3);
+		write_answer(&handler, &in, &reply, got, sizeof got);
+		ck_assert_msg(!strcmp(got, expected), "%s: %s: \"%s\" was answered \"%s\"",
+			      implementation->name, row->name, row->lines[n], got);
+		arena_reset(&arena);
+	}
+	arena_release(&arena);
+	barrier_close(barrier);
+}
+END_TEST
+
+START_TEST(test_without_a_horizon_nothing_expires)
+{
+	struct barrier *barrier = implementations[_i].open();
+	struct command_message command = {
+		.id = SLICE_LITERAL("s/a#0/0/do"), .attempt = 1, .first_ms = 1};
+	struct handler handler = {0};
+	struct reply_message reply;
+	struct arena arena = {0};
+
+	ck_assert_int_eq(barrier_answer(barrier, &command, INT64_MAX, 0, handle, &handler,
+					&arena, &reply),
+			 OK);
+	ck_assert_int_eq(reply.outcome, MESSAGE_OK);
+	arena_release(&arena);
+	barrier_close(barrier);
+}
+END_TEST
+
+/* --- every call of the seam fails in turn --------------------------------------------- */
+
+/* A barrier whose nth call fails, with the host's book in its transaction. */
+struct faulty {
+	struct barrier base; /* first, so that the two pointers are one */
+	struct barrier *real;
+	int calls_left;
+	bool fired;
+	bool open;
+	int book, pending;
+};
+
+static bool fails(struct faulty *faulty)
+{
+	if (faulty->calls_left-- != 0)
+		return false;
+	faulty->fired = true;
+	return true;
+}
+
+static enum err faulty_begin(struct barrier *base)
+{
+	struct faulty *faulty = (struct faulty *)base;
+
+	ck_assert(!faulty->open);
+	if (fails(faulty))
+		return ERR_UNAVAILABLE;
+	faulty->open = true;
+	faulty->pending = 0;
+	return faulty->real->ops->begin(faulty->real);
+}
+
+static void faulty_rollback(struct barrier *base)
+{
+	struct faulty *faulty = (struct faulty *)base;
+
+	ck_assert(faulty->open);
+	faulty->open = false;
+	faulty->pending = 0;
+	faulty->real->ops->rollback(faulty->real);
+}
+
+static enum err faulty_commit(struct barrier *base)
+{
+	struct faulty *faulty = (struct faulty *)base;
+
+	ck_assert(faulty->open);
+	if (fails(faulty)) {
+		faulty_rollback(base);
+		return ERR_UNAVAILABLE;
+	}
+	faulty->open = false;
+	faulty->book += faulty->pending;
+	return faulty->real->ops->commit(faulty->real);
+}
+
+static enum err faulty_find(struct barrier *base, struct slice id, struct arena *arena,
+			    struct barrier_record *out)
+{
+	struct faulty *faulty = (struct faulty *)base;
+
+	ck_assert(faulty->open);
+	return fails(faulty) ? ERR_UNAVAILABLE
+			     : faulty->real->ops->find(faulty->real, id, arena, out);
+}
+
+static enum err faulty_keep(struct barrier *base, struct slice id,
+			    const struct barrier_record *record)
+{
+	struct faulty *faulty = (struct faulty *)base;
+
+	ck_assert(faulty->open);
+	return fails(faulty) ? ERR_UNAVAILABLE
+			     : faulty->real->ops->keep(faulty->real, id, record);
+}
+
+static const struct barrier_ops faulty_ops = {faulty_begin, faulty_commit, faulty_rollback,
+					      faulty_find,  faulty_keep,   NULL};
+
+/* Writes into the host's book, within the transaction. */
+static void handle_book(void *context, const struct command_message *command,
+			struct arena *arena, struct reply_message *reply)
+{
+	struct faulty *faulty = context;
+
+	faulty->pending += command->verb == MESSAGE_DO ? 1 : -1;
+	reply->outcome = MESSAGE_OK;
+}
+
+/* The command comes again until it is answered; returns the outcome. */
+static enum message_outcome deliver(struct faulty *faulty, const char *line)
+{
+	struct handler handler = {0};
+	struct reply_message reply;
+	struct arena arena = {0};
+	struct incoming in;
+	bool fired;
+	enum err err;
+
+	read_line(line, &in, &handler);
+	do {
+		faulty->fired = false;
+		err = barrier_answer(&faulty->base, &in.message, NOW_MS, HORIZON_MS,
+				     handle_book, faulty, &arena, &reply);
+		fired = faulty->fired;
+		ck_assert_int_eq(err, fired ? ERR_UNAVAILABLE : OK);
+		ck_assert(!faulty->open);
+	} while (err);
+	arena_release(&arena);
+	return reply.outcome;
+}
+
+START_TEST(test_every_call_fails_in_turn)
+{
+	for (int n = 0; n < 20; n++) {
+		struct faulty faulty = {.base = {&faulty_ops}, .calls_left = n};
+
+		faulty.real = implementations[_i].open();
+		ck_assert_int_eq(deliver(&faulty, "do ok =>"), MESSAGE_OK);
+		ck_assert_int_eq(faulty.book, 1);
+		ck_assert_int_eq(deliver(&faulty, "do ok =>"), MESSAGE_OK);
+		ck_assert_int_eq(deliver(&faulty, "revoke ok =>"), MESSAGE_REFUSED);
+		ck_assert_int_eq(faulty.book, 1);
+		ck_assert_int_eq(deliver(&faulty, "undo ok =>"), MESSAGE_OK);
+		ck_assert_int_eq(faulty.book, 0);
+		ck_assert_int_eq(deliver(&faulty, "revoke #2 ok =>"), MESSAGE_OK);
+		ck_assert_int_eq(deliver(&faulty, "do #2 ok =>"), MESSAGE_REFUSED);
+		ck_assert_int_eq(faulty.book, 0);
+		barrier_close(faulty.real);
+	}
+}
+END_TEST
+
+/* An answer that keeps nothing takes its effect back, too. */
+START_TEST(test_failed_and_refused_undo_roll_back)
+{
+	static const char *const undos[] = {"undo failed =>", "undo refused =>"};
+	struct arena arena = {0};
+
+	for (size_t n = 0; n < 2; n++) {
+		struct faulty faulty = {.base = {&faulty_ops}, .calls_left = -1};
+		struct handler handler = {0};
+		struct reply_message reply;
+		struct incoming in;
+
+		faulty.real = implementations[_i].open();
+		ck_assert_int_eq(deliver(&faulty, "do ok =>"), MESSAGE_OK);
+		read_line(undos[n], &in, &handler);
+		/* It wrote something before it gave up. */
+		ck_assert_int_eq(barrier_answer(&faulty.base, &in.message, NOW_MS, 0, handle,
+						&handler, &arena, &reply),
+				 OK);
+		ck_assert(!faulty.open);
+		ck_assert_int_eq(faulty.pending, 0);
+		ck_assert_int_eq(deliver(&faulty, "undo ok =>"), MESSAGE_OK);
+		ck_assert_int_eq(faulty.book, 0);
+		barrier_close(faulty.real);
+	}
+	arena_release(&arena);
+}
+END_TEST
+
+/* --- every allocation fails in turn ------------------------------------------------------ */
+
+START_TEST(test_every_allocation_fails_in_turn)
+{
+	static const char *const lines[] = {"do ok =>", "undo ok =>", "undo ok =>",
+					    "revoke #2 ok =>", "do #2 ok =>"};
+	bool fired = true;
+
+	for (size_t n = 0; fired; n++) {
+		struct barrier *barrier = implementations[_i].open();
+		struct handler handler = {0};
+		int runs = 0;
+
+		fired = false;
+		for (size_t line = 0; line < ROWS(lines); line++) {
+			struct reply_message reply;
+			struct arena arena = {0};
+			struct incoming in;
+			enum err err;
+
+			read_line(lines[line], &in, &handler);
+			if (!fired)
+				fail_malloc_at(n);
+			err = answer(barrier, &in, &handler, &arena, &reply);
+			if (!fired && fail_malloc_off()) {
+				fired = true;
+				ck_assert(err == ERR_NOMEM || reply.outcome == MESSAGE_FAILED);
+				err = answer(barrier, &in, &handler, &arena, &reply);
+			}
+			ck_assert_int_eq(err, OK);
+			ck_assert_int_eq(reply.outcome,
+					 line == 4 ? MESSAGE_REFUSED : MESSAGE_OK);
+			runs += handler.ran;
+			arena_release(&arena);
+		}
+		ck_assert_int_eq(runs, 2);
+		barrier_close(barrier);
+	}
+}
+END_TEST
+
+START_TEST(test_no_memory_for_a_barrier)
+{
+	bool fired = true;
+
+	for (size_t n = 0; fired; n++) {
+		struct barrier *barrier;
+
+		fail_malloc_at(n);
+		barrier = implementations[_i].open();
+		fired = fail_malloc_off();
+		ck_assert(fired == !barrier);
+		barrier_close(barrier);
+	}
+}
+END_TEST
+
+/* --- records ---------------------------------------------------------------------------------
+ */
+
+static void keep(struct barrier *barrier, const char *id, enum barrier_state state,
+		 const char *output, const char *code, const char *text)
+{
+	struct barrier_record record = {state, slice_of(output), slice_of(code),
+					slice_of(text)};
+
+	ck_assert_int_eq(barrier->ops->keep(barrier, slice_of(id), &record), OK);
+}
+
+static void check_kept(struct barrier *barrier, const char *id, enum barrier_state state,
+		       const char *output, const char *code, const char *text)
+{
+	struct arena arena = {0};
+	struct barrier_record record;
+
+	ck_assert_int_eq(barrier->ops->find(barrier, slice_of(id), &arena, &record), OK);
+	ck_assert_msg(record.state == state, "%s is in state %d", id, (int)record.state);
+	ck_assert(slice_is(record.output, output) && slice_is(record.code, code) &&
+		  slice_is(record.text, text));
+	arena_release(&arena);
+}
+
+START_TEST(test_records_are_kept_and_rolled_back)
+{
+	struct barrier *barrier = implementations[_i].open();
+
+	ck_assert_int_eq(barrier->ops->begin(barrier), OK);
+	keep(barrier, "a", BARRIER_OK, "[1]", "", "");
+	check_kept(barrier, "a", BARRIER_OK, "[1]", "", "");
+	ck_assert_int_eq(barrier->ops->commit(barrier), OK);
+
+	ck_assert_int_eq(barrier->ops->begin(barrier), OK);
+	keep(barrier, "a", BARRIER_UNDONE, "", "", "");
+	keep(barrier, "ab", BARRIER_REFUSED, "", "code", "a text");
+	keep(barrier, "a", BARRIER_BARRED, "", "", "");
+	check_kept(barrier, "a", BARRIER_BARRED, "", "", "");
+	check_kept(barrier, "ab", BARRIER_REFUSED, "", "code", "a text");
+	barrier->ops->rollback(barrier);
+
+	ck_assert_int_eq(barrier->ops->begin(barrier), OK);
+	check_kept(barrier, "a", BARRIER_OK, "[1]", "", "");
+	check_kept(barrier, "ab", BARRIER_NONE, "", "", "");
+	check_kept(barrier, "", BARRIER_NONE, "", "", "");
+	keep(barrier, "a", BARRIER_UNDONE, "", "", ""); /* closed half-way: as if rolled back */
+	barrier_close(barrier);
+}
+END_TEST
+
+/* More than any table begins with, in transactions that are kept and not kept. */
+START_TEST(test_many_records)
+{
+	struct barrier *barrier = implementations[_i].open();
+	char id[16];
+
+	for (int n = 0; n < 1000; n++) {
+		if (n % 100 == 0)
+			ck_assert_int_eq(barrier->ops->begin(barrier), OK);
+		snprintf(id, sizeof id, "s-%d", n);
+		keep(barrier, id, BARRIER_OK, id, "", "");
+		if (n % 100 != 99)
+			continue;
+		if (n / 100 % 2)
+			barrier->ops->rollback(barrier);
+		else
+			ck_assert_int_eq(barrier->ops->commit(barrier), OK);
+	}
+	ck_assert_int_eq(barrier->ops->begin(barrier), OK);
+	for (int n = 0; n < 1000; n++) {
+		bool kept = n / 100 % 2 == 0;
+
+		snprintf(id, sizeof id, "s-%d", n);
+		check_kept(barrier, id, kept ? BARRIER_OK : BARRIER_NONE, kept ? id : "", "",
+			   "");
+	}
+	ck_assert_int_eq(barrier->ops->commit(barrier), OK);
+	barrier_close(barrier);
+}
+END_TEST
+
+START_TEST(test_what_was_found_outlives_its_replacement)
+{
+	struct barrier *barrier = implementations[_i].open();
+	struct barrier_record record;
+	struct arena arena = {0};
+
+	ck_assert_int_eq(barrier->ops->begin(barrier), OK);
+	keep(barrier, "a", BARRIER_REFUSED, "[1]", "code", "a text");
+	ck_assert_int_eq(barrier->ops->find(barrier, slice_of("a"), &arena, &record), OK);
+	keep(barrier, "a", BARRIER_OK, "", "", "");
+	ck_assert_int_eq(barrier->ops->commit(barrier), OK);
+	barrier_close(barrier);
+	ck_assert(slice_is(record.output, "[1]") && slice_is(record.code, "code") &&
+		  slice_is(record.text, "a text"));
+	arena_release(&arena);
+	barrier_close(NULL);
+}
+END_TEST
+
+static void add(TCase *tcase)
+{
+	int n = ROWS(implementations);
+
+	tcase_add_loop_test(tcase, test_row, 0, n * ROWS(rows));
+	tcase_add_loop_test(tcase, test_without_a_horizon_nothing_expires, 0, n);
+	tcase_add_loop_test(tcase, test_every_call_fails_in_turn, 0, n);
+	tcase_add_loop_test(tcase, test_failed_and_refused_undo_roll_back, 0, n);
+	tcase_add_loop_test(tcase, test_every_allocation_fails_in_turn, 0, n);
+	tcase_add_loop_test(tcase, test_no_memory_for_a_barrier, 0, n);
+	tcase_add_loop_test(tcase, test_records_are_kept_and_rolled_back, 0, n);
+	tcase_add_loop_test(tcase, test_many_records, 0, n);
+	tcase_add_loop_test(tcase, test_what_was_found_outlives_its_replacement, 0, n);
+}
+
+int main(void)
+{
+	return suite_run("barrier", add);
+}
