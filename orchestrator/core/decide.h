@@ -116,4 +116,19 @@ void retreat(struct decision *d);
 /* The undo's attempts are used up, or it was refused. */
 void settle_undo_failed(struct decision *d, uint32_t i, enum why why);
 
+/* --- replies.c: answers and time ----------------------------------------------------- */
+
+/* The step's present command is an undo that was begun and has not ended. */
+bool undo_command(const struct step *step);
+
+enum verdict take_reply(struct decision *d, const struct event *event);
+enum verdict take_timeout(struct decision *d, const struct event *event);
+enum verdict take_due(struct decision *d, const struct event *event);
+enum verdict take_deadline(struct decision *d);
+
+/* --- operators.c: people and events from outside ------------------------------------- */
+
+enum verdict take_signal_event(struct decision *d, const struct event *event);
+enum verdict take_operation(struct decision *d, const struct event *event);
+
 #endif
