@@ -26,7 +26,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wpointer-arith -Wundef \
 sanitizers = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer)
 all_cppflags = -D_POSIX_C_SOURCE=200809L -DSKALD_VERSION='"$(VERSION)"' -I. -Iinclude $(CPPFLAGS)
-all_cflags = -std=c11 $(WARNINGS) $(if $(WERROR),-Werror) $(CFLAGS) $(sanitizers)
+all_cflags = -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) $(if $(WERROR),-Werror) $(CFLAGS) $(sanitizers)
 all_ldflags = $(LDFLAGS) $(sanitizers)
 
 Q := $(if $(V),,@)
@@ -53,7 +53,7 @@ endif
 # main.c of a folder is a program's own, and what only unit tests can be linked
 # with stays out of libtesting.a, so that `make` alone needs no test framework;
 # everything else is the library.
-unit_only := tests/lib/suite.c tests/lib/fail_malloc.c tests/lib/process.c tests/lib/folder.c
+unit_only := $(addprefix tests/lib/,suite.c fail_malloc.c process.c background.c folder.c barriers.c)
 define library
 LIBRARIES += $(1)
 $(1)_objects := $$(patsubst %.c,$(B)/%.o,$$(filter-out %/main.c $(unit_only),$$(wildcard $(2)/*.c)))
@@ -64,12 +64,16 @@ endef
 
 # From the top layer down, which is also the order for the linker. The library
 # of orchestrator/check is called explore: libcheck is the one for unit tests.
+$(eval $(call library,sim,tests/sim,))
 $(eval $(call library,testing,tests/lib,))
-$(eval $(call library,cli,cli,))
+$(eval $(call library,cli,cli,libcurl))
+$(eval $(call library,server,orchestrator/server,))
+$(eval $(call library,gateway,orchestrator/gateway,libmicrohttpd))
+$(eval $(call library,participant-sqlite,participants/sqlite,sqlite3))
 $(eval $(call library,participant,participants/lib,))
 $(eval $(call library,explore,orchestrator/check,))
 $(eval $(call library,engine,orchestrator/engine,))
-$(eval $(call library,store,orchestrator/store,))
+$(eval $(call library,store,orchestrator/store,sqlite3))
 $(eval $(call library,load,orchestrator/load,yaml-0.1))
 $(eval $(call library,core,orchestrator/core,))
 $(eval $(call library,bus,bus,))
@@ -87,17 +91,71 @@ $(GENERATED).c: proto/skald.proto
 	@sed -E 's/^( +)string /\1bytes /' $< >$(@D)/skald.proto
 	$(call say,GEN)$(PROTOC_C) --proto_path=$(@D) --c_out=$(@D) skald.proto
 $(GENERATED).h: $(GENERATED).c ;
-$(GENERATED).o: $(GENERATED).c
+$(GENERATED).o: $(GENERATED).c $(B)/flags
 	$(call say,CC)$(CC) $(all_cppflags) $(all_cflags) -w -MMD -MP -c -o $@ $<
 $(GENERATED).o $(B)/proto/wire.o: private all_cppflags += -isystem $(B)/gen
 $(B)/proto/wire.o: $(GENERATED).h
 $(B)/libproto.a: $(GENERATED).o
 OBJECTS += $(GENERATED).o
 
+# The description of the HTTP side is part of the program.
+OPENAPI := $(B)/gen/openapi
+$(OPENAPI).c: docs/openapi.json
+	@mkdir -p $(@D)
+	$(call say,GEN){ printf '#include "orchestrator/gateway/openapi.h"\nconst char openapi_json[] =\n'; \
+		sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $<; \
+		printf ';\nconst size_t openapi_json_size = sizeof openapi_json - 1;\n'; } >$@
+$(OPENAPI).o: $(OPENAPI).c
+	$(call say,CC)$(CC) $(all_cppflags) $(all_cflags) -MMD -MP -c -o $@ $<
+$(B)/libgateway.a: $(OPENAPI).o
+OBJECTS += $(OPENAPI).o
+
+# --- the libraries for services -------------------------------------------------
+
+# Shared and static. Only what carries SKALD_API leaves either: the objects of a
+# static one are made into one first, in which all else is local.
+SOVERSION := 0
+OBJCOPY   ?= objcopy
+
+# name, objects, archives from which it takes what it needs
+define public
+PUBLIC += $(1)
+$(B)/$(1).whole.o: $(2) $(3)
+	$$(call say,LD)$$(LD) -r -o $$@ $$^ && $$(OBJCOPY) --localize-hidden $$@
+$(B)/lib$(1).a: $(B)/$(1).whole.o
+	$$(call say,AR)rm -f $$@ && $$(AR) rcs $$@ $$<
+$(B)/lib$(1).so.$(SOVERSION): $(2) $(3)
+	$$(call say,LD)$$(CC) $$(all_ldflags) -shared -Wl,-soname,$$(@F) -o $$@ $$^ $$(libs) $$(LDLIBS)
+	@ln -sfn $$(@F) $(B)/lib$(1).so
+endef
+$(eval $(call public,skald,$(participant_objects),$(call archives,bus proto base)))
+$(eval $(call public,skald-sqlite,$(participant-sqlite_objects),))
+$(B)/libskald.so.$(SOVERSION): private libs = $(shell $(PKG_CONFIG) --libs libprotobuf-c) -lpthread
+$(B)/libskald-sqlite.so.$(SOVERSION): private libs = -L$(B) -lskald $(shell $(PKG_CONFIG) --libs sqlite3)
+$(B)/libskald-sqlite.so.$(SOVERSION): | $(B)/libskald.so.$(SOVERSION)
+public_libraries = $(foreach l,$(PUBLIC),$(B)/lib$(l).a $(B)/lib$(l).so.$(SOVERSION))
+
 # --- programs -----------------------------------------------------------------
 
 PROGRAMS := $(patsubst %,$(B)/skald,$(wildcard cli/main.c))
 $(B)/skald: $(B)/cli/main.o $(call archives,$(filter-out testing,$(LIBRARIES)))
+
+# The example services see what somebody sees who has installed the libraries: the
+# headers in include/, what SKALD_API exports, and each other's common part.
+SERVICES := $(patsubst participants/%/main.c,%,$(wildcard participants/*/main.c))
+alone := $(B)/alone/participants
+service_objects := $(patsubst %.c,$(B)/%.o,$(wildcard participants/service/*.c $(SERVICES:%=participants/%/*.c)))
+OBJECTS += $(service_objects)
+$(service_objects): private all_cppflags := $(filter-out -I.,$(all_cppflags)) -I$(B)/alone
+$(service_objects): | $(alone)/service
+$(alone)/service:
+	@mkdir -p $(@D); for f in $(SERVICES) service; do ln -sfn $(CURDIR)/participants/$$f $(@D)/$$f; done
+define service
+PROGRAMS += $(B)/skald-$(1)
+$(B)/skald-$(1): $(filter $(B)/participants/$(1)/% $(B)/participants/service/%,$(service_objects)) \
+	$(B)/libskald-sqlite.a $(B)/libskald.a
+endef
+$(foreach s,$(SERVICES),$(eval $(call service,$(s))))
 
 # tests/demo/order.c is the program demo-order: a saga that runs, to look at.
 DEMOS := $(patsubst tests/demo/%.c,$(B)/demo-%,$(wildcard tests/demo/*.c))
@@ -118,7 +176,7 @@ TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
 $(TESTS): %: %.o $(patsubst %.c,$(B)/%.o,$(unit_only)) $(call archives,$(LIBRARIES))
 $(TESTS): private all_ldflags += $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup)
 # These run the programs themselves.
-$(B)/tests/unit/test_cli $(B)/tests/unit/test_fmt: | $(B)/skald
+$(patsubst %,$(B)/tests/unit/test_%,cli cli_remote fmt operations serve): | $(B)/skald
 $(B)/tests/unit/test_floor: | $(FLOOR)
 
 # A fuzz target and the driver that replays its corpus; libFuzzer, where clang
@@ -139,7 +197,7 @@ OBJECTS += $(floor_objects) $(patsubst %.c,$(B)/%.o,$(unit_only) $(wildcard cli/
 # in turn, too, instead of ours alone.
 libs = $(if $(packages),$(shell $(PKG_CONFIG) --libs $(packages)))
 $(TESTS): private libs = $(or $(wildcard $(shell $(PKG_CONFIG) --variable=libdir yaml-0.1)/libyaml.a),-lyaml) \
-	$(shell $(PKG_CONFIG) --libs libprotobuf-c check)
+	$(shell $(PKG_CONFIG) --libs $(filter-out yaml-0.1,$(packages)) check)
 
 # --- rules --------------------------------------------------------------------
 
@@ -147,9 +205,9 @@ $(TESTS): private libs = $(or $(wildcard $(shell $(PKG_CONFIG) --variable=libdir
 all: programs ## Build everything (the default)
 
 # build/skald is the release flavour, for people and scripts.
-programs: $(PROGRAMS) $(DEMOS)
+programs: $(PROGRAMS) $(DEMOS) $(public_libraries)
 ifeq ($(B),build/release)
-	$(Q)$(foreach p,$(^F),ln -sfn release/$(p) build/$(p);)
+	$(Q)$(foreach p,$(notdir $(PROGRAMS) $(DEMOS)),ln -sfn release/$(p) build/$(p);)
 endif
 
 # A change of compiler or flags rebuilds everything, a change of the list of
@@ -228,7 +286,7 @@ sanitize: ## Run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	fi; \
 	$(end_tally)
 
-.PHONY: fuzz fuzzers mutate bench-core bench-floor
+.PHONY: fuzz fuzzers mutate bench-core bench-bus bench-store bench-engine bench-barrier bench-floor
 fuzzers: $(FUZZERS)
 CLANG ?= $(firstword $(foreach c,clang clang-19 clang-18 clang-17 clang-16 clang-15 clang-14,$(shell command -v $(c))))
 SECONDS ?= 30
@@ -249,6 +307,20 @@ mutate: ## Break core and barrier on purpose, and see the tests notice
 bench-core: $(B)/bench/bench_core ## Measure saga_step
 	$<
 
+bench-bus: $(B)/bench/bench_bus ## Measure the local bus: commands there, replies back
+	$<
+	$< 500000 1000 2
+	$< 50000 1
+
+bench-store: $(B)/bench/bench_store ## Measure the SQLite store
+	$<
+
+bench-engine: $(B)/bench/bench_engine ## Measure the engine without disk and sockets
+	$<
+
+bench-barrier: $(B)/bench/bench_barrier $(PROGRAMS) ## Measure the example services
+	$<
+
 bench-floor: $(FLOOR) ## Measure what the machine can do: sagas without any feature
 	$<
 	$< --decline 10%
@@ -267,10 +339,13 @@ layers: ## Check that includes point one way (tools/layers)
 pure: $(B)/libcore.a $(B)/libbase.a ## Check that the core does no I/O: list what it calls
 	@tools/check-pure $(B)
 
-headers: ## Check that every header compiles on its own
+headers: ## Check that every header compiles on its own, those that are installed also as C++
 	@for h in $(HEADERS); do \
 		echo "#include \"$$h\"" | $(CC) $(all_cppflags) $(all_cflags) -Werror -fsyntax-only -xc - || \
 			bad=1; \
+	done; \
+	for h in $(wildcard include/*/*.h); do \
+		echo "#include \"$$h\"" | $(CXX) $(CPPFLAGS) -I. -Iinclude -Wall -Wextra -Werror -fsyntax-only -xc++ - || bad=1; \
 	done; [ -z "$$bad" ]
 
 format: ## Check the formatting (clang-format -i mends it)

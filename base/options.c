@@ -48,7 +48,7 @@ const char *option_suggest(const struct usage *usage, struct slice name, bool se
 	for (size_t i = 0; i < option_count(usage); i++) {
 		const struct option *option = option_at(usage, i);
 
-		names[i] = settings && option->flag_only ? NULL : option->name;
+		names[i] = settings && !option_in_file(option) ? NULL : option->name;
 	}
 	return suggest(name, names, option_count(usage));
 }
@@ -246,7 +246,7 @@ enum err options_set(struct options *options, struct slice name, struct slice va
 
 	assert(source.origin != ORIGIN_FILE || source.file);
 	if (!option_find(options->usage, name, &index) ||
-	    (source.origin == ORIGIN_FILE && option_at(options->usage, index)->flag_only))
+	    (source.origin == ORIGIN_FILE && !option_in_file(option_at(options->usage, index))))
 		return refuse_name(options, name, source, diag);
 	return option_assign(options, index, value, source, diag);
 }

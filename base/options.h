@@ -50,6 +50,7 @@ struct option {
 	enum option_type type;
 	char letter;         /* for -x; 0: none */
 	bool flag_only;      /* neither in the environment nor in the file, as --help is */
+	bool no_file;        /* not in the file alone, as what --server says to a client */
 	bool secret;         /* the value is shown nowhere */
 	const char *initial; /* the default, as one would write it; NULL: not set */
 

@@ -21,6 +21,12 @@ bool option_find(const struct usage *usage, struct slice name, size_t *index);
  * those that are settings. */
 const char *option_suggest(const struct usage *usage, struct slice name, bool settings);
 
+/* Whether a settings file may hold it. */
+static inline bool option_in_file(const struct option *option)
+{
+	return !option->flag_only && !option->no_file;
+}
+
 void option_env_name(const struct option *option, char out[OPTION_ENV_SIZE]);
 void option_file_key(const struct option *option, char out[OPTION_NAME_MAX + 1]);
 

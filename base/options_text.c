@@ -166,6 +166,8 @@ static void man_option(const struct option *option, struct bytes *out)
 		return;
 	option_env_name(option, name);
 	bytes_format(out, "Environment:\n.Ev %s .\n", name);
+	if (!option_in_file(option))
+		return;
 	option_file_key(option, name);
 	bytes_format(out, "Settings file:\n.Li %s .\n", name);
 }
@@ -279,7 +281,7 @@ void options_print(const struct options *options, struct bytes *out)
 		char key[OPTION_NAME_MAX + 1];
 		size_t begin = out->len, len;
 
-		if (option->flag_only)
+		if (!option_in_file(option))
 			continue;
 		option_file_key(option, key);
 		bytes_format(out, "%s%s: ", value->text ? "" : "# ", key);

@@ -50,12 +50,12 @@ struct bus_ops {
 	void (*acknowledge)(struct bus *bus);
 
 	/* Push out what was buffered, take in what came; never blocks. Called once
-	 * per turn of the loop, and always between a turn that did something and
-	 * waiting for fd(). What poll() gave stays valid. */
+	 * per turn of the loop, in front of poll(). What poll() gave stays valid. */
 	void (*pump)(struct bus *bus);
 
-	/* Readable when something came for pump(); -1: this bus has none and pump
-	 * must be called again and again. */
+	/* Readable when pump() has something to do; -1: this bus has none and pump
+	 * must be called again and again. To be waited for when poll() has nothing
+	 * more to give. */
 	int (*fd)(struct bus *bus);
 
 	/* Call for every participant that is known. */

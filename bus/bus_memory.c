@@ -41,7 +41,7 @@ struct port_memory {
 	struct mailbox *mailbox;
 };
 
-/* --- queues -------------------------------------------------------------------- */
+/* --- queues ------------------------------------------------------------------------ */
 
 static void queue_init(struct queue *queue)
 {
@@ -109,7 +109,7 @@ static void queue_clear(struct queue *queue)
 		queue_remove(queue, &queue->first);
 }
 
-/* --- the orchestrator's end ------------------------------------------------------- */
+/* --- the orchestrator's end -------------------------------------------------------- */
 
 static struct mailbox *find_mailbox(struct post *post, struct slice participant)
 {
@@ -240,7 +240,7 @@ struct bus *bus_memory_open(struct post *post)
 	return &bus->base;
 }
 
-/* --- a participant's end ------------------------------------------------------------- */
+/* --- a participant's end ----------------------------------------------------------- */
 
 static void take_back(struct mailbox *mailbox)
 {
@@ -261,29 +261,33 @@ static bool memory_poll_command(struct port *base, struct command_message *out)
 	return command != NULL;
 }
 
-/* Where the command that the reply is for hangs; NULL: there is none. */
-static struct parcel **find_command(struct queue *commands, const struct reply_message *reply)
+/* Whether the reply settles the command: its own attempt, and those before it. */
+static bool settles(const struct reply_message *reply, const struct command_message *command)
 {
-	for (struct parcel **link = &commands->first; *link; link = &(*link)->next) {
-		const struct command_message *command = (*link)->message;
-
-		if (slice_equal(command->id, reply->id) && command->attempt == reply->attempt)
-			return link;
-	}
-	return NULL;
+	return slice_equal(command->id, reply->id) && command->attempt <= reply->attempt;
 }
 
 static enum err memory_reply(struct port *base, const struct reply_message *reply)
 {
 	struct port_memory *port = (struct port_memory *)base;
 	struct mailbox *mailbox = port->mailbox;
-	struct parcel **link = find_command(&mailbox->commands, reply);
+	struct queue *commands = &mailbox->commands, settled;
 	enum err err = queue_add(&port->post->replies, reply_message_copy(reply));
+	bool last = false;
 
-	if (link && err)
-		queue_put(&mailbox->again, queue_cut(&mailbox->commands, link));
-	else if (link)
-		queue_remove(&mailbox->commands, link);
+	/* The reply may well point at the texts of one of them. */
+	queue_init(&settled);
+	for (struct parcel **link = &commands->first; *link && !last;) {
+		const struct command_message *command = (*link)->message;
+
+		if (settles(reply, command)) {
+			last = command->attempt == reply->attempt;
+			queue_put(err ? &mailbox->again : &settled, queue_cut(commands, link));
+		} else {
+			link = &(*link)->next;
+		}
+	}
+	queue_clear(&settled);
 	return err;
 }
 

@@ -7,8 +7,9 @@ enum { BUCKETS_MIN = 64 };
 
 bool table_init(struct table *table)
 {
-	*table = (struct table){.n_buckets = BUCKETS_MIN};
-	table->buckets = calloc(BUCKETS_MIN, sizeof(struct table_node *));
+	*table = (struct table){.buckets = calloc(BUCKETS_MIN, sizeof(struct table_node *))};
+	if (table->buckets)
+		table->n_buckets = BUCKETS_MIN;
 	return table->buckets != NULL;
 }
 
@@ -97,22 +98,14 @@ void table_remove(struct table *table, struct table_node *node)
 	table->n--;
 }
 
-struct table_node *table_take(struct table *table)
-{
-	for (size_t i = 0; i < table->n_buckets; i++)
-		if (table->buckets[i]) {
-			struct table_node *node = table->buckets[i];
-
-			table_remove(table, node);
-			return node;
-		}
-	return NULL;
-}
-
 void table_visit(const struct table *table,
 		 void (*visit)(void *context, struct table_node *node), void *context)
 {
+	struct table_node *node, *next;
+
 	for (size_t i = 0; i < table->n_buckets; i++)
-		for (struct table_node *node = table->buckets[i]; node; node = node->next)
+		for (node = table->buckets[i]; node; node = next) {
+			next = node->next;
 			visit(context, node);
+		}
 }

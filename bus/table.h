@@ -34,10 +34,8 @@ struct table_node *table_next(const struct table_node *node);
 void table_add(struct table *table, struct table_node *node, uint64_t hash);
 void table_remove(struct table *table, struct table_node *node);
 
-/* Take some node out, in no order; NULL: the table is empty. */
-struct table_node *table_take(struct table *table);
-
-/* Call for every node, in no order; what is called may not change the table. */
+/* Call for every node, in no order. It may be freed then, where the table is not
+ * used any more but to release it. */
 void table_visit(const struct table *table,
 		 void (*visit)(void *context, struct table_node *node), void *context);
 

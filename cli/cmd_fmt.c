@@ -1,6 +1,6 @@
 /* skald fmt */
+#include "base/json_line.h"
 #include "cli/file.h"
-#include "cli/json_line.h"
 #include "cli/report.h"
 #include "orchestrator/load/load.h"
 #include "orchestrator/load/rewrite.h"
@@ -89,7 +89,7 @@ static enum exit_code say_written(const struct cli *cli, const char *path,
 	if (cli->json) {
 		begin_json(definition, path, &out);
 		json_add_bool(&out, "written", written);
-		json_end(&out);
+		json_end_line(&out);
 	} else if (!cli->quiet) {
 		bytes_text(&out, path);
 		bytes_text(&out, written ? ": rewritten\n" : ": in normal form already\n");
@@ -139,7 +139,7 @@ static enum exit_code print_normal(const struct cli *cli, const char *path,
 	if (cli->json) {
 		begin_json(definition, path, &out);
 		json_add_text(&out, "normal", definition->normal);
-		json_end(&out);
+		json_end_line(&out);
 	} else {
 		bytes_append(&out, definition->normal);
 	}

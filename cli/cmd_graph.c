@@ -1,6 +1,6 @@
 /* skald graph */
+#include "base/json_line.h"
 #include "cli/graph.h"
-#include "cli/json_line.h"
 #include "cli/report.h"
 
 static const char manual[] =
@@ -66,7 +66,7 @@ static void write_json(const struct definition *definition, const char *format,
 	json_add_text(out, "hash", slice_of(hash));
 	json_add_text(out, "format", slice_of(format));
 	json_add_text(out, "graph", graph);
-	json_end(out);
+	json_end_line(out);
 }
 
 static enum exit_code run(struct cli *cli)

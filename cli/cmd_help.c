@@ -10,6 +10,12 @@ static const struct {
 	{EXIT_DONE, "done"},
 	{EXIT_FAILED, "failed: the message says what and what to do"},
 	{EXIT_USAGE, "wrong usage"},
+	{EXIT_NOT_COMPLETED, "--wait: the saga ended or is parked, but is not completed"},
+	{EXIT_NOT_FOUND, "there is no such saga, definition or step"},
+	{EXIT_UNREACHABLE, "the server cannot be reached"},
+	{EXIT_NOT_ALLOWED, "not allowed"},
+	{EXIT_REFUSED, "refused in this state: the message says why"},
+	{EXIT_TIMED_OUT, "--wait: the time of --timeout is over"},
 };
 
 /* --- help ---------------------------------------------------------------------- */
@@ -132,7 +138,7 @@ static void man_command(struct bytes *out, const struct subcommand *command)
 static void man_page(const struct cli *cli, struct bytes *out)
 {
 	struct usage common = {.program = "skald",
-			       .common = {common_options, N_COMMON_OPTIONS}};
+			       .common = {common_options, N_REMOTE_OPTIONS}};
 
 	bytes_text(out,
 		   ".\\\" Made by `skald man` from the tables of options; edit those.\n"
@@ -149,7 +155,9 @@ static void man_page(const struct cli *cli, struct bytes *out)
 		if (!cli->commands.list[i]->hidden)
 			man_command(out, cli->commands.list[i]);
 	}
-	bytes_text(out, ".Sh COMMON OPTIONS\n");
+	bytes_text(out, ".Sh COMMON OPTIONS\n"
+			"Every command has these;\n.Fl \\-server\nand\n.Fl \\-token\n"
+			"are of those that ask a server.\n");
 	options_man(&common, out);
 	bytes_text(out,
 		   ".Sh ENVIRONMENT\n.Bl -tag -width Ds\n"

@@ -1,7 +1,7 @@
 #include "cli/exploration.h"
 
+#include "base/json_line.h"
 #include "cli/canvas.h"
-#include "cli/json_line.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -113,21 +113,20 @@ enum err exploration_text(const struct exploration *exploration, struct bytes *o
 
 static void write_violation(const struct explore_report *report, struct bytes *out)
 {
-	json_add_name(out, "violation");
 	if (report->end != EXPLORE_VIOLATION) {
-		bytes_text(out, "null");
+		json_add_null(out, "violation");
 		return;
 	}
-	bytes_add(out, '{');
+	json_add_name(out, "violation");
+	json_begin(out);
 	json_add_text(out, "invariant", slice_of(report->invariant->name));
 	json_add_text(out, "what", slice_of(report->what));
 	json_add_name(out, "transcript");
-	bytes_add(out, '[');
-	for (size_t i = 0; i < report->n_lines; i++) {
-		bytes_text(out, i ? "," : "");
+	json_begin_list(out);
+	for (size_t i = 0; i < report->n_lines; i++)
 		json_add_value(out, slice_of(report->lines[i]));
-	}
-	bytes_text(out, "]}");
+	json_end_list(out);
+	json_end(out);
 }
 
 enum err exploration_json(const struct exploration *exploration, struct bytes *out)
@@ -152,13 +151,12 @@ enum err exploration_json(const struct exploration *exploration, struct bytes *o
 	json_add_number(out, "took_ms", exploration->took_ms);
 	json_add_text(out, "bounds", bytes_slice(&bounds));
 	json_add_name(out, "invariants");
-	for (size_t i = 0; i < explore_n_invariants; i++) {
-		bytes_text(out, i ? "," : "[");
+	json_begin_list(out);
+	for (size_t i = 0; i < explore_n_invariants; i++)
 		json_add_value(out, slice_of(explore_invariants[i].name));
-	}
-	bytes_add(out, ']');
+	json_end_list(out);
 	write_violation(report, out);
-	json_end(out);
+	json_end_line(out);
 	if (bounds.err && !out->err)
 		out->err = bounds.err;
 	bytes_release(&bounds);

@@ -1,8 +1,8 @@
 #include "cli/report.h"
 
+#include "base/json_line.h"
 #include "cli/canvas.h"
 #include "cli/file.h"
-#include "cli/json_line.h"
 #include "orchestrator/load/load.h"
 
 #include <stdio.h>
@@ -136,7 +136,7 @@ static void write_json(const struct problem *problem, struct bytes *out)
 	json_add_text(out, "severity", slice_of(severity_text(problem->severity)));
 	json_add_text(out, "code", slice_of(problem->code));
 	json_add_text(out, "message", slice_of(problem->text));
-	json_end(out);
+	json_end_line(out);
 }
 
 enum err report_problems(const struct cli *cli, enum report_style style,

@@ -11,7 +11,7 @@ extern char **environ;
 
 enum { SUBCOMMANDS_MAX = 64 };
 
-const struct option common_options[N_COMMON_OPTIONS] = {
+const struct option common_options[N_REMOTE_OPTIONS] = {
 	{.name = "json",
 	 .type = OPTION_BOOLEAN,
 	 .flag_only = true,
@@ -31,6 +31,18 @@ const struct option common_options[N_COMMON_OPTIONS] = {
 	 .type = OPTION_BOOLEAN,
 	 .flag_only = true,
 	 .help = "show this help"},
+	{.name = "server",
+	 .type = OPTION_TEXT,
+	 .no_file = true,
+	 .initial = "http://127.0.0.1:7420",
+	 .min = 1,
+	 .argument = "URL",
+	 .help = "the server to ask"},
+	{.name = "token",
+	 .type = OPTION_TEXT,
+	 .no_file = true,
+	 .secret = true,
+	 .help = "what to show to a server that wants to know who asks"},
 };
 
 const struct subcommand *subcommand_find(struct subcommand_table commands, struct slice name)

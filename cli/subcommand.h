@@ -55,9 +55,11 @@ struct subcommand {
 
 /* --json, --no-color, --quiet, --help: every command has them, as
  *	.common = {common_options, N_COMMON_OPTIONS}
+ * and what talks to a server has --server and --token, too, as
+ *	.common = {common_options, N_REMOTE_OPTIONS}
  */
-enum { N_COMMON_OPTIONS = 4 };
-extern const struct option common_options[N_COMMON_OPTIONS];
+enum { N_COMMON_OPTIONS = 4, N_REMOTE_OPTIONS = 6 };
+extern const struct option common_options[N_REMOTE_OPTIONS];
 
 /* NULL: there is none of that name. */
 const struct subcommand *subcommand_find(struct subcommand_table commands, struct slice name);
@@ -96,5 +98,23 @@ extern const struct subcommand subcommand_man;
 extern const struct subcommand subcommand_check;
 extern const struct subcommand subcommand_fmt;
 extern const struct subcommand subcommand_graph;
+
+extern const struct subcommand subcommand_serve;
+
+extern const struct subcommand subcommand_start;
+extern const struct subcommand subcommand_ls;
+extern const struct subcommand subcommand_show;
+extern const struct subcommand subcommand_watch;
+extern const struct subcommand subcommand_signal;
+extern const struct subcommand subcommand_cancel;
+extern const struct subcommand subcommand_undo;
+extern const struct subcommand subcommand_pause;
+extern const struct subcommand subcommand_resume;
+extern const struct subcommand subcommand_retry;
+extern const struct subcommand subcommand_skip;
+extern const struct subcommand subcommand_kill;
+extern const struct subcommand subcommand_stats;
+extern const struct subcommand subcommand_deploy;
+extern const struct subcommand subcommand_definitions;
 
 #endif

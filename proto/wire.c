@@ -200,7 +200,7 @@ enum err wire_write(const struct frame *frame, struct bytes *out, struct diag *d
 	return OK;
 }
 
-/* --- reading ------------------------------------------------------------------------- */
+/* --- reading ----------------------------------------------------------------------- */
 
 enum err wire_first(struct slice stream, struct slice *frame)
 {

@@ -13,7 +13,7 @@ static struct live **find_link(const struct live_table *table, struct slice id)
 	for (size_t i = 0; i < id.len; i++)
 		hash = (hash ^ (unsigned char)id.at[i]) * 1099511628211u;
 	link = &table->buckets[hash & (table->n_buckets - 1)];
-	while (*link && !slice_equal(live_now(*link)->id, id))
+	while (*link && !slice_equal(live_id(*link), id))
 		link = &(*link)->next;
 	return link;
 }
@@ -38,15 +38,14 @@ static bool grow(struct live_table *table)
 		free(larger.heap);
 		return false;
 	}
-	memcpy(larger.heap, table->heap, table->heap_size * sizeof(struct live *));
-	for (size_t i = 0; i < table->n_buckets; i++) {
-		struct live *next;
+	memcpy(larger.heap, table->heap, table->n * sizeof(struct live *));
+	for (size_t i = 0; i < table->n; i++) {
+		struct live *live = table->heap[i];
+		struct live **link;
 
-		for (struct live *live = table->buckets[i]; live; live = next) {
-			next = live->next;
-			live->next = NULL;
-			*find_link(&larger, live_now(live)->id) = live;
-		}
+		live->next = NULL;
+		link = find_link(&larger, live_id(live));
+		*link = live;
 	}
 	free(table->buckets);
 	free(table->heap);
@@ -59,7 +58,7 @@ static bool grow(struct live_table *table)
 static void put(struct live_table *table, size_t at, struct live *live)
 {
 	table->heap[at] = live;
-	live->heap_at = at;
+	live->heap_at = (uint32_t)at;
 }
 
 static void sift(struct live_table *table, struct live *live)
@@ -73,10 +72,10 @@ static void sift(struct live_table *table, struct live *live)
 	for (;;) {
 		size_t child = 2 * at + 1;
 
-		if (child + 1 < table->heap_size &&
+		if (child + 1 < table->n &&
 		    table->heap[child + 1]->wake_ms < table->heap[child]->wake_ms)
 			child++;
-		if (child >= table->heap_size || table->heap[child]->wake_ms >= live->wake_ms)
+		if (child >= table->n || table->heap[child]->wake_ms >= live->wake_ms)
 			break;
 		put(table, at, table->heap[child]);
 		at = child;
@@ -84,9 +83,8 @@ static void sift(struct live_table *table, struct live *live)
 	put(table, at, live);
 }
 
-void live_rewake(struct live_table *table, struct live *live)
+void live_rewake(struct live_table *table, struct live *live, const struct saga *saga)
 {
-	const struct saga *saga = live_now(live);
 	struct timer timer;
 
 	live->wake_ms = INT64_MAX;
@@ -94,114 +92,132 @@ void live_rewake(struct live_table *table, struct live *live)
 		live->wake_ms = timer.at_ms;
 	if (live->retry_ms && live->retry_ms < live->wake_ms)
 		live->wake_ms = live->retry_ms;
-	for (uint32_t i = 0; i < saga->n_steps; i++)
-		if (live->handed[i].sent_ms && live->handed[i].due_ms < live->wake_ms)
+	for (uint32_t i = 0; i < live->n_handed; i++)
+		if (live->handed[i].due_ms < live->wake_ms)
 			live->wake_ms = live->handed[i].due_ms;
+	sift(table, live);
+}
+
+void live_sleep(struct live_table *table, struct live *live)
+{
+	live->wake_ms = INT64_MAX;
 	sift(table, live);
 }
 
 struct live *live_first(const struct live_table *table)
 {
-	return table->heap_size ? table->heap[0] : NULL;
+	return table->n ? table->heap[0] : NULL;
+}
+
+/* --- attempts under way ---------------------------------------------------------------- */
+
+struct handed *live_handed(const struct live *live, uint32_t step)
+{
+	for (uint32_t i = 0; i < live->n_handed; i++)
+		if (live->handed[i].step == step)
+			return &live->handed[i];
+	return NULL;
+}
+
+enum err live_hand(struct live *live, uint32_t step, int64_t sent_ms, int64_t due_ms)
+{
+	struct handed *grown;
+
+	assert(!live_handed(live, step));
+	grown = realloc(live->handed, (live->n_handed + 1) * sizeof *grown);
+	if (!grown)
+		return ERR_NOMEM;
+	live->handed = grown;
+	grown[live->n_handed++] = (struct handed){step, sent_ms, due_ms};
+	return OK;
+}
+
+void live_forget_handed(struct live *live, uint32_t step)
+{
+	struct handed *handed = live_handed(live, step);
+
+	if (!handed)
+		return;
+	*handed = live->handed[--live->n_handed];
+	if (!live->n_handed) /* it waits for something else: a waiting saga is small */
+		live_forget_all(live);
+}
+
+void live_forget_all(struct live *live)
+{
+	free(live->handed);
+	live->handed = NULL;
+	live->n_handed = 0;
+}
+
+/* --- what it holds ------------------------------------------------------------------------ */
+
+void live_watch(struct live *live, struct watcher *watcher)
+{
+	struct watcher **link = &live->watchers;
+
+	watcher->next = live->watchers;
+	live->watchers = watcher;
+	for (int n = 0; n < WATCHERS_MAX && *link; n++)
+		link = &(*link)->next;
+	free(*link);
+	*link = NULL;
+}
+
+void live_keep(struct live *live, struct slice record)
+{
+	free((char *)live->record.at);
+	live->record = record;
 }
 
 /* --- adding and removing ----------------------------------------------------------------- */
 
 struct live *live_add(struct live_table *table, const struct definition *definition,
-		      struct saga *saga, struct saga *working)
+		      struct slice id)
 {
-	size_t handed_size = definition->n_steps * sizeof(struct handed);
 	struct live *live;
 
+	assert(id.len && id.len <= SAGA_ID_MAX);
 	if (!grow(table))
 		return NULL;
-	live = calloc(1, sizeof *live + handed_size);
+	live = calloc(1, sizeof *live + id.len);
 	if (!live)
 		return NULL;
 	live->definition = definition;
-	live->saga = saga;
-	live->working = working;
-	live->handed = (struct handed *)(live + 1);
-	live->timeline = BYTES(TIMELINE_BYTES_MAX, NULL);
 	live->wake_ms = INT64_MAX;
-	*find_link(table, live_now(live)->id) = live;
+	live->id_len = (uint8_t)id.len;
+	memcpy(live->id, id.at, id.len);
+	*find_link(table, id) = live;
+	put(table, table->n, live);
 	table->n++;
-	put(table, table->heap_size++, live);
-	live_rewake(table, live);
 	return live;
+}
+
+static void live_free(struct live *live)
+{
+	while (live->watchers) {
+		struct watcher *watcher = live->watchers;
+
+		live->watchers = watcher->next;
+		free(watcher);
+	}
+	free((char *)live->record.at);
+	free(live->handed);
+	free(live);
 }
 
 void live_remove(struct live_table *table, struct live *live)
 {
-	struct live **link = find_link(table, live_now(live)->id);
-	struct live *last = table->heap[--table->heap_size];
+	struct live **link = find_link(table, live_id(live));
+	struct live *last = table->heap[--table->n];
 
-	assert(*link == live && !live->dirty);
+	assert(*link == live && !live->change);
 	*link = live->next;
 	if (last != live) {
 		put(table, live->heap_at, last);
 		sift(table, last);
 	}
-	table->n--;
-	bytes_release(&live->timeline);
-	free(live->saga);
-	free(live);
-}
-
-/* --- timelines --------------------------------------------------------------------------- */
-
-static enum err fold(struct live *live)
-{
-	struct bytes folded = BYTES(TIMELINE_BYTES_MAX, NULL);
-	struct timeline timeline;
-	enum err err = timeline_read(bytes_slice(&live->timeline), &timeline, NULL);
-
-	assert(!err);
-	timeline_fold(&timeline, TIMELINE_MAX, &folded);
-	if (folded.err) {
-		bytes_release(&folded);
-		return ERR_NOMEM;
-	}
-	bytes_release(&live->timeline);
-	live->timeline = folded;
-	live->n_entries = TIMELINE_MAX;
-	return OK;
-}
-
-enum err live_note(struct live *live, int64_t origin_ms, const struct entry *entries,
-		   uint32_t n)
-{
-	struct bytes *timeline = &live->timeline;
-	size_t len = timeline->len;
-
-	if (len == 0)
-		timeline_begin(timeline, origin_ms);
-	for (uint32_t i = 0; i < n; i++)
-		timeline_append(timeline, origin_ms, &entries[i]);
-	live->n_entries += n;
-	if (!timeline->err && (live->n_entries <= TIMELINE_MAX || !fold(live)))
-		return OK;
-	timeline->len = len;
-	timeline->err = OK;
-	live->n_entries -= n;
-	return ERR_NOMEM;
-}
-
-enum err live_set_timeline(struct live *live, struct slice bytes, struct diag *diag)
-{
-	struct bytes copy = BYTES(TIMELINE_BYTES_MAX, NULL);
-	struct timeline timeline;
-	enum err err = timeline_read(bytes, &timeline, diag);
-
-	if (err)
-		return err;
-	bytes_append(&copy, bytes);
-	if (copy.err)
-		return copy.err;
-	bytes_release(&live->timeline);
-	live->timeline = copy;
-	live->n_entries = timeline.n_entries;
-	return OK;
+	live_free(live);
 }
 
 enum err live_table_init(struct live_table *table)
@@ -212,17 +228,14 @@ enum err live_table_init(struct live_table *table)
 	if (table->buckets && table->heap)
 		return OK;
 	live_table_release(table);
-	*table = (struct live_table){0};
 	return ERR_NOMEM;
 }
 
 void live_table_release(struct live_table *table)
 {
-	for (size_t i = 0; i < table->heap_size; i++) {
-		bytes_release(&table->heap[i]->timeline);
-		free(table->heap[i]->saga);
-		free(table->heap[i]);
-	}
+	for (size_t i = 0; i < table->n; i++)
+		live_free(table->heap[i]);
 	free(table->buckets);
 	free(table->heap);
+	*table = (struct live_table){0};
 }

@@ -1,66 +1,90 @@
-/* live.h - the sagas that an engine holds in memory: found by id, woken by time. */
+/* live.h - the sagas that have not ended: found by id, woken by time.
+ *
+ * What waits holds its record and nothing more; it is decoded when something
+ * happens to it. While a batch is decided, `change` is what has become of it.
+ */
 #ifndef SKALD_ENGINE_LIVE_H
 #define SKALD_ENGINE_LIVE_H
 
-#include "orchestrator/core/codec.h"
-#include "orchestrator/core/timeline.h"
+#include "orchestrator/core/saga.h"
 
-/* An attempt that was handed to the bus; zero: not yet. */
+/* An attempt that was handed to the bus. */
 struct handed {
+	uint32_t step;
 	int64_t sent_ms;
 	int64_t due_ms; /* when the attempt times out */
 };
 
+/* A client that wants to hear of the saga's end. */
+struct watcher {
+	struct watcher *next;
+	uint64_t origin; /* bus/bus.h */
+};
+
+/* Of more clients that watch one saga, those that came first are forgotten: they
+ * are gone, most likely, and asked again. */
+enum { WATCHERS_MAX = 16 };
+
+struct change; /* inside.h */
+
 struct live {
 	struct live *next; /* in its bucket */
 	const struct definition *definition;
-	struct saga *saga;     /* as it is stored, in one block; NULL: not stored yet */
-	struct saga *working;  /* as the present batch has it; NULL: unchanged */
-	struct bytes timeline; /* of live_now(), on the heap */
-	uint32_t n_entries;    /* in it */
-	struct handed *handed; /* by step */
-	struct live *next_dirty;
-	bool dirty;       /* in the list of the present batch */
-	int64_t retry_ms; /* when to offer the bus again what it did not take; 0: nothing */
-	int64_t wake_ms;  /* INT64_MAX: no timer */
-	size_t heap_at;   /* where it is in the heap */
+	struct slice record;   /* as it is stored, on the heap; empty: not stored yet */
+	struct change *change; /* of the present batch; NULL: none */
+	struct handed *handed; /* the commands under way; on the heap */
+	uint32_t n_handed;
+	uint32_t n_entries;       /* of its timeline */
+	struct watcher *watchers; /* newest first */
+	int64_t retry_ms;  /* when to offer the bus again what it did not take; 0: nothing */
+	int64_t wake_ms;   /* INT64_MAX: no timer */
+	uint32_t heap_at;  /* where it is in the heap */
+	uint8_t n_retries; /* how often the bus did not take it, one after the other */
+	uint8_t id_len;
+	char id[];
 };
 
 struct live_table {
 	struct live **buckets;
 	size_t n_buckets;   /* a power of two */
 	struct live **heap; /* by wake_ms, nearest first */
-	size_t heap_size;
 	size_t n;
 };
 
 CHECKED enum err live_table_init(struct live_table *table);
 void live_table_release(struct live_table *table);
 
-static inline const struct saga *live_now(const struct live *live)
+static inline struct slice live_id(const struct live *live)
 {
-	return live->working ? live->working : live->saga;
+	return (struct slice){live->id, live->id_len};
 }
 
 struct live *live_find(const struct live_table *table, struct slice id);
 
-/* Takes the saga (a block of its own, or `working` in the batch's memory where
- * `saga` is NULL); NULL: out of memory, nothing is taken. */
+/* NULL: out of memory. The id must not be there yet. */
 struct live *live_add(struct live_table *table, const struct definition *definition,
-		      struct saga *saga, struct saga *working);
+		      struct slice id);
 void live_remove(struct live_table *table, struct live *live);
 
-/* What happened goes into the timeline, folded where it is full. ERR_NOMEM: the
- * timeline is as it was. */
-CHECKED enum err live_note(struct live *live, int64_t origin_ms, const struct entry *entries,
-			   uint32_t n);
+/* The attempt of the step that is under way; NULL: none was handed over. */
+struct handed *live_handed(const struct live *live, uint32_t step);
+CHECKED enum err live_hand(struct live *live, uint32_t step, int64_t sent_ms, int64_t due_ms);
+void live_forget_handed(struct live *live, uint32_t step);
 
-/* The stored timeline is the saga's from now on. ERR_CORRUPT; ERR_INVALID: of a
- * newer skald; ERR_NOMEM: the timeline is as it was. */
-CHECKED enum err live_set_timeline(struct live *live, struct slice bytes, struct diag *diag);
+/* None of its attempts was handed over. */
+void live_forget_all(struct live *live);
 
-/* Its timers changed. */
-void live_rewake(struct live_table *table, struct live *live);
+/* Takes the watcher. */
+void live_watch(struct live *live, struct watcher *watcher);
+
+/* Takes the record, which is on the heap, in place of the one that it has. */
+void live_keep(struct live *live, struct slice record);
+
+/* Its timers changed: those of the saga as it is now, and those of attempts. */
+void live_rewake(struct live_table *table, struct live *live, const struct saga *saga);
+
+/* Nothing wakes it any more. */
+void live_sleep(struct live_table *table, struct live *live);
 
 /* The one that wakes first; NULL: there is none. */
 struct live *live_first(const struct live_table *table);

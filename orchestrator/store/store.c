@@ -98,3 +98,14 @@ bool saga_filter_fits(const struct saga_filter *filter, const struct saga_row *r
 	       (filter->since_ms == 0 || row->started_ms >= filter->since_ms) &&
 	       (filter->until_ms == 0 || row->started_ms < filter->until_ms);
 }
+
+bool saga_row_copy(struct arena *arena, const struct saga_row *from, struct saga_row *out)
+{
+	*out = *from;
+	return arena_copy(arena, from->id, &out->id) &&
+	       arena_copy(arena, from->key, &out->key) &&
+	       arena_copy(arena, from->saga, &out->saga) &&
+	       arena_copy(arena, from->version, &out->version) &&
+	       arena_copy(arena, from->step, &out->step) &&
+	       arena_copy(arena, from->reason, &out->reason);
+}

@@ -183,6 +183,9 @@ static inline bool status_ended(enum status status)
 	       status == STATUS_KILLED;
 }
 
+/* Copy the row's texts, too. False: the arena has no room. */
+bool saga_row_copy(struct arena *arena, const struct saga_row *from, struct saga_row *out);
+
 /* Whether a saga fits the filter; for stores without queries, and for tests. */
 bool saga_filter_fits(const struct saga_filter *filter, const struct saga_row *row);
 

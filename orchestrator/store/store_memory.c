@@ -258,17 +258,6 @@ static enum err memory_commit(struct store *base, struct saga_write *writes, siz
 
 /* --- reading -------------------------------------------------------------------------- */
 
-static bool copy_row(struct arena *arena, const struct saga_row *from, struct saga_row *out)
-{
-	*out = *from;
-	return arena_copy(arena, from->id, &out->id) &&
-	       arena_copy(arena, from->key, &out->key) &&
-	       arena_copy(arena, from->saga, &out->saga) &&
-	       arena_copy(arena, from->version, &out->version) &&
-	       arena_copy(arena, from->step, &out->step) &&
-	       arena_copy(arena, from->reason, &out->reason);
-}
-
 static enum err memory_get(struct store *base, struct slice id, struct arena *arena,
 			   struct saga_row *row, struct slice *record)
 {
@@ -276,7 +265,7 @@ static enum err memory_get(struct store *base, struct slice id, struct arena *ar
 
 	if (!found)
 		return ERR_NOT_FOUND;
-	if (row && !copy_row(arena, &found->columns, row))
+	if (row && !saga_row_copy(arena, &found->columns, row))
 		return ERR_NOMEM;
 	return arena_copy(arena, found->record, record) ? OK : ERR_NOMEM;
 }

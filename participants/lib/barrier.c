@@ -2,6 +2,15 @@
 
 #include <assert.h>
 
+/* One command on its way to its answer. */
+struct answering {
+	const struct barrier_desk *desk;
+	const struct command_message *command;
+	struct reply_message *reply;
+	bool expired; /* it is older than any record */
+	bool later;   /* the handler answers later */
+};
+
 static void answer(struct reply_message *reply, const struct barrier_record *record)
 {
 	switch (record->state) {
@@ -32,68 +41,88 @@ static void answer_expired(struct reply_message *reply)
 	reply->text = SLICE_LITERAL("it is older than this participant's records");
 }
 
-/* Run the handler and keep what it answered, if that is to be kept. */
-static enum err run_and_keep(struct barrier *barrier, const struct command_message *command,
-			     barrier_run *run, void *context, struct arena *arena,
-			     struct reply_message *reply)
+static enum err find(const struct answering *at, struct slice id, struct barrier_record *out)
 {
+	struct barrier *barrier = at->desk->barrier;
+
+	return barrier->ops->find(barrier, id, at->desk->arena, out);
+}
+
+static enum err keep(const struct answering *at, struct slice id, struct barrier_record record)
+{
+	struct barrier *barrier = at->desk->barrier;
+
+	record.first_ms = at->command->first_ms;
+	return barrier->ops->keep(barrier, id, &record);
+}
+
+/* Run the handler and keep what it answered, if that is to be kept. */
+static enum err run_and_keep(struct answering *at, const struct command_message *command)
+{
+	const struct barrier_desk *desk = at->desk;
 	struct barrier_record record = {0};
 
-	run(context, command, arena, reply);
-	if (reply->outcome == MESSAGE_OK) {
+	if (!desk->run(desk->context, command, desk->arena, at->reply)) {
+		at->later = true;
+		return OK;
+	}
+	if (at->reply->outcome == MESSAGE_OK) {
 		record.state = BARRIER_OK;
-		record.output = reply->output;
-	} else if (reply->outcome == MESSAGE_REFUSED && command->verb == MESSAGE_DO) {
+		record.output = at->reply->output;
+	} else if (at->reply->outcome == MESSAGE_REFUSED && command->verb == MESSAGE_DO) {
 		record.state = BARRIER_REFUSED;
-		record.code = reply->code;
-		record.text = reply->text;
+		record.code = at->reply->code;
+		record.text = at->reply->text;
 	} else {
 		return OK;
 	}
-	return barrier->ops->keep(barrier, command->id, &record);
+	return keep(at, command->id, record);
 }
 
-static enum err answer_undo(struct barrier *barrier, const struct command_message *command,
-			    struct barrier_record *done, bool expired, barrier_run *run,
-			    void *context, struct arena *arena, struct reply_message *reply)
+static enum err undo(struct answering *at, struct barrier_record *done)
 {
-	static const struct barrier_record ok = {.state = BARRIER_OK};
-	struct command_message known = *command;
+	struct command_message known = *at->command;
+	enum err err;
+
+	/* The participant may know what the saga never heard. */
+	if (!known.output.len)
+		known.output = done->output;
+	err = run_and_keep(at, &known);
+	if (err || at->later || at->reply->outcome != MESSAGE_OK)
+		return err;
+	done->state = BARRIER_UNDONE;
+	return keep(at, at->command->do_id, *done);
+}
+
+static enum err answer_undo(struct answering *at, struct barrier_record *done)
+{
 	enum err err;
 
 	switch (done->state) {
 	case BARRIER_NONE:
-		if (expired) {
-			answer_expired(reply);
+		if (at->expired) {
+			answer_expired(at->reply);
 			return OK;
 		}
 		done->state = BARRIER_BARRED;
-		err = barrier->ops->keep(barrier, command->do_id, done);
+		err = keep(at, at->command->do_id, *done);
 		if (err)
 			return err;
 		break;
-	case BARRIER_OK:
-		/* The participant may know what the saga never heard. */
-		if (!known.output.len)
-			known.output = done->output;
-		err = run_and_keep(barrier, &known, run, context, arena, reply);
-		if (err || reply->outcome != MESSAGE_OK)
-			return err;
-		done->state = BARRIER_UNDONE;
-		return barrier->ops->keep(barrier, command->do_id, done);
+	case BARRIER_OK: return undo(at, done);
 	case BARRIER_REFUSED:
 	case BARRIER_BARRED:
 	case BARRIER_UNDONE: break;
 	}
-	reply->outcome = MESSAGE_OK;
-	return barrier->ops->keep(barrier, command->id, &ok);
+	at->reply->outcome = MESSAGE_OK;
+	return keep(at, at->command->id, (struct barrier_record){.state = BARRIER_OK});
 }
 
 /* Needs no record of its own: the do's answers every repeat alike. */
-static enum err answer_revoke(struct barrier *barrier, const struct command_message *command,
-			      struct barrier_record *done, bool expired,
-			      struct reply_message *reply)
+static enum err answer_revoke(struct answering *at, struct barrier_record *done)
 {
+	struct reply_message *reply = at->reply;
+
 	if (done->state == BARRIER_OK) {
 		reply->outcome = MESSAGE_REFUSED;
 		reply->code = SLICE_LITERAL("already-done");
@@ -101,7 +130,7 @@ static enum err answer_revoke(struct barrier *barrier, const struct command_mess
 		reply->output = done->output;
 		return OK;
 	}
-	if (done->state == BARRIER_NONE && expired) {
+	if (done->state == BARRIER_NONE && at->expired) {
 		answer_expired(reply);
 		return OK;
 	}
@@ -109,58 +138,78 @@ static enum err answer_revoke(struct barrier *barrier, const struct command_mess
 	if (done->state != BARRIER_NONE)
 		return OK;
 	done->state = BARRIER_BARRED;
-	return barrier->ops->keep(barrier, command->do_id, done);
+	return keep(at, at->command->do_id, *done);
 }
 
-static enum err decide(struct barrier *barrier, const struct command_message *command,
-		       bool expired, barrier_run *run, void *context, struct arena *arena,
-		       struct reply_message *reply)
+static enum err decide(struct answering *at)
 {
+	const struct command_message *command = at->command;
 	struct barrier_record record, done;
 	enum err err;
 
 	if (command->verb != MESSAGE_REVOKE) {
-		err = barrier->ops->find(barrier, command->id, arena, &record);
+		err = find(at, command->id, &record);
 		if (err)
 			return err;
 		if (record.state != BARRIER_NONE) {
-			answer(reply, &record);
+			answer(at->reply, &record);
 			return OK;
 		}
 	}
 	if (command->verb == MESSAGE_DO) {
-		if (!expired)
-			return run_and_keep(barrier, command, run, context, arena, reply);
-		answer_expired(reply);
+		if (!at->expired)
+			return run_and_keep(at, command);
+		answer_expired(at->reply);
 		return OK;
 	}
-	err = barrier->ops->find(barrier, command->do_id, arena, &done);
+	err = find(at, command->do_id, &done);
 	if (err)
 		return err;
-	if (command->verb == MESSAGE_REVOKE)
-		return answer_revoke(barrier, command, &done, expired, reply);
-	return answer_undo(barrier, command, &done, expired, run, context, arena, reply);
+	return command->verb == MESSAGE_REVOKE ? answer_revoke(at, &done)
+					       : answer_undo(at, &done);
 }
 
-enum err barrier_answer(struct barrier *barrier, const struct command_message *command,
-			int64_t now_ms, int64_t horizon_ms, barrier_run *run, void *context,
-			struct arena *arena, struct reply_message *reply)
+/* A refused undo, a failure, and what answers later leave nothing of what the
+ * handler wrote. */
+static bool leaves_nothing(const struct answering *at)
 {
-	bool expired = horizon_ms && now_ms - command->first_ms > horizon_ms;
-	enum err err;
+	return at->later || at->reply->outcome == MESSAGE_FAILED ||
+	       (at->reply->outcome == MESSAGE_REFUSED && at->command->verb == MESSAGE_UNDO);
+}
+
+/* Without marks the transaction holds nothing but this command. */
+static enum err take_back(struct barrier *barrier)
+{
+	if (barrier->ops->back)
+		return barrier->ops->back(barrier);
+	barrier->ops->rollback(barrier);
+	return barrier->ops->begin(barrier);
+}
+
+enum err barrier_answer(const struct barrier_desk *desk, const struct command_message *command,
+			struct reply_message *reply, enum barrier_answer *answer)
+{
+	int64_t age_ms = desk->now_ms - command->first_ms;
+	struct answering at = {.desk = desk,
+			       .command = command,
+			       .reply = reply,
+			       .expired = desk->horizon_ms && age_ms > desk->horizon_ms};
+	enum err err = OK;
 
 	*reply = (struct reply_message){.id = command->id, .attempt = command->attempt};
-	err = barrier->ops->begin(barrier);
-	if (err)
-		return err;
-	err = decide(barrier, command, expired, run, context, arena, reply);
-	/* A refused undo and a failure must leave nothing of what the handler wrote. */
-	if (err || reply->outcome == MESSAGE_FAILED ||
-	    (reply->outcome == MESSAGE_REFUSED && command->verb == MESSAGE_UNDO)) {
-		barrier->ops->rollback(barrier);
-		return err;
-	}
-	return barrier->ops->commit(barrier);
+	if (desk->barrier->ops->mark)
+		err = desk->barrier->ops->mark(desk->barrier);
+	if (!err)
+		err = decide(&at);
+	if (!err && leaves_nothing(&at))
+		err = take_back(desk->barrier);
+	*answer = at.later ? BARRIER_LATER : BARRIER_ANSWERED;
+	return err;
+}
+
+bool barrier_has_marks(const struct barrier *barrier)
+{
+	return barrier->ops->mark != NULL;
 }
 
 void barrier_close(struct barrier *barrier)

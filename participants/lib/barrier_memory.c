@@ -23,7 +23,11 @@ struct barrier_memory {
 	size_t n_buckets; /* a power of two */
 	size_t n_kept;
 	struct change *changes; /* of the open transaction, newest first */
+	struct change *mark;    /* back() undoes those before it in the list */
 	bool open;
+	int64_t prune_before_ms; /* at the next commit: a rollback brings back all else */
+	size_t prune_limit;
+	size_t prune_bucket; /* where to go on */
 };
 
 static struct kept **bucket_of(struct kept **buckets, size_t n_buckets, struct slice id)
@@ -89,7 +93,8 @@ static struct kept *make_kept(struct slice id, const struct barrier_record *reco
 	kept->next = NULL;
 	kept->id = put(&at, id);
 	kept->record = (struct barrier_record){record->state, put(&at, record->output),
-					       put(&at, record->code), put(&at, record->text)};
+					       put(&at, record->code), put(&at, record->text),
+					       record->first_ms};
 	return kept;
 }
 
@@ -102,11 +107,38 @@ static enum err memory_begin(struct barrier *base)
 	return OK;
 }
 
+/* Every bucket and every record looked at counts. */
+static void sweep(struct barrier_memory *barrier)
+{
+	size_t n_buckets = barrier->n_buckets;
+
+	for (size_t n = 0; barrier->prune_limit && n < n_buckets; n++) {
+		struct kept **link =
+			&barrier->buckets[barrier->prune_bucket++ & (n_buckets - 1)];
+
+		barrier->prune_limit--;
+		while (*link) {
+			struct kept *kept = *link;
+
+			barrier->prune_limit -= barrier->prune_limit > 0;
+			if (kept->record.first_ms >= barrier->prune_before_ms) {
+				link = &kept->next;
+				continue;
+			}
+			*link = kept->next;
+			free(kept);
+			barrier->n_kept--;
+		}
+	}
+	barrier->prune_limit = 0;
+}
+
 static enum err memory_commit(struct barrier *base)
 {
 	struct barrier_memory *barrier = (struct barrier_memory *)base;
 
 	barrier->open = false;
+	barrier->mark = NULL;
 	while (barrier->changes) {
 		struct change *change = barrier->changes;
 
@@ -114,15 +146,13 @@ static enum err memory_commit(struct barrier *base)
 		free(change->replaced);
 		free(change);
 	}
+	sweep(barrier);
 	return OK;
 }
 
-static void memory_rollback(struct barrier *base)
+static void undo_changes(struct barrier_memory *barrier, const struct change *until)
 {
-	struct barrier_memory *barrier = (struct barrier_memory *)base;
-
-	barrier->open = false;
-	while (barrier->changes) {
+	while (barrier->changes != until) {
 		struct change *change = barrier->changes;
 		struct kept **link = find(barrier, change->added->id);
 
@@ -139,6 +169,44 @@ static void memory_rollback(struct barrier *base)
 	}
 }
 
+static void memory_rollback(struct barrier *base)
+{
+	struct barrier_memory *barrier = (struct barrier_memory *)base;
+
+	undo_changes(barrier, NULL);
+	barrier->open = false;
+	barrier->mark = NULL;
+	barrier->prune_limit = 0;
+}
+
+static enum err memory_mark(struct barrier *base)
+{
+	struct barrier_memory *barrier = (struct barrier_memory *)base;
+
+	assert(barrier->open);
+	barrier->mark = barrier->changes;
+	return OK;
+}
+
+static enum err memory_back(struct barrier *base)
+{
+	struct barrier_memory *barrier = (struct barrier_memory *)base;
+
+	assert(barrier->open);
+	undo_changes(barrier, barrier->mark);
+	return OK;
+}
+
+static enum err memory_prune(struct barrier *base, int64_t before_ms, size_t limit)
+{
+	struct barrier_memory *barrier = (struct barrier_memory *)base;
+
+	assert(barrier->open);
+	barrier->prune_before_ms = before_ms;
+	barrier->prune_limit = limit;
+	return OK;
+}
+
 static enum err memory_find(struct barrier *base, struct slice id, struct arena *arena,
 			    struct barrier_record *out)
 {
@@ -148,6 +216,7 @@ static enum err memory_find(struct barrier *base, struct slice id, struct arena 
 	if (!kept)
 		return OK;
 	out->state = kept->record.state;
+	out->first_ms = kept->record.first_ms;
 	if (!arena_copy(arena, kept->record.output, &out->output) ||
 	    !arena_copy(arena, kept->record.code, &out->code) ||
 	    !arena_copy(arena, kept->record.text, &out->text))
@@ -196,8 +265,17 @@ static void memory_close(struct barrier *base)
 
 struct barrier *barrier_memory_new(void)
 {
-	static const struct barrier_ops ops = {memory_begin, memory_commit, memory_rollback,
-					       memory_find,  memory_keep,   memory_close};
+	static const struct barrier_ops ops = {
+		.begin = memory_begin,
+		.commit = memory_commit,
+		.rollback = memory_rollback,
+		.mark = memory_mark,
+		.back = memory_back,
+		.find = memory_find,
+		.keep = memory_keep,
+		.prune = memory_prune,
+		.close = memory_close,
+	};
 	struct barrier_memory *barrier = calloc(1, sizeof *barrier);
 
 	if (!barrier)
@@ -210,4 +288,9 @@ struct barrier *barrier_memory_new(void)
 		return NULL;
 	}
 	return &barrier->base;
+}
+
+skald_barrier *skald_barrier_memory(void)
+{
+	return (skald_barrier *)barrier_memory_new();
 }

@@ -1,12 +1,19 @@
 #include "participants/lib/participant.h"
 
-#include "base/json.h"
 #include "base/utf8.h"
+#include "participants/lib/command.h"
+#include "participants/lib/deferral.h"
 
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-/* Replies are payloads: see the limits of the wire. */
-enum { OUTPUT_MAX = 256 * 1024, CODE_MAX = 64, TEXT_MAX = 1024 };
+enum { WAIT_MS = 1000, TROUBLE_FIRST_MS = 50, TROUBLE_MAX_MS = 2000 };
+
+/* A poll comes back after so many batches, though there may be more to do. */
+enum { POLL_BATCHES_MAX = 16 };
 
 struct registration {
 	struct registration *next;
@@ -20,83 +27,40 @@ struct skald_participant {
 	struct barrier *barrier;
 	const struct clock *clock;
 	int64_t horizon_ms;
+	struct guard *guard; /* NULL: none */
+	struct log log;
 	struct registration *handlers;
-	struct arena arena;             /* of one command */
-	struct command_message command; /* the newest one that was polled */
-	bool holds_command;             /* the barrier could not answer it yet */
+
+	/* The batch: what was taken and is not answered yet, in order. It is kept
+	 * until it could be committed; meanwhile nothing else is taken. */
+	struct job *jobs;
+	struct reply_message *replies; /* of the jobs, by number */
+	size_t n_jobs;
+	size_t jobs_max;
+	struct arena arena;
+
+	struct deferrals deferrals;
+	struct later_box *box;
+	int wake[2]; /* a pipe, borrowed; -1: none */
+	struct participant_host host;
+	int stopping;
+	int trouble_ms; /* how long to wait after the store failed; 0: it did not */
 };
 
-struct skald_command {
-	struct slice id, saga_id, args, output; /* terminated */
-	uint32_t attempt;
+/* Why a transaction came to nothing. */
+enum failure {
+	NONE,
+	OF_COMMAND, /* one of its commands cannot be answered */
+	OF_STORE,   /* it could not be begun or committed */
 };
 
-struct skald_reply {
-	struct arena *arena;
-	struct reply_message *message;
-	bool nomem;
+/* --- running one command ------------------------------------------------------------ */
+
+struct running {
+	skald_participant *participant;
+	struct job *job;
+	skald_deferred *deferred; /* the handler answers later */
 };
-
-/* --- what a handler sees ------------------------------------------------------- */
-
-const char *skald_command_args(const skald_command *command)
-{
-	return command->args.at;
-}
-
-const char *skald_command_output(const skald_command *command)
-{
-	return command->output.len ? command->output.at : NULL;
-}
-
-const char *skald_command_id(const skald_command *command)
-{
-	return command->id.at;
-}
-
-const char *skald_command_saga_id(const skald_command *command)
-{
-	return command->saga_id.at;
-}
-
-uint32_t skald_command_attempt(const skald_command *command)
-{
-	return command->attempt;
-}
-
-static void set_error(skald_reply *reply, const char *code, const char *text)
-{
-	if (!arena_copy(reply->arena, utf8_cut(slice_of(code), CODE_MAX),
-			&reply->message->code) ||
-	    !arena_copy(reply->arena, utf8_cut(slice_of(text), TEXT_MAX),
-			&reply->message->text))
-		reply->nomem = true;
-}
-
-skald_outcome skald_reply_ok(skald_reply *reply, const char *output)
-{
-	struct json json = {0};
-	struct diag diag = {{0}};
-
-	if (output && json_parse(slice_of(output), OUTPUT_MAX, reply->arena, &json, &diag))
-		return skald_reply_fail(reply, "bad-output", diag.text);
-	reply->message->output = json.text;
-	return SKALD_OK;
-}
-
-skald_outcome skald_reply_refuse(skald_reply *reply, const char *code, const char *text)
-{
-	set_error(reply, code, text);
-	return SKALD_REFUSED;
-}
-
-skald_outcome skald_reply_fail(skald_reply *reply, const char *code, const char *text)
-{
-	set_error(reply, code, text);
-	return SKALD_FAILED;
-}
-
-/* --- running --------------------------------------------------------------------- */
 
 static const struct registration *find_handler(const skald_participant *participant,
 					       struct slice command)
@@ -108,68 +72,411 @@ static const struct registration *find_handler(const skald_participant *particip
 	return handler;
 }
 
-/* What the handler returned decides; what else it said that does not belong to
- * this outcome is dropped. */
-static void conclude(struct reply_message *reply, skald_outcome outcome)
+static uint32_t deaths(const skald_participant *participant, const struct job *job)
 {
-	switch (outcome) {
-	case SKALD_OK:
-		reply->outcome = MESSAGE_OK;
-		reply->code = reply->text = (struct slice){0};
-		return;
-	case SKALD_REFUSED: reply->outcome = MESSAGE_REFUSED; break;
-	case SKALD_FAILED: reply->outcome = MESSAGE_FAILED; break;
-	default: /* the handler's own mistake */
-		reply->outcome = MESSAGE_FAILED;
-		reply->code = SLICE_LITERAL("bad-outcome");
-		reply->text = SLICE_LITERAL("the handler returned none of the outcomes");
-	}
-	reply->output = (struct slice){0};
+	return participant->guard && !job->answered
+		       ? guard_deaths(participant->guard, job->command.id)
+		       : 0;
 }
 
-static void run_handler(void *context, const struct command_message *message,
-			struct arena *arena, struct reply_message *reply_message)
+static bool run(void *context, const struct command_message *message, struct arena *arena,
+		struct reply_message *reply)
 {
-	const struct registration *handler = find_handler(context, message->command);
-	struct skald_reply reply = {.arena = arena, .message = reply_message};
-	struct skald_command command = {.attempt = message->attempt};
-	skald_outcome outcome = SKALD_FAILED;
+	struct running *running = context;
+	skald_participant *participant = running->participant;
+	const struct registration *handler;
 
-	if (!handler)
-		outcome = skald_reply_fail(&reply, "unknown-command",
-					   "this participant has no handler for the command");
-	else if (!arena_copy(arena, message->id, &command.id) ||
-		 !arena_copy(arena, message->saga_id, &command.saga_id) ||
-		 !arena_copy(arena, message->args, &command.args) ||
-		 !arena_copy(arena, message->output, &command.output))
-		reply.nomem = true;
-	else
-		outcome = handler->handler(&command, &reply, handler->context);
-	if (reply.nomem)
-		outcome = SKALD_FAILED;
-	conclude(reply_message, outcome);
+	if (running->job->answered) {
+		if (later_read(running->job->answered, arena, reply))
+			command_fail(reply, (struct slice){0}, (struct slice){0});
+		return true;
+	}
+	handler = find_handler(participant, message->command);
+	if (!handler) {
+		command_fail(reply, SLICE_LITERAL("unknown-command"),
+			     SLICE_LITERAL("this participant has no handler for the command"));
+		return true;
+	}
+	if (deaths(participant, running->job) >= GUARD_DEATHS_MAX) {
+		command_fail(reply, SLICE_LITERAL("crash-loop"),
+			     SLICE_LITERAL("three processes of this participant died of it, so "
+					   "it runs no more; mend its handler, then retry the "
+					   "step"));
+		return true;
+	}
+	if (participant->guard)
+		guard_enter(participant->guard, message->id);
+	running->deferred = command_run(message, handler->handler, handler->context,
+					participant->box, arena, reply);
+	if (participant->guard)
+		guard_leave(participant->guard);
+	return !running->deferred;
+}
+
+/* --- a batch -------------------------------------------------------------------------- */
+
+/* A job that another one has taken over: a held or deferred command. */
+static void leave(struct job *job)
+{
+	job->command.id = (struct slice){0};
+}
+
+static bool has_left(const struct job *job)
+{
+	return !job->command.id.len;
+}
+
+/* From here on it is up to whoever answers. Where that cannot be remembered the
+ * command fails, and what is done for it elsewhere is done in vain. */
+static void keep_deferred(skald_participant *participant, struct running *running,
+			  struct reply_message *reply)
+{
+	if (deferrals_add(&participant->deferrals, &running->job->command, running->deferred)) {
+		leave(running->job);
+		return;
+	}
+	later_abandon(running->deferred);
+	command_fail(reply, SLICE_LITERAL("out-of-memory"), (struct slice){0});
+}
+
+static enum err answer(struct barrier_desk *desk, skald_participant *participant,
+		       struct job *job, struct reply_message *reply)
+{
+	struct running running = {.participant = participant, .job = job};
+	enum barrier_answer answer = BARRIER_ANSWERED;
+	bool held = false;
+	enum err err = OK;
+
+	if (has_left(job))
+		return OK;
+	if (!job->answered)
+		err = deferrals_hold(&participant->deferrals, &job->command, &held);
+	if (held && !err)
+		leave(job);
+	if (held || err)
+		return err;
+	desk->context = &running;
+	err = barrier_answer(desk, &job->command, reply, &answer);
+	if (answer == BARRIER_LATER)
+		keep_deferred(participant, &running, reply);
+	return err;
+}
+
+static enum err prune(skald_participant *participant, int64_t now_ms, size_t n)
+{
+	struct barrier *barrier = participant->barrier;
+	int64_t before_ms = now_ms - participant->horizon_ms - PARTICIPANT_PRUNE_MARGIN_MS;
+
+	if (!participant->horizon_ms || !barrier->ops->prune)
+		return OK;
+	return barrier->ops->prune(barrier, before_ms, 2 * n + 16);
+}
+
+static const char *why(const skald_participant *participant)
+{
+	struct barrier *barrier = participant->barrier;
+
+	return barrier->ops->why ? barrier->ops->why(barrier) : NULL;
+}
+
+static void log_failure(const skald_participant *participant, const char *event, enum err err)
+{
+	const char *reason = why(participant);
+	struct log_line line;
+
+	log_begin(&line, &participant->log, LOG_LEVEL_ERROR, event);
+	log_text(&line, "error", slice_of(reason ? reason : err_text(err)));
+	log_end(&line);
+}
+
+/* One transaction around n jobs, whose replies may be sent if it is OK. */
+static enum failure transact(skald_participant *participant, struct job *jobs,
+			     struct reply_message *replies, size_t n)
+{
+	struct barrier *barrier = participant->barrier;
+	struct barrier_desk desk = {.barrier = barrier,
+				    .now_ms = clock_now_ms(participant->clock),
+				    .horizon_ms = participant->horizon_ms,
+				    .run = run,
+				    .arena = &participant->arena};
+	enum err err = barrier->ops->begin(barrier);
+
+	if (err) {
+		log_failure(participant, "begin-failed", err);
+		return OF_STORE;
+	}
+	for (size_t i = 0; i < n && !err; i++)
+		err = answer(&desk, participant, &jobs[i], &replies[i]);
+	if (err) {
+		log_failure(participant, "transaction-failed", err);
+		barrier->ops->rollback(barrier);
+		return OF_COMMAND;
+	}
+	err = prune(participant, desk.now_ms, n);
+	if (!err)
+		err = barrier->ops->commit(barrier);
+	if (!err)
+		return NONE;
+	log_failure(participant, "commit-failed", err);
+	barrier->ops->rollback(barrier);
+	return OF_STORE;
+}
+
+/* --- what came of it -----------------------------------------------------------------------
+ */
+
+/* True: it was answered. A bus that is busy brings the command back. */
+static bool send_reply(skald_participant *participant, struct job *job,
+		       const struct reply_message *reply)
+{
+	struct reply_message bare = {.id = reply->id, .attempt = reply->attempt};
+	struct log_line line;
+	enum err err = port_reply(participant->port, reply);
+
+	if (!err || err_retriable(err))
+		return !err;
+	log_begin(&line, &participant->log, LOG_LEVEL_ERROR, "bad-reply");
+	log_text(&line, "command", job->command.id);
+	log_text(&line, "error", slice_of(err_text(err)));
+	log_end(&line);
+	command_fail(&bare, SLICE_LITERAL("bad-reply"),
+		     SLICE_LITERAL("its answer is none that can be sent"));
+	return port_reply(participant->port, &bare) == OK;
+}
+
+/* The job is committed, or has failed for good: answer it. */
+static size_t settle(skald_participant *participant, struct job *job,
+		     const struct reply_message *reply)
+{
+	struct skald_deferred *answered = job->answered;
+	bool sent;
+
+	if (has_left(job))
+		return 0;
+	if (deaths(participant, job) && deaths(participant, job) < GUARD_DEATHS_MAX)
+		guard_clear(participant->guard, job->command.id);
+	sent = send_reply(participant, job, reply);
+	if (answered)
+		later_free(answered);
+	leave(job);
+	return sent;
+}
+
+static void drop_jobs_that_left(skald_participant *participant)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < participant->n_jobs; i++)
+		if (!has_left(&participant->jobs[i]))
+			participant->jobs[n++] = participant->jobs[i];
+	participant->n_jobs = n;
+}
+
+/* It could not be kept, and so it has failed. */
+static size_t fail(skald_participant *participant, struct job *job)
+{
+	struct reply_message reply = {.id = job->command.id, .attempt = job->command.attempt};
+	const char *reason = why(participant);
+
+	command_fail(&reply, SLICE_LITERAL("not-kept"),
+		     utf8_cut(slice_of(reason), COMMAND_TEXT_MAX));
+	return settle(participant, job, &reply);
+}
+
+/* Nothing is taken until the store works again. */
+static void make_pause(skald_participant *participant)
+{
+	int ms = participant->trouble_ms ? participant->trouble_ms * 2 : TROUBLE_FIRST_MS;
+
+	participant->trouble_ms = ms < TROUBLE_MAX_MS ? ms : TROUBLE_MAX_MS;
+}
+
+/* Together they came to nothing, so each has a transaction of its own. What cannot
+ * be committed even so, while others can, has failed. */
+static size_t work_singly(skald_participant *participant, size_t n)
+{
+	size_t n_sent = 0, n_kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct job *job = &participant->jobs[i];
+		struct reply_message reply;
+		enum failure failure;
+
+		arena_reset(&participant->arena);
+		failure = has_left(job) ? OF_STORE : transact(participant, job, &reply, 1);
+		if (failure == NONE)
+			n_sent += settle(participant, job, &reply);
+		else if (failure == OF_COMMAND)
+			n_sent += fail(participant, job);
+		n_kept += failure != OF_STORE;
+	}
+	if (!n_kept)
+		make_pause(participant);
+	for (size_t i = 0; n_kept && i < n; i++)
+		n_sent += fail(participant, &participant->jobs[i]);
+	return n_sent;
+}
+
+/* How many jobs the next transaction may hold. One that a process has died of, and
+ * may die of again, is alone with that. */
+static size_t next_part(const skald_participant *participant)
+{
+	size_t n = participant->n_jobs;
+
+	if (!barrier_has_marks(participant->barrier))
+		return 1;
+	if (participant->guard)
+		for (size_t i = 0; i < n; i++) {
+			uint32_t n_deaths = deaths(participant, &participant->jobs[i]);
+
+			if (n_deaths && n_deaths < GUARD_DEATHS_MAX)
+				return i ? i : 1;
+		}
+	return n;
+}
+
+/* Returns how many were answered; what is left is tried again later. */
+static size_t work(skald_participant *participant)
+{
+	size_t n = next_part(participant), n_sent = 0;
+	enum failure failure;
+
+	arena_reset(&participant->arena);
+	failure = transact(participant, participant->jobs, participant->replies, n);
+	if (failure == NONE) {
+		participant->trouble_ms = 0;
+		for (size_t i = 0; i < n; i++)
+			n_sent += settle(participant, &participant->jobs[i],
+					 &participant->replies[i]);
+	} else if (n > 1) {
+		n_sent = work_singly(participant, n);
+	} else if (failure == OF_COMMAND) {
+		n_sent = fail(participant, participant->jobs);
+	} else {
+		make_pause(participant);
+	}
+	drop_jobs_that_left(participant);
+	return n_sent;
+}
+
+/* --- polling --------------------------------------------------------------------------------
+ */
+
+static size_t size_of(const struct command_message *command)
+{
+	return 2 * (command->args.len + command->output.len) + 512;
+}
+
+/* Fill the batch with what is there. */
+static void take(skald_participant *participant)
+{
+	skald_deferred *answered;
+	size_t size = 0;
+
+	while ((answered = later_take(participant->box)))
+		deferrals_answered(&participant->deferrals, answered);
+	while (participant->n_jobs < participant->jobs_max && size < PARTICIPANT_BATCH_BYTES) {
+		struct job *job = &participant->jobs[participant->n_jobs];
+
+		*job = (struct job){0};
+		if (!deferrals_take(&participant->deferrals, job) &&
+		    !port_poll(participant->port, &job->command))
+			return;
+		size += size_of(&job->command);
+		participant->n_jobs++;
+	}
+}
+
+static bool is_stopping(const skald_participant *participant)
+{
+	return __atomic_load_n(&participant->stopping, __ATOMIC_RELAXED);
 }
 
 size_t skald_participant_poll(skald_participant *participant)
 {
-	struct reply_message reply;
-	size_t n = 0;
+	size_t n_sent = 0;
 
-	while (participant->holds_command ||
-	       port_poll(participant->port, &participant->command)) {
-		arena_reset(&participant->arena);
-		participant->holds_command =
-			barrier_answer(participant->barrier, &participant->command,
-				       clock_now_ms(participant->clock),
-				       participant->horizon_ms, run_handler, participant,
-				       &participant->arena, &reply) != OK;
-		if (participant->holds_command)
+	port_pump(participant->port, 0);
+	for (int n = 0; n < POLL_BATCHES_MAX && !is_stopping(participant); n++) {
+		if (!participant->n_jobs)
+			take(participant);
+		if (!participant->n_jobs)
 			break;
-		/* What cannot be answered now comes again. */
-		n += port_reply(participant->port, &reply) == OK;
+		while (participant->n_jobs) {
+			n_sent += work(participant);
+			port_pump(participant->port, 0);
+			if (participant->trouble_ms)
+				return n_sent;
+		}
 	}
-	return n;
+	return n_sent;
 }
+
+/* --- waiting --------------------------------------------------------------------------------
+ */
+
+static void empty_pipe(const skald_participant *participant)
+{
+	char bytes[64];
+
+	while (read(participant->wake[0], bytes, sizeof bytes) == sizeof bytes)
+		;
+}
+
+static void sleep_or_wake(const skald_participant *participant, int timeout_ms)
+{
+	struct pollfd wake = {.fd = participant->wake[0], .events = POLLIN};
+
+	poll(&wake, 1, timeout_ms);
+}
+
+void skald_participant_wait(skald_participant *participant, int timeout_ms)
+{
+	int trouble_ms = participant->trouble_ms;
+
+	if (is_stopping(participant))
+		return;
+	if (trouble_ms)
+		sleep_or_wake(participant, timeout_ms < trouble_ms ? timeout_ms : trouble_ms);
+	else
+		port_pump(participant->port, timeout_ms);
+	if (participant->wake[0] >= 0)
+		empty_pipe(participant);
+	if (participant->host.turn)
+		participant->host.turn(participant->host.context);
+}
+
+const char *skald_participant_trouble(const skald_participant *participant)
+{
+	const struct participant_host *host = &participant->host;
+
+	return host->trouble ? host->trouble(host->context) : NULL;
+}
+
+void skald_participant_run(skald_participant *participant)
+{
+	while (!is_stopping(participant)) {
+		skald_participant_wait(participant, WAIT_MS);
+		skald_participant_poll(participant);
+	}
+	__atomic_store_n(&participant->stopping, 0, __ATOMIC_RELAXED);
+}
+
+void skald_participant_stop(skald_participant *participant)
+{
+	int saved = errno;
+	ssize_t n;
+
+	__atomic_store_n(&participant->stopping, 1, __ATOMIC_RELAXED);
+	if (participant->wake[1] >= 0) {
+		n = write(participant->wake[1], "", 1);
+		(void)n; /* a full pipe wakes as well */
+	}
+	errno = saved;
+}
+
+/* --- putting it together --------------------------------------------------------------------
+ */
 
 bool skald_participant_on(skald_participant *participant, const char *command,
 			  skald_handler *handler, void *context)
@@ -191,6 +498,47 @@ bool skald_participant_on(skald_participant *participant, const char *command,
 	return true;
 }
 
+void participant_set_guard(skald_participant *participant, struct guard *guard)
+{
+	participant->guard = guard;
+}
+
+void participant_set_log(skald_participant *participant, const struct log *log)
+{
+	participant->log = *log;
+}
+
+void participant_set_wake(skald_participant *participant, const int wake[2])
+{
+	participant->wake[0] = wake[0];
+	participant->wake[1] = wake[1];
+	later_box_set_wake(participant->box, wake[1]);
+}
+
+void participant_set_host(skald_participant *participant, const struct participant_host *host)
+{
+	participant->host = *host;
+}
+
+enum err participant_set_batch(skald_participant *participant, size_t batch)
+{
+	struct job *jobs = calloc(batch, sizeof *jobs);
+	struct reply_message *replies = calloc(batch, sizeof *replies);
+
+	assert(batch >= 1 && batch <= PARTICIPANT_BATCH_MAX && !participant->n_jobs);
+	if (!jobs || !replies) {
+		free(jobs);
+		free(replies);
+		return ERR_NOMEM;
+	}
+	free(participant->jobs);
+	free(participant->replies);
+	participant->jobs = jobs;
+	participant->replies = replies;
+	participant->jobs_max = batch;
+	return OK;
+}
+
 skald_participant *participant_open(struct port *port, struct barrier *barrier,
 				    const struct clock *clock, int64_t horizon_ms)
 {
@@ -202,6 +550,13 @@ skald_participant *participant_open(struct port *port, struct barrier *barrier,
 	participant->barrier = barrier;
 	participant->clock = clock;
 	participant->horizon_ms = horizon_ms;
+	participant->wake[0] = participant->wake[1] = -1;
+	deferrals_init(&participant->deferrals);
+	participant->box = later_box_new();
+	if (!participant->box || participant_set_batch(participant, PARTICIPANT_BATCH)) {
+		skald_participant_free(participant);
+		return NULL;
+	}
 	return participant;
 }
 
@@ -209,6 +564,12 @@ void skald_participant_free(skald_participant *participant)
 {
 	if (!participant)
 		return;
+	for (size_t i = 0; i < participant->n_jobs; i++)
+		if (participant->jobs[i].answered)
+			later_free(participant->jobs[i].answered);
+	deferrals_release(&participant->deferrals);
+	if (participant->box)
+		later_box_close(participant->box);
 	while (participant->handlers) {
 		struct registration *registration = participant->handlers;
 
@@ -217,5 +578,9 @@ void skald_participant_free(skald_participant *participant)
 		free(registration);
 	}
 	arena_release(&participant->arena);
+	free(participant->jobs);
+	free(participant->replies);
+	if (participant->host.close)
+		participant->host.close(participant->host.context);
 	free(participant);
 }

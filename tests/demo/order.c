@@ -10,6 +10,7 @@
 #include "orchestrator/store/record.h"
 #include "orchestrator/store/store_memory.h"
 #include "tests/lib/clock_sim.h"
+#include "tests/lib/desk.h"
 #include "tests/lib/shop.h"
 
 #include <assert.h>
@@ -171,7 +172,7 @@ struct world {
 
 static void world_open(struct world *world, const struct definition *definition)
 {
-	struct engine_parts parts = {&world->definition, 1, NULL, NULL, &world->clock.base};
+	struct engine_parts parts = {.clock = &world->clock.base};
 	enum err err;
 
 	*world = (struct world){.definition = definition,
@@ -189,7 +190,9 @@ static void world_open(struct world *world, const struct definition *definition)
 	shop_open(world->shop, world->ports, &world->clock.base);
 	parts.store = world->store;
 	parts.bus = &world->bus.base;
-	err = engine_open(&parts, &world->engine, NULL);
+	err = desk_open(&parts, &world->engine, NULL);
+	if (!err)
+		err = desk_deploy_file(world->engine, "sagas/order.yaml");
 	assert(!err);
 }
 
@@ -238,16 +241,16 @@ static enum status run(struct world *world, const char *id)
 {
 	enum status status = tell_saga(world, id);
 
-	for (int turns = 0; engine_live(world->engine) && turns < TURNS_MAX; turns++) {
-		size_t n = 0, answered = 0;
+	for (int turns = 0; desk_live(world->engine) && turns < TURNS_MAX; turns++) {
+		size_t n = 0, n_answered = 0;
 		int64_t wake_ms;
 		enum err err = engine_turn(world->engine, &n);
 
 		assert(!err);
 		status = tell_saga(world, id);
-		answered = shop_poll(world->shop);
+		n_answered = shop_poll(world->shop);
 		wake_ms = engine_wake_ms(world->engine);
-		if (answered)
+		if (n_answered)
 			clock_sim_advance(&world->clock, ANSWER_MS);
 		else if (!n && wake_ms > world->clock.now_ms && wake_ms < INT64_MAX)
 			clock_sim_advance(&world->clock, wake_ms - world->clock.now_ms);
@@ -264,8 +267,7 @@ static bool show(const struct definition *definition, const struct example *exam
 
 	printf("%s\n", example->title);
 	world_open(&world, definition);
-	if (engine_start(world.engine, definition->name, slice_of(example->id),
-			 slice_of(example->input), &diag)) {
+	if (desk_start(world.engine, "order", example->id, example->input, &diag)) {
 		fprintf(stderr, "demo-order: %s does not start: %s\n", example->id, diag.text);
 		world_close(&world);
 		return false;

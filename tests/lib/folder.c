@@ -28,17 +28,32 @@ static bool is_file(const struct dirent *entry)
 	return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
 }
 
-void folder_leave(void)
+/* With all that is in it; the folders in it are few and not deep. */
+static void empty(int fd)
 {
-	DIR *folder = opendir(path);
+	DIR *folder = fdopendir(fd);
 	struct dirent *entry;
 
 	ck_assert_ptr_nonnull(folder);
 	while ((entry = readdir(folder)) != NULL) {
-		if (is_file(entry))
-			ck_assert_int_eq(unlinkat(dirfd(folder), entry->d_name, 0), 0);
+		int inner;
+
+		if (!is_file(entry) || unlinkat(fd, entry->d_name, 0) == 0)
+			continue;
+		inner = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		ck_assert(inner >= 0);
+		empty(inner);
+		ck_assert_int_eq(unlinkat(fd, entry->d_name, AT_REMOVEDIR), 0);
 	}
 	closedir(folder);
+}
+
+void folder_leave(void)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	ck_assert(fd >= 0);
+	empty(fd);
 	ck_assert_int_eq(fchdir(former), 0);
 	close(former);
 	ck_assert_int_eq(rmdir(path), 0);

@@ -3,6 +3,7 @@
 #include "orchestrator/core/codec.h"
 #include "orchestrator/load/load.h"
 #include "orchestrator/store/record.h"
+#include "tests/lib/desk.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -38,10 +39,12 @@ static const char *const places[OFFICE_PLACES] = {"desk", "shelf"};
 
 static struct engine *open_engine(struct office *office, struct store *store, struct bus *bus)
 {
-	struct engine_parts parts = {office->definitions, 1, store, bus, &office->clock.base};
+	struct engine_parts parts = {.store = store, .bus = bus, .clock = &office->clock.base};
 	struct engine *engine = NULL;
-	enum err err = engine_open(&parts, &engine, NULL);
+	enum err err = desk_open(&parts, &engine, NULL);
 
+	if (!err)
+		err = desk_deploy_text(engine, text);
 	assert(!err);
 	return engine;
 }
@@ -73,7 +76,6 @@ void office_open(struct office *office)
 	*office = (struct office){.wire.calls_left = -1};
 	err = load_text("line.yaml", slice_of(text), NULL, &problems, &office->line);
 	assert(!err);
-	office->definitions[0] = office->line;
 	clock_sim_init(&office->clock, 1700000000000);
 	office->vault = vault_new();
 	office->post = post_new();
@@ -132,8 +134,7 @@ void office_advance(struct office *office, int64_t ms)
 
 enum err office_start(struct office *office, const char *id)
 {
-	return engine_start(office->engine, SLICE_LITERAL("line"), slice_of(id),
-			    SLICE_LITERAL("{}"), NULL);
+	return desk_start(office->engine, "line", id, "{}", NULL);
 }
 
 /* The texts are copies that live no longer than the call. */
@@ -150,7 +151,7 @@ static enum err operate(struct office *office, const char *id, struct event even
 			memcpy(copies[i], texts[i]->at, texts[i]->len);
 		texts[i]->at = copies[i];
 	}
-	err = engine_operate(office->engine, slice_of(id), (struct slice){0}, &event, NULL);
+	err = desk_operate(office->engine, slice_of(id), (struct slice){0}, &event, NULL);
 	for (int i = 0; i < 4; i++) {
 		memset(copies[i], '?', texts[i]->len);
 		free(copies[i]);
@@ -172,6 +173,13 @@ enum err office_cancel(struct office *office, const char *id, const char *reason
 {
 	return operate(office, id,
 		       (struct event){.type = EVENT_CANCEL, .reason = slice_of(reason)});
+}
+
+enum err office_kill(struct office *office, const char *id)
+{
+	return operate(office, id,
+		       (struct event){.type = EVENT_KILL,
+				      .reason = SLICE_LITERAL("the customer called")});
 }
 
 const char *office_asked(struct office *office, enum office_place place)

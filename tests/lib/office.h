@@ -21,7 +21,6 @@ enum office_place { DESK, SHELF, OFFICE_PLACES };
 
 struct office {
 	struct definition *line;
-	const struct definition *definitions[1];
 	struct clock_sim clock;
 	struct vault *vault;
 	struct post *post;
@@ -60,10 +59,11 @@ void office_advance(struct office *office, int64_t ms);
 /* Start a saga of "line" with the input {}. */
 enum err office_start(struct office *office, const char *id);
 
-/* The event "go", and cancel. Their texts are thrown away afterwards. */
+/* The event "go", cancel and kill. Their texts are thrown away afterwards. */
 enum err office_signal(struct office *office, const char *id, const char *signal_id,
 		       const char *payload);
 enum err office_cancel(struct office *office, const char *id, const char *reason);
+enum err office_kill(struct office *office, const char *id);
 
 /* The next command there, "line-1/a#0/0/do#1"; "" where there is none. Valid
  * until the next call. */

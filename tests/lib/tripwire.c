@@ -287,3 +287,100 @@ struct port *port_tripwire_init(struct port_tripwire *wrapper, struct port *real
 	*wrapper = (struct port_tripwire){{&ops}, real, wire};
 	return &wrapper->base;
 }
+
+/* --- barrier ---------------------------------------------------------------------------- */
+
+static enum err tripwire_begin(struct barrier *base)
+{
+	struct barrier_tripwire *wrapper = (struct barrier_tripwire *)base;
+
+	return dead(wrapper->wire) ? ERR_UNAVAILABLE : wrapper->real->ops->begin(wrapper->real);
+}
+
+static enum err tripwire_commit_barrier(struct barrier *base)
+{
+	struct barrier_tripwire *wrapper = (struct barrier_tripwire *)base;
+	struct barrier *real = wrapper->real;
+	bool lost = unanswered(wrapper->wire);
+	enum err err;
+
+	if (dead(wrapper->wire) && !lost) {
+		if (wrapper->wire->effect != TRIPWIRE_DIES)
+			real->ops->rollback(real);
+		return ERR_UNAVAILABLE;
+	}
+	err = real->ops->commit(real);
+	return lost ? ERR_UNAVAILABLE : err;
+}
+
+/* Not counted: nothing depends on whether it is done. */
+static void tripwire_rollback(struct barrier *base)
+{
+	struct barrier_tripwire *wrapper = (struct barrier_tripwire *)base;
+
+	if (!wrapper->wire->fired || wrapper->wire->effect != TRIPWIRE_DIES)
+		wrapper->real->ops->rollback(wrapper->real);
+}
+
+static enum err tripwire_mark(struct barrier *base)
+{
+	struct barrier_tripwire *wrapper = (struct barrier_tripwire *)base;
+
+	return dead(wrapper->wire) ? ERR_UNAVAILABLE : wrapper->real->ops->mark(wrapper->real);
+}
+
+static enum err tripwire_back(struct barrier *base)
+{
+	struct barrier_tripwire *wrapper = (struct barrier_tripwire *)base;
+
+	return dead(wrapper->wire) ? ERR_UNAVAILABLE : wrapper->real->ops->back(wrapper->real);
+}
+
+static enum err tripwire_find_record(struct barrier *base, struct slice id, struct arena *arena,
+				     struct barrier_record *out)
+{
+	struct barrier_tripwire *wrapper = (struct barrier_tripwire *)base;
+
+	return dead(wrapper->wire) ? ERR_UNAVAILABLE
+				   : wrapper->real->ops->find(wrapper->real, id, arena, out);
+}
+
+static enum err tripwire_keep(struct barrier *base, struct slice id,
+			      const struct barrier_record *record)
+{
+	struct barrier_tripwire *wrapper = (struct barrier_tripwire *)base;
+
+	return dead(wrapper->wire) ? ERR_UNAVAILABLE
+				   : wrapper->real->ops->keep(wrapper->real, id, record);
+}
+
+static enum err tripwire_prune_records(struct barrier *base, int64_t before_ms, size_t limit)
+{
+	struct barrier_tripwire *wrapper = (struct barrier_tripwire *)base;
+
+	return dead(wrapper->wire) ? ERR_UNAVAILABLE
+				   : wrapper->real->ops->prune(wrapper->real, before_ms, limit);
+}
+
+static void tripwire_close_barrier(struct barrier *base)
+{
+}
+
+struct barrier *barrier_tripwire_init(struct barrier_tripwire *wrapper, struct barrier *real,
+				      struct tripwire *wire)
+{
+	static const struct barrier_ops ops = {
+		.begin = tripwire_begin,
+		.commit = tripwire_commit_barrier,
+		.rollback = tripwire_rollback,
+		.mark = tripwire_mark,
+		.back = tripwire_back,
+		.find = tripwire_find_record,
+		.keep = tripwire_keep,
+		.prune = tripwire_prune_records,
+		.close = tripwire_close_barrier,
+	};
+
+	*wrapper = (struct barrier_tripwire){{&ops}, real, wire};
+	return &wrapper->base;
+}

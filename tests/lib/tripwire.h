@@ -1,7 +1,7 @@
 /* tripwire.h - a process that dies between two calls, or a call that fails.
  *
- * Store, bus and port wrapped so that the nth call, counted over all of them,
- * goes wrong. Either it and every later one does nothing and fails, as for a
+ * Store, bus, port and barrier wrapped so that the nth call, counted over all of
+ * them, goes wrong. Either it and every later one does nothing and fails, as for a
  * process that is gone: the test then throws the process away and starts
  * another one on what is left. Or it alone fails, and the test goes on.
  */
@@ -10,6 +10,7 @@
 
 #include "bus/bus.h"
 #include "orchestrator/store/store.h"
+#include "participants/lib/barrier.h"
 
 enum tripwire_effect {
 	TRIPWIRE_DIES,
@@ -41,6 +42,12 @@ struct port_tripwire {
 	struct tripwire *wire;
 };
 
+struct barrier_tripwire {
+	struct barrier base; /* first, so that the two pointers are one */
+	struct barrier *real;
+	struct tripwire *wire;
+};
+
 /* Each wraps what it is given and gives what to use instead. Closing the
  * wrapper closes nothing. */
 struct store *store_tripwire_init(struct store_tripwire *wrapper, struct store *real,
@@ -49,5 +56,10 @@ struct bus *bus_tripwire_init(struct bus_tripwire *wrapper, struct bus *real,
 			      struct tripwire *wire);
 struct port *port_tripwire_init(struct port_tripwire *wrapper, struct port *real,
 				struct tripwire *wire);
+
+/* `real` has marks and can be pruned. A commit that fails is rolled back; what a
+ * dead process leaves open is for whoever starts the next one to roll back. */
+struct barrier *barrier_tripwire_init(struct barrier_tripwire *wrapper, struct barrier *real,
+				      struct tripwire *wire);
 
 #endif

@@ -1,17 +1,10 @@
 /* test_barrier.c - the contract of participants/lib/barrier.h, over every implementation */
-#include "participants/lib/barrier_memory.h"
+#include "tests/lib/barriers.h"
 #include "tests/lib/fail_malloc.h"
 #include "tests/lib/suite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-static const struct implementation {
-	const char *name;
-	struct barrier *(*open)(void);
-} implementations[] = {
-	{"memory", barrier_memory_new},
-};
 
 /* --- what a command is answered ---------------------------------------------------- */
 
@@ -99,7 +92,7 @@ struct handler {
 	char told[16];
 };
 
-static void handle(void *context, const struct command_message *command, struct arena *arena,
+static bool handle(void *context, const struct command_message *command, struct arena *arena,
 		   struct reply_message *reply)
 {
 	struct handler *handler = context;
@@ -118,6 +111,7 @@ static void handle(void *context, const struct command_message *command, struct 
 		if (!arena_copy(arena, slice_of(number), &reply->output))
 			reply->outcome = MESSAGE_FAILED;
 	}
+	return true;
 }
 
 /* One command, and the texts that its ids are in. */
@@ -174,12 +168,33 @@ static const char *read_line(const char *line, struct incoming *in, struct handl
 	return line;
 }
 
+/* A transaction for one command. */
+static enum err transact(const struct barrier_desk *desk, const struct command_message *message,
+			 struct reply_message *reply, enum barrier_answer *answer)
+{
+	const struct barrier_ops *ops = desk->barrier->ops;
+	enum err err = ops->begin(desk->barrier);
+
+	if (err)
+		return err;
+	err = barrier_answer(desk, message, reply, answer);
+	if (!err)
+		return ops->commit(desk->barrier);
+	ops->rollback(desk->barrier);
+	return err;
+}
+
 static enum err answer(struct barrier *barrier, const struct incoming *in,
 		       struct handler *handler, struct arena *arena,
 		       struct reply_message *reply)
 {
-	return barrier_answer(barrier, &in->message, NOW_MS, HORIZON_MS, handle, handler, arena,
-			      reply);
+	struct barrier_desk desk = {barrier, NOW_MS, HORIZON_MS, handle, handler, arena};
+	enum barrier_answer answer;
+	enum err err = transact(&desk, &in->message, reply, &answer);
+
+	if (!err && answer != BARRIER_ANSWERED)
+		abort();
+	return err;
 }
 
 static void write_answer(const struct handler *handler, const struct incoming *in,
@@ -196,9 +211,9 @@ static void write_answer(const struct handler *handler, const struct incoming *i
 
 START_TEST(test_row)
 {
-	const struct implementation *implementation = &implementations[_i / ROWS(rows)];
+	const struct barrier_kind *kind = &barriers[_i / ROWS(rows)];
 	const struct row *row = &rows[_i % ROWS(rows)];
-	struct barrier *barrier = implementation->open();
+	struct barrier *barrier = kind->open();
 	struct handler handler = {0};
 	struct arena arena = {0};
 
@@ -213,7 +228,7 @@ START_TEST(test_row)
 		ck_assert_uint_eq(reply.attempt, 3);
 		write_answer(&handler, &in, &reply, got, sizeof got);
 		ck_assert_msg(!strcmp(got, expected), "%s: %s: \"%s\" was answered \"%s\"",
-			      implementation->name, row->name, row->lines[n], got);
+			      kind->name, row->name, row->lines[n], got);
 		arena_reset(&arena);
 	}
 	arena_release(&arena);
@@ -223,16 +238,16 @@ END_TEST
 
 START_TEST(test_without_a_horizon_nothing_expires)
 {
-	struct barrier *barrier = implementations[_i].open();
+	struct barrier *barrier = barriers[_i].open();
 	struct command_message command = {
 		.id = SLICE_LITERAL("s/a#0/0/do"), .attempt = 1, .first_ms = 1};
 	struct handler handler = {0};
-	struct reply_message reply;
 	struct arena arena = {0};
+	struct barrier_desk desk = {barrier, INT64_MAX, 0, handle, &handler, &arena};
+	struct reply_message reply;
+	enum barrier_answer answer;
 
-	ck_assert_int_eq(barrier_answer(barrier, &command, INT64_MAX, 0, handle, &handler,
-					&arena, &reply),
-			 OK);
+	ck_assert_int_eq(transact(&desk, &command, &reply, &answer), OK);
 	ck_assert_int_eq(reply.outcome, MESSAGE_OK);
 	arena_release(&arena);
 	barrier_close(barrier);
@@ -248,7 +263,7 @@ struct faulty {
 	int calls_left;
 	bool fired;
 	bool open;
-	int book, pending;
+	int book, pending, marked;
 };
 
 static bool fails(struct faulty *faulty)
@@ -275,7 +290,6 @@ static void faulty_rollback(struct barrier *base)
 {
 	struct faulty *faulty = (struct faulty *)base;
 
-	ck_assert(faulty->open);
 	faulty->open = false;
 	faulty->pending = 0;
 	faulty->real->ops->rollback(faulty->real);
@@ -315,25 +329,71 @@ static enum err faulty_keep(struct barrier *base, struct slice id,
 			     : faulty->real->ops->keep(faulty->real, id, record);
 }
 
-static const struct barrier_ops faulty_ops = {faulty_begin, faulty_commit, faulty_rollback,
-					      faulty_find,  faulty_keep,   NULL};
+static enum err faulty_mark(struct barrier *base)
+{
+	struct faulty *faulty = (struct faulty *)base;
+
+	ck_assert(faulty->open);
+	faulty->marked = faulty->pending;
+	return fails(faulty) ? ERR_UNAVAILABLE : faulty->real->ops->mark(faulty->real);
+}
+
+static enum err faulty_back(struct barrier *base)
+{
+	struct faulty *faulty = (struct faulty *)base;
+
+	ck_assert(faulty->open);
+	if (fails(faulty))
+		return ERR_UNAVAILABLE;
+	faulty->pending = faulty->marked;
+	return faulty->real->ops->back(faulty->real);
+}
+
+static const struct barrier_ops faulty_ops = {
+	.begin = faulty_begin,
+	.commit = faulty_commit,
+	.rollback = faulty_rollback,
+	.mark = faulty_mark,
+	.back = faulty_back,
+	.find = faulty_find,
+	.keep = faulty_keep,
+};
+
+static const struct barrier_ops faulty_ops_without_marks = {
+	.begin = faulty_begin,
+	.commit = faulty_commit,
+	.rollback = faulty_rollback,
+	.find = faulty_find,
+	.keep = faulty_keep,
+};
+
+static void faulty_open(struct faulty *faulty, const struct barrier_kind *kind, int calls_left)
+{
+	*faulty = (struct faulty){.real = kind->open(), .calls_left = calls_left};
+	faulty->base.ops =
+		barrier_has_marks(faulty->real) ? &faulty_ops : &faulty_ops_without_marks;
+}
 
 /* Writes into the host's book, within the transaction. */
-static void handle_book(void *context, const struct command_message *command,
+static bool handle_book(void *context, const struct command_message *command,
 			struct arena *arena, struct reply_message *reply)
 {
 	struct faulty *faulty = context;
 
 	faulty->pending += command->verb == MESSAGE_DO ? 1 : -1;
 	reply->outcome = MESSAGE_OK;
+	return true;
 }
 
 /* The command comes again until it is answered; returns the outcome. */
 static enum message_outcome deliver(struct faulty *faulty, const char *line)
 {
 	struct handler handler = {0};
-	struct reply_message reply;
 	struct arena arena = {0};
+	struct barrier_desk desk = {&faulty->base, NOW_MS, HORIZON_MS,
+				    handle_book,   faulty, &arena};
+	struct reply_message reply;
+	enum barrier_answer answer;
 	struct incoming in;
 	bool fired;
 	enum err err;
@@ -341,8 +401,7 @@ static enum message_outcome deliver(struct faulty *faulty, const char *line)
 	read_line(line, &in, &handler);
 	do {
 		faulty->fired = false;
-		err = barrier_answer(&faulty->base, &in.message, NOW_MS, HORIZON_MS,
-				     handle_book, faulty, &arena, &reply);
+		err = transact(&desk, &in.message, &reply, &answer);
 		fired = faulty->fired;
 		ck_assert_int_eq(err, fired ? ERR_UNAVAILABLE : OK);
 		ck_assert(!faulty->open);
@@ -353,10 +412,10 @@ static enum message_outcome deliver(struct faulty *faulty, const char *line)
 
 START_TEST(test_every_call_fails_in_turn)
 {
-	for (int n = 0; n < 20; n++) {
-		struct faulty faulty = {.base = {&faulty_ops}, .calls_left = n};
+	for (int n = 0; n < 30; n++) {
+		struct faulty faulty;
 
-		faulty.real = implementations[_i].open();
+		faulty_open(&faulty, &barriers[_i], n);
 		ck_assert_int_eq(deliver(&faulty, "do ok =>"), MESSAGE_OK);
 		ck_assert_int_eq(faulty.book, 1);
 		ck_assert_int_eq(deliver(&faulty, "do ok =>"), MESSAGE_OK);
@@ -372,32 +431,65 @@ START_TEST(test_every_call_fails_in_turn)
 }
 END_TEST
 
-/* An answer that keeps nothing takes its effect back, too. */
-START_TEST(test_failed_and_refused_undo_roll_back)
+/* Writes, and then thinks better of it. */
+static bool write_and_fail(void *context, const struct command_message *command,
+			   struct arena *arena, struct reply_message *reply)
 {
-	static const char *const undos[] = {"undo failed =>", "undo refused =>"};
+	handle_book(context, command, arena, reply);
+	reply->outcome = MESSAGE_FAILED;
+	return true;
+}
+
+static bool write_and_refuse(void *context, const struct command_message *command,
+			     struct arena *arena, struct reply_message *reply)
+{
+	handle_book(context, command, arena, reply);
+	reply->outcome = MESSAGE_REFUSED;
+	return true;
+}
+
+static bool write_and_wait(void *context, const struct command_message *command,
+			   struct arena *arena, struct reply_message *reply)
+{
+	handle_book(context, command, arena, reply);
+	return false;
+}
+
+static void try_in_vain(struct faulty *faulty, const char *line, barrier_run *run)
+{
+	struct handler handler = {0};
 	struct arena arena = {0};
+	struct barrier_desk desk = {&faulty->base, NOW_MS, 0, run, faulty, &arena};
+	struct reply_message reply;
+	enum barrier_answer answer;
+	struct incoming in;
+	int book = faulty->book;
 
-	for (size_t n = 0; n < 2; n++) {
-		struct faulty faulty = {.base = {&faulty_ops}, .calls_left = -1};
-		struct handler handler = {0};
-		struct reply_message reply;
-		struct incoming in;
-
-		faulty.real = implementations[_i].open();
-		ck_assert_int_eq(deliver(&faulty, "do ok =>"), MESSAGE_OK);
-		read_line(undos[n], &in, &handler);
-		/* It wrote something before it gave up. */
-		ck_assert_int_eq(barrier_answer(&faulty.base, &in.message, NOW_MS, 0, handle,
-						&handler, &arena, &reply),
-				 OK);
-		ck_assert(!faulty.open);
-		ck_assert_int_eq(faulty.pending, 0);
-		ck_assert_int_eq(deliver(&faulty, "undo ok =>"), MESSAGE_OK);
-		ck_assert_int_eq(faulty.book, 0);
-		barrier_close(faulty.real);
-	}
+	read_line(line, &in, &handler);
+	ck_assert_int_eq(transact(&desk, &in.message, &reply, &answer), OK);
+	ck_assert(!faulty->open);
+	ck_assert(answer == BARRIER_LATER || reply.outcome != MESSAGE_OK);
+	ck_assert(answer == (run == write_and_wait ? BARRIER_LATER : BARRIER_ANSWERED));
+	ck_assert_int_eq(faulty->book, book);
 	arena_release(&arena);
+}
+
+/* What keeps no record keeps nothing of what the handler wrote. */
+START_TEST(test_failures_and_refused_undos_roll_back)
+{
+	struct faulty faulty;
+
+	faulty_open(&faulty, &barriers[_i], -1);
+	try_in_vain(&faulty, "do failed =>", write_and_fail);
+	try_in_vain(&faulty, "do ok =>", write_and_wait);
+	ck_assert_int_eq(deliver(&faulty, "do ok =>"), MESSAGE_OK);
+	try_in_vain(&faulty, "undo failed =>", write_and_fail);
+	try_in_vain(&faulty, "undo ok =>", write_and_wait);
+	try_in_vain(&faulty, "undo refused =>", write_and_refuse);
+	ck_assert_int_eq(faulty.book, 1);
+	ck_assert_int_eq(deliver(&faulty, "undo ok =>"), MESSAGE_OK);
+	ck_assert_int_eq(faulty.book, 0);
+	barrier_close(faulty.real);
 }
 END_TEST
 
@@ -410,7 +502,7 @@ START_TEST(test_every_allocation_fails_in_turn)
 	bool fired = true;
 
 	for (size_t n = 0; fired; n++) {
-		struct barrier *barrier = implementations[_i].open();
+		struct barrier *barrier = barriers[_i].open();
 		struct handler handler = {0};
 		int runs = 0;
 
@@ -427,7 +519,8 @@ START_TEST(test_every_allocation_fails_in_turn)
 			err = answer(barrier, &in, &handler, &arena, &reply);
 			if (!fired && fail_malloc_off()) {
 				fired = true;
-				ck_assert(err == ERR_NOMEM || reply.outcome == MESSAGE_FAILED);
+				ck_assert(err == ERR_NOMEM || err == ERR_UNAVAILABLE ||
+					  reply.outcome == MESSAGE_FAILED);
 				err = answer(barrier, &in, &handler, &arena, &reply);
 			}
 			ck_assert_int_eq(err, OK);
@@ -450,7 +543,7 @@ START_TEST(test_no_memory_for_a_barrier)
 		struct barrier *barrier;
 
 		fail_malloc_at(n);
-		barrier = implementations[_i].open();
+		barrier = barriers[_i].open();
 		fired = fail_malloc_off();
 		ck_assert(fired == !barrier);
 		barrier_close(barrier);
@@ -458,120 +551,96 @@ START_TEST(test_no_memory_for_a_barrier)
 }
 END_TEST
 
-/* --- records ---------------------------------------------------------------------------------
- */
+/* --- several commands in a transaction --------------------------- */
 
-static void keep(struct barrier *barrier, const char *id, enum barrier_state state,
-		 const char *output, const char *code, const char *text)
+static bool handle_waiting(void *context, const struct command_message *command,
+			   struct arena *arena, struct reply_message *reply)
 {
-	struct barrier_record record = {state, slice_of(output), slice_of(code),
-					slice_of(text)};
-
-	ck_assert_int_eq(barrier->ops->keep(barrier, slice_of(id), &record), OK);
+	return false;
 }
 
-static void check_kept(struct barrier *barrier, const char *id, enum barrier_state state,
-		       const char *output, const char *code, const char *text)
+/* Each command's fate is its own, though they share a transaction. */
+START_TEST(test_one_of_a_batch_fails_alone)
 {
+	struct barrier *barrier = barriers[_i].open();
+	static const char *const lines[] = {"do #1 ok =>", "do #2 failed =>", "do #3 ok =>",
+					    "undo #1 failed =>", "undo #3 ok =>"};
+	static const enum message_outcome outcomes[] = {MESSAGE_OK, MESSAGE_FAILED, MESSAGE_OK,
+							MESSAGE_FAILED, MESSAGE_OK};
+	struct handler handler = {0};
 	struct arena arena = {0};
-	struct barrier_record record;
+	struct barrier_desk desk = {barrier, NOW_MS, HORIZON_MS, handle, &handler, &arena};
+	enum barrier_answer answer;
+	struct reply_message reply;
+	struct incoming in;
 
-	ck_assert_int_eq(barrier->ops->find(barrier, slice_of(id), &arena, &record), OK);
-	ck_assert_msg(record.state == state, "%s is in state %d", id, (int)record.state);
-	ck_assert(slice_is(record.output, output) && slice_is(record.code, code) &&
-		  slice_is(record.text, text));
+	if (barrier_has_marks(barrier)) {
+		ck_assert_int_eq(barrier->ops->begin(barrier), OK);
+		for (int n = 0; n < ROWS(lines); n++) {
+			read_line(lines[n], &in, &handler);
+			ck_assert_int_eq(barrier_answer(&desk, &in.message, &reply, &answer),
+					 OK);
+			ck_assert_int_eq(reply.outcome, outcomes[n]);
+		}
+		read_line("do #4 ok =>", &in, &handler);
+		desk.run = handle_waiting;
+		ck_assert_int_eq(barrier_answer(&desk, &in.message, &reply, &answer), OK);
+		ck_assert_int_eq(answer, BARRIER_LATER);
+		ck_assert_int_eq(barrier->ops->commit(barrier), OK);
+
+		ck_assert_int_eq(barrier->ops->begin(barrier), OK);
+		check_record(barrier, "s/a#1/0/do", BARRIER_OK, "[1]", "", "");
+		check_record(barrier, "s/a#2/0/do", BARRIER_NONE, "", "", "");
+		check_record(barrier, "s/a#3/0/do", BARRIER_UNDONE, "[3]", "", "");
+		check_record(barrier, "s/a#1/0/undo", BARRIER_NONE, "", "", "");
+		check_record(barrier, "s/a#3/0/undo", BARRIER_OK, "", "", "");
+		check_record(barrier, "s/a#4/0/do", BARRIER_NONE, "", "", "");
+		barrier->ops->rollback(barrier);
+	}
 	arena_release(&arena);
+	barrier_close(barrier);
 }
+END_TEST
 
-START_TEST(test_records_are_kept_and_rolled_back)
+/* Its age is that of its do, whenever it is written. */
+START_TEST(test_a_record_is_as_old_as_its_do)
 {
-	struct barrier *barrier = implementations[_i].open();
+	struct barrier *barrier = barriers[_i].open();
+	static const char *const lines[] = {"do ok =>", "undo ok =>", "revoke #2 ok =>"};
+	static const char *const ids[] = {"s/a#1/0/do", "s/a#1/0/undo", "s/a#2/0/do"};
+	struct handler handler = {0};
+	struct reply_message reply;
+	struct arena arena = {0};
+	struct incoming in;
 
+	for (int n = 0; n < ROWS(lines); n++) {
+		read_line(lines[n], &in, &handler);
+		ck_assert_int_eq(answer(barrier, &in, &handler, &arena, &reply), OK);
+	}
 	ck_assert_int_eq(barrier->ops->begin(barrier), OK);
-	keep(barrier, "a", BARRIER_OK, "[1]", "", "");
-	check_kept(barrier, "a", BARRIER_OK, "[1]", "", "");
-	ck_assert_int_eq(barrier->ops->commit(barrier), OK);
+	for (int n = 0; n < ROWS(ids); n++) {
+		struct barrier_record record;
 
-	ck_assert_int_eq(barrier->ops->begin(barrier), OK);
-	keep(barrier, "a", BARRIER_UNDONE, "", "", "");
-	keep(barrier, "ab", BARRIER_REFUSED, "", "code", "a text");
-	keep(barrier, "a", BARRIER_BARRED, "", "", "");
-	check_kept(barrier, "a", BARRIER_BARRED, "", "", "");
-	check_kept(barrier, "ab", BARRIER_REFUSED, "", "code", "a text");
+		ck_assert_int_eq(barrier->ops->find(barrier, slice_of(ids[n]), &arena, &record),
+				 OK);
+		ck_assert_int_eq(record.first_ms, NOW_MS - HORIZON_MS);
+	}
 	barrier->ops->rollback(barrier);
-
-	ck_assert_int_eq(barrier->ops->begin(barrier), OK);
-	check_kept(barrier, "a", BARRIER_OK, "[1]", "", "");
-	check_kept(barrier, "ab", BARRIER_NONE, "", "", "");
-	check_kept(barrier, "", BARRIER_NONE, "", "", "");
-	keep(barrier, "a", BARRIER_UNDONE, "", "", ""); /* closed half-way: as if rolled back */
-	barrier_close(barrier);
-}
-END_TEST
-
-/* More than any table begins with, in transactions that are kept and not kept. */
-START_TEST(test_many_records)
-{
-	struct barrier *barrier = implementations[_i].open();
-	char id[16];
-
-	for (int n = 0; n < 1000; n++) {
-		if (n % 100 == 0)
-			ck_assert_int_eq(barrier->ops->begin(barrier), OK);
-		snprintf(id, sizeof id, "s-%d", n);
-		keep(barrier, id, BARRIER_OK, id, "", "");
-		if (n % 100 != 99)
-			continue;
-		if (n / 100 % 2)
-			barrier->ops->rollback(barrier);
-		else
-			ck_assert_int_eq(barrier->ops->commit(barrier), OK);
-	}
-	ck_assert_int_eq(barrier->ops->begin(barrier), OK);
-	for (int n = 0; n < 1000; n++) {
-		bool kept = n / 100 % 2 == 0;
-
-		snprintf(id, sizeof id, "s-%d", n);
-		check_kept(barrier, id, kept ? BARRIER_OK : BARRIER_NONE, kept ? id : "", "",
-			   "");
-	}
-	ck_assert_int_eq(barrier->ops->commit(barrier), OK);
-	barrier_close(barrier);
-}
-END_TEST
-
-START_TEST(test_what_was_found_outlives_its_replacement)
-{
-	struct barrier *barrier = implementations[_i].open();
-	struct barrier_record record;
-	struct arena arena = {0};
-
-	ck_assert_int_eq(barrier->ops->begin(barrier), OK);
-	keep(barrier, "a", BARRIER_REFUSED, "[1]", "code", "a text");
-	ck_assert_int_eq(barrier->ops->find(barrier, slice_of("a"), &arena, &record), OK);
-	keep(barrier, "a", BARRIER_OK, "", "", "");
-	ck_assert_int_eq(barrier->ops->commit(barrier), OK);
-	barrier_close(barrier);
-	ck_assert(slice_is(record.output, "[1]") && slice_is(record.code, "code") &&
-		  slice_is(record.text, "a text"));
 	arena_release(&arena);
-	barrier_close(NULL);
+	barrier_close(barrier);
 }
 END_TEST
 
 static void add(TCase *tcase)
 {
-	int n = ROWS(implementations);
-
-	tcase_add_loop_test(tcase, test_row, 0, n * ROWS(rows));
-	tcase_add_loop_test(tcase, test_without_a_horizon_nothing_expires, 0, n);
-	tcase_add_loop_test(tcase, test_every_call_fails_in_turn, 0, n);
-	tcase_add_loop_test(tcase, test_failed_and_refused_undo_roll_back, 0, n);
-	tcase_add_loop_test(tcase, test_every_allocation_fails_in_turn, 0, n);
-	tcase_add_loop_test(tcase, test_no_memory_for_a_barrier, 0, n);
-	tcase_add_loop_test(tcase, test_records_are_kept_and_rolled_back, 0, n);
-	tcase_add_loop_test(tcase, test_many_records, 0, n);
-	tcase_add_loop_test(tcase, test_what_was_found_outlives_its_replacement, 0, n);
+	tcase_add_loop_test(tcase, test_row, 0, N_BARRIERS * ROWS(rows));
+	tcase_add_loop_test(tcase, test_without_a_horizon_nothing_expires, 0, N_BARRIERS);
+	tcase_add_loop_test(tcase, test_every_call_fails_in_turn, 0, N_BARRIERS);
+	tcase_add_loop_test(tcase, test_failures_and_refused_undos_roll_back, 0, N_BARRIERS);
+	tcase_add_loop_test(tcase, test_every_allocation_fails_in_turn, 0, N_BARRIERS);
+	tcase_add_loop_test(tcase, test_no_memory_for_a_barrier, 0, N_BARRIERS);
+	tcase_add_loop_test(tcase, test_one_of_a_batch_fails_alone, 0, N_BARRIERS);
+	tcase_add_loop_test(tcase, test_a_record_is_as_old_as_its_do, 0, N_BARRIERS);
 }
 
 int main(void)

@@ -1,16 +1,26 @@
 /* test_bus.c - the contract of bus/bus.h, over every implementation */
+#include "bus/bus_local.h"
 #include "bus/bus_memory.h"
+#include "bus/port_local.h"
+#include "tests/lib/bus_pipe.h"
 #include "tests/lib/bus_sim.h"
+#include "tests/lib/clock_sim.h"
 #include "tests/lib/fail_malloc.h"
+#include "tests/lib/folder.h"
 #include "tests/lib/suite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { WINDOW = 10, TRIPS = 12, PAUSE_MS = 1000 };
+
 /* What lies between the ends is the implementation's own. */
 struct between {
 	struct post *post;
 	struct bus_sim *sim;
+	struct bus_pipe *pipe;
+	struct clock_sim clock;
+	size_t io_max;
 };
 
 static void make_memory(struct between *between)
@@ -45,6 +55,63 @@ static struct port *open_sim_port(struct between *between, const char *participa
 	return port_sim_open(between->sim, participant);
 }
 
+static void make_pipe(struct between *between)
+{
+	between->pipe =
+		bus_pipe_new(1, (struct pipe_faults){.short_percent = 30}, &hub_default_limits);
+}
+
+static struct bus *open_pipe(struct between *between)
+{
+	return bus_pipe_open(between->pipe);
+}
+
+static struct port *open_pipe_port(struct between *between, const char *participant)
+{
+	return port_pipe_open(between->pipe, participant, WINDOW);
+}
+
+static void make_local(struct between *between)
+{
+	folder_enter();
+	clock_sim_init(&between->clock, 1700000000000);
+}
+
+/* A socket that takes few bytes at a time gives bugs a chance. */
+static void make_narrow(struct between *between)
+{
+	make_local(between);
+	between->io_max = 7;
+}
+
+static struct bus *open_local(struct between *between)
+{
+	const struct bus_local_setup setup = {.path = "bus.sock",
+					      .server = "test",
+					      .clock = &between->clock.base,
+					      .io_max = between->io_max};
+	struct bus *bus = NULL;
+	struct diag diag = {""};
+
+	ck_assert_msg(bus_local_open(&setup, &bus, &diag) == OK, "%s", diag.text);
+	return bus;
+}
+
+static struct port *open_local_port(struct between *between, const char *participant)
+{
+	const struct port_local_setup setup = {
+		.link = {.path = "bus.sock",
+			 .clock = &between->clock.base,
+			 .wake_fd = -1,
+			 .io_max = between->io_max},
+		.session = {.participant = participant, .name = "test", .window = WINDOW}};
+	struct port *port = NULL;
+	struct diag diag = {""};
+
+	ck_assert_msg(port_local_open(&setup, &port, &diag) == OK, "%s", diag.text);
+	return port;
+}
+
 static const struct implementation {
 	const char *name;
 	void (*make)(struct between *between);
@@ -55,14 +122,31 @@ static const struct implementation {
 } implementations[] = {
 	{"memory", make_memory, open_memory, open_memory_port, true, true},
 	{"sim", make_sim, open_sim, open_sim_port, false, false},
+	{"pipe", make_pipe, open_pipe, open_pipe_port, true, true},
+	{"local", make_local, open_local, open_local_port, true, true},
+	{"local, a few bytes at a time", make_narrow, open_local, open_local_port, true, true},
 };
 
 struct ends {
 	const struct implementation *implementation;
 	struct between between;
 	struct bus *bus;
-	struct port *port; /* of "stock" */
+	struct port *port;  /* of "stock" */
+	struct port *other; /* of somebody else; NULL: there is none */
 };
+
+/* Let everything arrive that is under way, and whoever lost the other find it
+ * again. */
+static void travel(struct ends *ends)
+{
+	for (int i = 0; i < TRIPS; i++) {
+		clock_sim_advance(&ends->between.clock, PAUSE_MS);
+		port_pump(ends->port, 0);
+		if (ends->other)
+			port_pump(ends->other, 0);
+		bus_pump(ends->bus);
+	}
+}
 
 static void ends_open(struct ends *ends, int i)
 {
@@ -77,9 +161,15 @@ static void ends_close(struct ends *ends)
 {
 	bus_close(ends->bus);
 	port_close(ends->port);
+	port_close(ends->other);
 	post_free(ends->between.post);
 	if (ends->between.sim)
 		bus_sim_free(ends->between.sim);
+	if (ends->between.pipe)
+		bus_pipe_free(ends->between.pipe);
+	if (ends->implementation->make == make_local ||
+	    ends->implementation->make == make_narrow)
+		folder_leave();
 }
 
 static void reopen_bus(struct ends *ends)
@@ -103,6 +193,8 @@ static enum err send_to(struct ends *ends, const char *participant, const char *
 					  .participant = slice_of(participant),
 					  .command = SLICE_LITERAL("take"),
 					  .verb = MESSAGE_DO,
+					  .saga_id = slice_of(id),
+					  .saga = SLICE_LITERAL("order"),
 					  .attempt = attempt};
 
 	return bus_send(ends->bus, &command);
@@ -124,6 +216,7 @@ static void check_command(struct ends *ends, const char *id)
 {
 	struct command_message command;
 
+	travel(ends);
 	ck_assert_msg(port_poll(ends->port, &command), "%s does not come", id);
 	ck_assert_msg(slice_is(command.id, id), "%.*s comes instead of %s",
 		      SLICE_ARG(command.id), id);
@@ -133,6 +226,7 @@ static void check_no_command(struct ends *ends)
 {
 	struct command_message command;
 
+	travel(ends);
 	ck_assert(!port_poll(ends->port, &command));
 }
 
@@ -140,6 +234,7 @@ static void check_reply(struct ends *ends, const char *id)
 {
 	struct inbox_message message;
 
+	travel(ends);
 	ck_assert_msg(bus_poll(ends->bus, &message), "%s does not come", id);
 	ck_assert_int_eq(message.type, INBOX_REPLY);
 	ck_assert_msg(slice_is(message.reply.id, id), "%.*s comes instead of %s",
@@ -150,10 +245,11 @@ static void check_no_reply(struct ends *ends)
 {
 	struct inbox_message message;
 
+	travel(ends);
 	ck_assert(!bus_poll(ends->bus, &message));
 }
 
-/* --- what travels -------------------------------------------------------------------- */
+/* --- what travels ------------------------------------------------------------------ */
 
 START_TEST(test_a_command_arrives_whole)
 {
@@ -178,6 +274,7 @@ START_TEST(test_a_command_arrives_whole)
 	ends_open(&ends, _i);
 	ck_assert_int_eq(bus_send(ends.bus, &sent), OK);
 	memset(text, '?', sizeof text - 1); /* the sender's memory is its own again */
+	travel(&ends);
 	ck_assert(port_poll(ends.port, &got));
 	ck_assert(slice_is(got.id, "s/a#0/2/undo") && slice_is(got.participant, "stock") &&
 		  slice_is(got.command, "put-back") && slice_is(got.do_id, "s/a#0/1/do") &&
@@ -205,6 +302,7 @@ START_TEST(test_a_reply_arrives_whole)
 	ends_open(&ends, _i);
 	ck_assert_int_eq(port_reply(ends.port, &sent), OK);
 	memset(text, '?', sizeof text - 1);
+	travel(&ends);
 	ck_assert(bus_poll(ends.bus, &message) && message.type == INBOX_REPLY);
 	got = message.reply;
 	ck_assert(slice_is(got.id, "s/a#0/0/do") && got.attempt == 2 &&
@@ -214,24 +312,21 @@ START_TEST(test_a_reply_arrives_whole)
 }
 END_TEST
 
-/* --- to whom, and in which order -----------------------------------------------------------
- */
+/* --- to whom, and in which order --------------------------------------------------- */
 
 START_TEST(test_a_command_goes_to_its_participant_alone)
 {
-	struct ends ends;
-	struct port *other;
 	struct command_message command;
+	struct ends ends;
 
 	ends_open(&ends, _i);
-	other = ends.implementation->open_port(&ends.between, "stock-2");
+	ends.other = ends.implementation->open_port(&ends.between, "stock-2");
 	ck_assert_int_eq(send_to(&ends, "stock-2", "b", 1), OK);
 	ck_assert_int_eq(send_to(&ends, "stock", "a", 1), OK);
 	check_command(&ends, "a");
 	check_no_command(&ends);
-	ck_assert(port_poll(other, &command) && slice_is(command.id, "b"));
-	ck_assert(!port_poll(other, &command));
-	port_close(other);
+	ck_assert(port_poll(ends.other, &command) && slice_is(command.id, "b"));
+	ck_assert(!port_poll(ends.other, &command));
 	ends_close(&ends);
 }
 END_TEST
@@ -272,15 +367,15 @@ END_TEST
 /* A participant that is not there yet is silence, and its commands wait. */
 START_TEST(test_a_command_waits_for_its_participant)
 {
-	struct ends ends;
-	struct port *other;
 	struct command_message command;
+	struct ends ends;
 
 	ends_open(&ends, _i);
 	ck_assert_int_eq(send_to(&ends, "late", "a", 1), OK);
-	other = ends.implementation->open_port(&ends.between, "late");
-	ck_assert(port_poll(other, &command) && slice_is(command.id, "a"));
-	port_close(other);
+	travel(&ends);
+	ends.other = ends.implementation->open_port(&ends.between, "late");
+	travel(&ends);
+	ck_assert(port_poll(ends.other, &command) && slice_is(command.id, "a"));
 	ends_close(&ends);
 }
 END_TEST
@@ -301,11 +396,13 @@ START_TEST(test_what_was_not_acknowledged_comes_again)
 		check_reply(&ends, "a");
 		bus_acknowledge(ends.bus);
 		check_reply(&ends, "b");
+		check_reply(&ends, "c");
 		reopen_bus(&ends);
 		check_reply(&ends, "b");
 		check_reply(&ends, "c");
 		check_no_reply(&ends);
 		bus_acknowledge(ends.bus);
+		travel(&ends);
 		reopen_bus(&ends);
 		check_no_reply(&ends);
 	}
@@ -324,10 +421,12 @@ START_TEST(test_what_was_not_answered_comes_again)
 		check_command(&ends, "a");
 		check_command(&ends, "b");
 		ck_assert_int_eq(reply(&ends, "b", 1), OK);
+		check_reply(&ends, "b");
 		reopen_port(&ends);
 		check_command(&ends, "a");
 		check_no_command(&ends);
 		ck_assert_int_eq(reply(&ends, "a", 1), OK);
+		check_reply(&ends, "a");
 		reopen_port(&ends);
 		check_no_command(&ends);
 	}
@@ -365,8 +464,8 @@ START_TEST(test_what_could_not_be_answered_comes_again)
 }
 END_TEST
 
-/* An answer settles the attempt that it is for. */
-START_TEST(test_attempts_are_settled_one_by_one)
+/* An answer settles the attempt that it is for and those before it. */
+START_TEST(test_later_attempts_are_not_settled_by_an_earlier_answer)
 {
 	struct ends ends;
 
@@ -375,13 +474,38 @@ START_TEST(test_attempts_are_settled_one_by_one)
 		struct command_message command;
 
 		ck_assert_int_eq(send_to(&ends, "stock", "a", 1), OK);
+		check_command(&ends, "a");
 		ck_assert_int_eq(send_to(&ends, "stock", "a", 2), OK);
 		check_command(&ends, "a");
+		ck_assert_int_eq(reply(&ends, "a", 1), OK);
+		check_reply(&ends, "a");
+		reopen_port(&ends);
+		travel(&ends);
+		ck_assert(port_poll(ends.port, &command));
+		ck_assert_uint_eq(command.attempt, 2);
+		check_no_command(&ends);
+		ck_assert_int_eq(reply(&ends, "a", 2), OK);
+		check_reply(&ends, "a");
+		reopen_port(&ends);
+		check_no_command(&ends);
+	}
+	ends_close(&ends);
+}
+END_TEST
+
+START_TEST(test_earlier_attempts_are_settled_by_a_later_answer)
+{
+	struct ends ends;
+
+	ends_open(&ends, _i);
+	if (ends.implementation->repeats) {
+		ck_assert_int_eq(send_to(&ends, "stock", "a", 1), OK);
+		check_command(&ends, "a");
+		ck_assert_int_eq(send_to(&ends, "stock", "a", 2), OK);
 		check_command(&ends, "a");
 		ck_assert_int_eq(reply(&ends, "a", 2), OK);
+		check_reply(&ends, "a");
 		reopen_port(&ends);
-		ck_assert(port_poll(ends.port, &command));
-		ck_assert_uint_eq(command.attempt, 1);
 		check_no_command(&ends);
 	}
 	ends_close(&ends);
@@ -397,6 +521,75 @@ START_TEST(test_an_answer_out_of_the_blue)
 	ck_assert_int_eq(send(&ends, "a"), OK);
 	ck_assert_int_eq(reply(&ends, "b", 1), OK);
 	check_reply(&ends, "b");
+	check_command(&ends, "a");
+	ends_close(&ends);
+}
+END_TEST
+
+/* --- statistics, and answers to nobody --------------------------------------------- */
+
+static void look_for(void *context, const struct bus_participant *participant)
+{
+	struct bus_participant *wanted = context;
+
+	if (slice_equal(participant->name, wanted->name))
+		*wanted = *participant;
+}
+
+static struct bus_participant known(struct ends *ends, const char *name)
+{
+	struct bus_participant wanted = {.name = slice_of(name), .processes = 99};
+
+	bus_participants(ends->bus, look_for, &wanted);
+	return wanted;
+}
+
+static void check_known(struct ends *ends, const char *name, uint32_t processes,
+			uint32_t inflight, uint32_t held)
+{
+	struct bus_participant is = known(ends, name);
+
+	ck_assert_msg(is.processes == processes && is.inflight == inflight && is.held == held,
+		      "%s: %u processes, %u in flight, %u held", name,
+		      (unsigned int)is.processes, (unsigned int)is.inflight,
+		      (unsigned int)is.held);
+}
+
+START_TEST(test_participants_are_known)
+{
+	struct ends ends;
+
+	ends_open(&ends, _i);
+	if (ends.implementation->repeats) {
+		ck_assert_uint_eq(known(&ends, "nobody").processes, 99);
+		ck_assert_int_eq(send(&ends, "a"), OK);
+		ck_assert_int_eq(send(&ends, "b"), OK);
+		ck_assert_int_eq(send_to(&ends, "away", "c", 1), OK);
+		check_command(&ends, "a");
+		check_command(&ends, "b");
+		check_known(&ends, "stock", 1, 2, 0);
+		check_known(&ends, "away", 0, 0, 1);
+		ck_assert_int_eq(reply(&ends, "a", 1), OK);
+		check_reply(&ends, "a");
+		check_known(&ends, "stock", 1, 1, 0);
+	}
+	ends_close(&ends);
+}
+END_TEST
+
+START_TEST(test_nobody_asked)
+{
+	struct result_message result = {.saga_id = SLICE_LITERAL("s")};
+	struct ends ends;
+
+	ends_open(&ends, _i);
+	travel(&ends);
+	bus_answer(ends.bus, 0, &result);
+	bus_answer(ends.bus, UINT64_MAX, &result);
+	bus_ended(ends.bus, 0, SLICE_LITERAL("s"), SLICE_LITERAL("completed"));
+	bus_ended(ends.bus, UINT64_MAX, SLICE_LITERAL("s"), SLICE_LITERAL("completed"));
+	travel(&ends);
+	ck_assert_int_eq(send(&ends, "a"), OK);
 	check_command(&ends, "a");
 	ends_close(&ends);
 }
@@ -472,7 +665,11 @@ static void add(TCase *tcase)
 	tcase_add_loop_test(tcase, test_what_was_not_acknowledged_comes_again, 0, n);
 	tcase_add_loop_test(tcase, test_what_was_not_answered_comes_again, 0, n);
 	tcase_add_test(tcase, test_what_could_not_be_answered_comes_again);
-	tcase_add_loop_test(tcase, test_attempts_are_settled_one_by_one, 0, n);
+	tcase_add_loop_test(tcase, test_later_attempts_are_not_settled_by_an_earlier_answer, 0,
+			    n);
+	tcase_add_loop_test(tcase, test_earlier_attempts_are_settled_by_a_later_answer, 0, n);
+	tcase_add_loop_test(tcase, test_participants_are_known, 0, n);
+	tcase_add_loop_test(tcase, test_nobody_asked, 0, n);
 	tcase_add_loop_test(tcase, test_an_answer_out_of_the_blue, 0, n);
 	tcase_add_test(tcase, test_a_full_queue_is_busy);
 	tcase_add_test(tcase, test_every_allocation_fails_in_turn);

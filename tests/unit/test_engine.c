@@ -3,7 +3,7 @@
 
 #include "orchestrator/core/codec.h"
 #include "orchestrator/engine/address.h"
-#include "tests/lib/fail_malloc.h"
+#include "tests/lib/desk.h"
 #include "tests/lib/office.h"
 #include "tests/lib/suite.h"
 
@@ -92,40 +92,39 @@ static const struct start_row {
 	const char *input;
 	enum err err;
 	const char *diag;
+	size_t live; /* besides line-1 */
 } start_rows[] = {
-	{"a start", "line", "line-2", " {} ", OK, ""},
+	{"a start", "line", "line-2", " {} ", OK, "", 1},
+	{"a start whose id the engine makes", "line", "", "{}", OK, "", 1},
 	{"a saga that there is not", "lime", "line-2", "{}", ERR_NOT_FOUND,
-	 "no saga is called lime"},
-	{"an id that is none", "line", "line 2", "{}", ERR_INVALID, "a saga's id is"},
-	{"no id", "line", "", "{}", ERR_INVALID, "a saga's id is"},
-	{"an input that is no JSON", "line", "line-2", "{", ERR_INVALID, "1:2:"},
+	 "no saga is called lime", 0},
+	{"an id that is none", "line", "line 2", "{}", ERR_INVALID, "an id is 1 to 64", 0},
+	{"an input that is no JSON", "line", "line-2", "{", ERR_INVALID, "1:2:", 0},
 	{"an input that the schema does not allow", "line", "line-2", "{\"n\":\"x\"}",
-	 ERR_INVALID, "n"},
-	{"an id that is taken by a saga under way", "line", "line-1", "{}", ERR_CONFLICT,
-	 "is there already"},
-	{"an id that is taken by a saga that has ended", "line", "line-0", "{}", ERR_CONFLICT,
-	 "is there already"},
+	 ERR_INVALID, "n", 0},
+	{"the same saga again", "line", "line-1", "{ }", OK, "", 0},
+	{"the same saga again, which has ended", "line", "line-0", "{}", OK, "", 0},
+	{"an id that another saga has", "line", "line-1", "{\"n\":1}", ERR_CONFLICT,
+	 "is there already, with another input", 0},
+	{"an id that a saga had which has ended", "line", "line-0", "{\"n\":1}", ERR_CONFLICT,
+	 "is there already, with another input", 0},
 };
 
 START_TEST(test_start)
 {
 	const struct start_row *row = &start_rows[_i];
 	struct diag diag = {{0}};
-	struct event kill = {.type = EVENT_KILL};
 	struct office office;
 	enum err err;
 
 	office_open(&office);
 	ck_assert_int_eq(office_start(&office, "line-0"), OK);
-	ck_assert_int_eq(engine_operate(office.engine, SLICE_LITERAL("line-0"),
-					(struct slice){0}, &kill, NULL),
-			 OK);
+	ck_assert_int_eq(office_kill(&office, "line-0"), OK);
 	ck_assert_int_eq(office_start(&office, "line-1"), OK);
-	err = engine_start(office.engine, slice_of(row->saga), slice_of(row->id),
-			   slice_of(row->input), &diag);
+	err = desk_start(office.engine, row->saga, row->id, row->input, &diag);
 	ck_assert_msg(err == row->err && strstr(diag.text, row->diag), "%s: %s: %s", row->name,
 		      err_text(err), diag.text);
-	ck_assert_uint_eq(engine_live(office.engine), err ? 1 : 2);
+	ck_assert_msg(desk_live(office.engine) == 1 + row->live, "%s", row->name);
 	office_turn(&office);
 	ck_assert_str_eq(office_step(&office, "line-1", "a"), "running");
 	office_close(&office);
@@ -135,16 +134,15 @@ END_TEST
 START_TEST(test_an_input_over_its_limit)
 {
 	static char input[PAYLOAD_MAX + 16];
-	struct slice text = {input, sizeof input};
 	struct office office;
 
 	memset(input, 'a', sizeof input);
-	input[0] = input[sizeof input - 1] = '"';
+	input[0] = input[sizeof input - 2] = '"';
+	input[sizeof input - 1] = '\0';
 	office_open(&office);
-	ck_assert_int_eq(engine_start(office.engine, SLICE_LITERAL("line"),
-				      SLICE_LITERAL("line-1"), text, NULL),
+	ck_assert_int_eq(desk_start(office.engine, "line", "line-1", input, NULL),
 			 ERR_TOO_LARGE);
-	ck_assert_uint_eq(engine_live(office.engine), 0);
+	ck_assert_uint_eq(desk_live(office.engine), 0);
 	office_close(&office);
 }
 END_TEST
@@ -267,11 +265,11 @@ START_TEST(test_the_deadline_turns_back)
 	office_advance(&office, 3600000);
 	office_turn(&office);
 	ck_assert_str_eq(office_step(&office, "line-1", "a"), "undoing");
-	ck_assert_uint_eq(engine_live(office.engine), 1);
+	ck_assert_uint_eq(desk_live(office.engine), 1);
 	office_answer(&office, DESK, A_UNDO, 1, MESSAGE_OK, NULL);
 	office_turn(&office);
 	ck_assert_int_eq(saga_status(office_stored(&office, "line-1")), STATUS_COMPENSATED);
-	ck_assert_uint_eq(engine_live(office.engine), 0);
+	ck_assert_uint_eq(desk_live(office.engine), 0);
 	ck_assert_int_eq(engine_wake_ms(office.engine), INT64_MAX);
 	office_close(&office);
 }
@@ -308,14 +306,19 @@ START_TEST(test_a_full_bus_is_offered_the_command_again)
 	fill(&office, DESK);
 	ck_assert_int_eq(office_start(&office, "line-1"), OK);
 	ck_assert_int_eq(engine_wake_ms(office.engine), now_ms + 100);
-	office_advance(&office, 100);
-	office_turn(&office);
-	ck_assert_int_eq(engine_wake_ms(office.engine), now_ms + 200);
+	/* And again, after twice as long each time: 200, 400 ... 3,200 ms. */
+	for (int64_t wait_ms = 100, at_ms = now_ms; wait_ms <= 6400; wait_ms *= 2) {
+		at_ms += wait_ms < 3200 ? wait_ms : 3200;
+		ck_assert_int_eq(engine_wake_ms(office.engine), at_ms);
+		office.clock.now_ms = at_ms;
+		office_turn(&office);
+	}
+	now_ms = office.clock.now_ms;
 	make_room(&office, DESK);
 	office_advance(&office, 5000);
 	office_turn(&office);
 	/* The attempt begins only now, and none was used up. */
-	ck_assert_int_eq(engine_wake_ms(office.engine), now_ms + 5100 + 1000);
+	ck_assert_int_eq(engine_wake_ms(office.engine), now_ms + 5000 + 1000);
 	ck_assert_uint_eq(office_stored(&office, "line-1")->steps[0].attempt, 1);
 	ck_assert_str_eq(office_step(&office, "line-1", "a"), "running");
 	office_close(&office);
@@ -420,8 +423,8 @@ START_TEST(test_operations)
 
 	office_open(&office);
 	ck_assert_int_eq(office_start(&office, "line-1"), OK);
-	err = engine_operate(office.engine, SLICE_LITERAL("line-1"), (struct slice){0},
-			     &row->event, &diag);
+	err = desk_operate(office.engine, SLICE_LITERAL("line-1"), (struct slice){0},
+			   &row->event, &diag);
 	ck_assert_msg(err == row->err && (diag.text[0] != '\0') == (err != OK), "%s: %s: %s",
 		      row->name, err_text(err), diag.text);
 	office_close(&office);
@@ -435,11 +438,11 @@ START_TEST(test_operations_on_a_step)
 
 	office_open(&office);
 	ck_assert_int_eq(office_start(&office, "line-1"), OK);
-	ck_assert_int_eq(engine_operate(office.engine, SLICE_LITERAL("line-1"),
-					SLICE_LITERAL("z"), &skip, NULL),
+	ck_assert_int_eq(desk_operate(office.engine, SLICE_LITERAL("line-1"),
+				      SLICE_LITERAL("z"), &skip, NULL),
 			 ERR_NOT_FOUND);
-	ck_assert_int_eq(engine_operate(office.engine, SLICE_LITERAL("line-1"),
-					SLICE_LITERAL("a"), &skip, NULL),
+	ck_assert_int_eq(desk_operate(office.engine, SLICE_LITERAL("line-1"),
+				      SLICE_LITERAL("a"), &skip, NULL),
 			 OK);
 	ck_assert_str_eq(office_step(&office, "line-1", "a"), "skipped");
 	ck_assert(slice_is(office_stored(&office, "line-1")->steps[0].output, "[7]"));
@@ -447,28 +450,29 @@ START_TEST(test_operations_on_a_step)
 }
 END_TEST
 
-START_TEST(test_long_texts_of_operations_are_too_large)
+START_TEST(test_texts_of_operations_have_limits)
 {
 	static char text[2000];
-	struct event cancel = {.type = EVENT_CANCEL, .reason = {text, 1025}};
+	struct event cancel = {.type = EVENT_CANCEL, .reason = {text, 1001}};
 	struct event signal = {
 		.type = EVENT_SIGNAL, .name = SLICE_LITERAL("go"), .id = {text, KEY_MAX + 1}};
+	struct event kill = {.type = EVENT_KILL};
 	struct slice id = SLICE_LITERAL("line-1");
 	struct office office;
 
 	memset(text, 'a', sizeof text);
 	office_open(&office);
 	ck_assert_int_eq(office_start(&office, "line-1"), OK);
-	ck_assert_int_eq(engine_operate(office.engine, id, (struct slice){0}, &signal, NULL),
-			 ERR_TOO_LARGE);
-	ck_assert_int_eq(engine_operate(office.engine, id, (struct slice){0}, &cancel, NULL),
-			 ERR_TOO_LARGE);
+	ck_assert_int_eq(desk_operate(office.engine, id, (struct slice){0}, &signal, NULL),
+			 ERR_INVALID);
+	ck_assert_int_eq(desk_operate(office.engine, id, (struct slice){0}, &cancel, NULL),
+			 ERR_INVALID);
+	ck_assert_int_eq(desk_operate(office.engine, id, (struct slice){0}, &kill, NULL),
+			 ERR_INVALID);
 	signal.id.len--;
 	cancel.reason.len--;
-	ck_assert_int_eq(engine_operate(office.engine, id, (struct slice){0}, &signal, NULL),
-			 OK);
-	ck_assert_int_eq(engine_operate(office.engine, id, (struct slice){0}, &cancel, NULL),
-			 OK);
+	ck_assert_int_eq(desk_operate(office.engine, id, (struct slice){0}, &signal, NULL), OK);
+	ck_assert_int_eq(desk_operate(office.engine, id, (struct slice){0}, &cancel, NULL), OK);
 	office_close(&office);
 }
 END_TEST
@@ -489,7 +493,7 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_a_saga_that_is_full_goes_on);
 	tcase_add_loop_test(tcase, test_operations, 0, ROWS(text_rows));
 	tcase_add_test(tcase, test_operations_on_a_step);
-	tcase_add_test(tcase, test_long_texts_of_operations_are_too_large);
+	tcase_add_test(tcase, test_texts_of_operations_have_limits);
 }
 
 int main(void)

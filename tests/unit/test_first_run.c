@@ -5,11 +5,11 @@
 #include "bus/bus_memory.h"
 #include "orchestrator/core/codec.h"
 #include "orchestrator/engine/engine.h"
-#include "orchestrator/load/load.h"
 #include "orchestrator/store/record.h"
 #include "orchestrator/store/store_memory.h"
 #include "tests/lib/bus_sim.h"
 #include "tests/lib/clock_sim.h"
+#include "tests/lib/desk.h"
 #include "tests/lib/shop.h"
 #include "tests/lib/suite.h"
 #include "tests/lib/tripwire.h"
@@ -17,14 +17,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define INPUT_OF(qty, decline)                                                    \
-	"{\"order_id\":\"17\",\"sku\":\"book\",\"qty\":" #qty ",\"total\":19.99," \
-	"\"email\":\"ann@example.com\",\"card\":\"4111\",\"decline\":" #decline "}"
+/* What the customer wants. */
+struct wish {
+	int qty;
+	bool decline;
+};
 
 /* One machine with everything on it. What a crash leaves: vault, bus, books. */
 struct world {
-	struct definition *order;
-	const struct definition *definitions[1];
 	struct clock_sim clock;
 	struct vault *vault;
 	struct post *post; /* one of the two */
@@ -45,14 +45,7 @@ struct world {
 
 static void world_init(struct world *world)
 {
-	struct arena arena = {0};
-	struct problems problems = {.arena = &arena};
-
 	*world = (struct world){.wire.calls_left = -1};
-	ck_assert_msg(!load_file("sagas/order.yaml", &problems, &world->order), "%s",
-		      problems.n ? problems.list[0].text : "sagas/order.yaml does not load");
-	arena_release(&arena);
-	world->definitions[0] = world->order;
 	clock_sim_init(&world->clock, 1700000000000);
 	world->vault = vault_new();
 	world->shop = shop_new();
@@ -65,14 +58,13 @@ static void world_release(struct world *world)
 	post_free(world->post);
 	if (world->sim)
 		bus_sim_free(world->sim);
-	definition_free(world->order);
 }
 
 /* Start orchestrator and services. False: the orchestrator died while it did. */
 static bool boot(struct world *world)
 {
 	struct port *ports[SHOP_SERVICES];
-	struct engine_parts parts = {world->definitions, 1, NULL, NULL, &world->clock.base};
+	struct engine_parts parts = {.clock = &world->clock.base};
 
 	world->store = store_memory_open(world->vault);
 	world->bus = world->sim ? bus_sim_open(world->sim) : bus_memory_open(world->post);
@@ -85,7 +77,8 @@ static bool boot(struct world *world)
 	shop_open(world->shop, ports, &world->clock.base);
 	parts.store = store_tripwire_init(&world->store_wire, world->store, &world->wire);
 	parts.bus = bus_tripwire_init(&world->bus_wire, world->bus, &world->wire);
-	return engine_open(&parts, &world->engine, NULL) == OK;
+	return !desk_open(&parts, &world->engine, NULL) &&
+	       !desk_deploy_file(world->engine, "sagas/order.yaml");
 }
 
 /* Everything that was only in memory is gone. */
@@ -115,17 +108,17 @@ static bool reboot_if_dead(struct world *world)
  * anything to do. */
 static void run(struct world *world)
 {
-	for (int turns = 0; engine_live(world->engine); turns++) {
-		size_t n = 0, answered;
+	for (int turns = 0; desk_live(world->engine); turns++) {
+		size_t n = 0, n_answered;
 		enum err err;
 
 		ck_assert_msg(turns < 100000, "the saga does not end");
 		err = engine_turn(world->engine, &n);
-		answered = shop_poll(world->shop);
+		n_answered = shop_poll(world->shop);
 		if (reboot_if_dead(world))
 			continue;
 		ck_assert_int_eq(err, OK);
-		if (!n && !answered && engine_live(world->engine)) {
+		if (!n && !n_answered && desk_live(world->engine)) {
 			int64_t wake_ms = engine_wake_ms(world->engine);
 
 			ck_assert_msg(wake_ms < INT64_MAX, "it waits for nothing");
@@ -154,20 +147,28 @@ static enum status stored_status(struct world *world, const char *id)
 	return row.status;
 }
 
-static void start(struct world *world, const char *id, const char *input)
+/* The order's number is the id of its saga, too. */
+static const char *input_of(const char *id, struct wish wish)
+{
+	static char input[512];
+
+	snprintf(input, sizeof input,
+		 "{\"order_id\":\"%s\",\"sku\":\"book\",\"qty\":%d,\"total\":19.99,"
+		 "\"email\":\"ann@example.com\",\"card\":\"4111\",\"decline\":%s}",
+		 id, wish.qty, wish.decline ? "true" : "false");
+	return input;
+}
+
+/* A client tries again until it knows. */
+static void start(struct world *world, const char *id, struct wish wish)
 {
 	struct diag diag = {{0}};
-	enum err err = engine_start(world->engine, SLICE_LITERAL("order"), slice_of(id),
-				    slice_of(input), &diag);
+	enum err err;
 
-	if (world->wire.fired) { /* not acknowledged: a client tries again */
-		reboot_if_dead(world);
-		err = engine_start(world->engine, SLICE_LITERAL("order"), slice_of(id),
-				   slice_of(input), &diag);
-		ck_assert_msg(!err || err == ERR_CONFLICT, "%s", diag.text);
-		return;
-	}
-	ck_assert_msg(!err, "%s", diag.text);
+	do {
+		err = desk_start(world->engine, "order", id, input_of(id, wish), &diag);
+		ck_assert_msg(!err || world->wire.fired, "%s", diag.text);
+	} while (reboot_if_dead(world));
 }
 
 /* What every end must have left behind. */
@@ -193,20 +194,20 @@ static void check_books(struct world *world, const char *id, enum status expecte
 
 static const struct row {
 	const char *name;
-	const char *input;
+	struct wish wish;
 	enum status status;
 	struct shop_order books;
 } rows[] = {
 	{"an order completes",
-	 INPUT_OF(2, false),
+	 {2, false},
 	 STATUS_COMPLETED,
 	 {.reserved = 1, .charged = 1, .confirmed = 1, .sent = 1}},
 	{"a declined payment releases the stock and tells the customer",
-	 INPUT_OF(2, true),
+	 {2, true},
 	 STATUS_COMPENSATED,
 	 {.reserved = 1, .released = 1, .sent = 1}},
 	{"without stock nothing is released, and the customer is told",
-	 INPUT_OF(2000, false),
+	 {2000, false},
 	 STATUS_COMPENSATED,
 	 {.sent = 1}},
 };
@@ -220,7 +221,7 @@ START_TEST(test_row)
 	world_init(&world);
 	world.post = post_new();
 	ck_assert(boot(&world));
-	start(&world, "order-17", row->input);
+	start(&world, "order-17", row->wish);
 	run(&world);
 	check_books(&world, "order-17", row->status, row->name);
 	order = shop_order(world.shop, "order-17");
@@ -251,8 +252,8 @@ START_TEST(test_crash_between_any_two_calls)
 		world.wire.calls_left = n;
 		boot(&world);
 		reboot_if_dead(&world);
-		start(&world, "order-17", row->input);
-		while (engine_live(world.engine)) {
+		start(&world, "order-17", row->wish);
+		while (desk_live(world.engine)) {
 			size_t taken;
 			enum err err = engine_turn(world.engine, &taken);
 
@@ -275,6 +276,7 @@ END_TEST
 static bool run_with_a_failure(const struct row *row, struct tripwire wire)
 {
 	struct world world;
+	size_t taken;
 	enum err err;
 	bool fired = false;
 
@@ -286,21 +288,24 @@ static bool run_with_a_failure(const struct row *row, struct tripwire wire)
 		crash(&world);
 		ck_assert(boot(&world));
 	}
-	do /* a client tries again until it knows */
-		err = engine_start(world.engine, SLICE_LITERAL("order"),
-				   SLICE_LITERAL("order-17"), slice_of(row->input), NULL);
-	while (err && err != ERR_CONFLICT);
-	for (int turns = 0; engine_live(world.engine); turns++) {
+	for (;;) { /* a client tries again until it knows */
+		err = desk_start(world.engine, "order", "order-17",
+				 input_of("order-17", row->wish), NULL);
+		if (!err)
+			break;
+		clock_sim_advance(&world.clock, 200);
+		err = engine_turn(world.engine, &taken);
+		ck_assert_int_eq(err, OK);
+	}
+	for (int turns = 0; desk_live(world.engine); turns++) {
 		bool fired_before = world.wire.fired;
-		size_t taken;
 
 		ck_assert_msg(turns < 10000, "the saga does not end");
 		err = engine_turn(world.engine, &taken);
 		ck_assert(!err || world.wire.fired != fired_before);
-		ck_assert(!engine_live(world.engine) ||
-			  engine_wake_ms(world.engine) < INT64_MAX);
+		ck_assert(!desk_live(world.engine) || engine_wake_ms(world.engine) < INT64_MAX);
 		shop_poll(world.shop);
-		clock_sim_advance(&world.clock, 50);
+		clock_sim_advance(&world.clock, 200); /* the store is tried again */
 	}
 	check_books(&world, "order-17", row->status, row->name);
 	fired |= world.wire.fired;
@@ -343,7 +348,7 @@ START_TEST(test_hostile_bus)
 		shop_fail_every(world.shop, 7);
 		ck_assert(boot(&world));
 		for (int i = 0; i < ORDERS; i++)
-			start(&world, ids[i], i % 2 ? INPUT_OF(2, true) : INPUT_OF(2, false));
+			start(&world, ids[i], (struct wish){2, i % 2 != 0});
 		run(&world);
 		for (int i = 0; i < ORDERS; i++) {
 			enum status status = stored_status(&world, ids[i]);

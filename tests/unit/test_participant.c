@@ -429,8 +429,13 @@ static enum err absent_keep(struct barrier *base, struct slice id,
 /* Neither answers nor forgets: the command comes again. */
 START_TEST(test_without_its_barrier_it_is_silent)
 {
-	static const struct barrier_ops ops = {absent_begin, absent_commit, absent_rollback,
-					       absent_find,  absent_keep,   NULL};
+	static const struct barrier_ops ops = {
+		.begin = absent_begin,
+		.commit = absent_commit,
+		.rollback = absent_rollback,
+		.find = absent_find,
+		.keep = absent_keep,
+	};
 	struct command_message command = command_of("take", "a");
 	struct absent absent = {.base = {&ops}, .left = 2};
 	skald_participant *participant;

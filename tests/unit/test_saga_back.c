@@ -182,6 +182,45 @@ static const struct transcript_row rows[] = {
 			},
 	},
 	{
+		"rule 6: what was begun side by side and not yet sent is not sent after all",
+		"x{a|b|c}",
+		.answers = {{"b", PURPOSE_WITH, NULL}},
+		.lines =
+			{
+				"start => x undone, a never, b refused expression, c never, "
+				"turns back (b expression), compensated",
+			},
+	},
+	{
+		"rule 6: what was begun and not yet sent is not undone, what was sent before "
+		"is",
+		"a x{b|y{c|d}|e}",
+		.answers = {{"e", PURPOSE_WITH, NULL}},
+		.lines =
+			{
+				"start => a running, send a do#1",
+				"a do ok => a undoing +output, x undone, b never, y undone, c "
+				"never, d never, e refused expression, turns back (e "
+				"expression), send a undo#1",
+				"a undo ok => a undone, compensated",
+			},
+	},
+	{
+		"rule 6: a condition that fails takes back what was begun beside it",
+		"a x{b|y{c|d:when}|w:await|s:sleep}",
+		.answers = {{"d", PURPOSE_WHEN, NULL}},
+		.lines =
+			{
+				"start => a running, send a do#1",
+				"a do ok => a undoing +output, x undone, b never, y undone, c "
+				"never, d refused expression, w never, s never, turns back (d "
+				"expression), send a undo#1",
+				"b do ok => ignored",
+				"c due => ignored",
+				"a undo ok => a undone, compensated",
+			},
+	},
+	{
 		"rule 6: the deadline turns back",
 		"a b",
 		.deadline_ms = 5000,

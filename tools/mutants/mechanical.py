@@ -236,7 +236,8 @@ class Mutator:
             return
         if token.text in ("break", "continue") or \
                 (token.text == "return" and self.tokens[n + 1].text == ";"):
-            self.add(n, n + 1, ";", "deleted")
+            if self.tokens[n + 2].text != "}": # the last one of a switch ends nothing
+                self.add(n, n + 1, ";", "deleted")
         elif token.text not in NO_EXPRESSION and \
                 (token.kind in ("name", "number") or token.text in ("*", "(", "++", "--")):
             end = self.end_of_statement(n)

@@ -1,0 +1,167 @@
+/* skald serve */
+#include "cli/report.h"
+#include "cli/settings_file.h"
+#include "orchestrator/server/server.h"
+
+#include <stdio.h>
+
+static const char manual[] =
+	"Runs the orchestrator until SIGTERM or SIGINT, after which it finishes the\n"
+	"batch at hand. It keeps everything that has to last in the folder of data,\n"
+	"registers the definitions of the folder of sagas, listens for services on\n"
+	"the bus and for people and programs on HTTP. One line on standard error says\n"
+	"that it is ready. SIGHUP reads the definitions again.\n"
+	"\n"
+	"A definition that changed without a new version is reported, and the old one\n"
+	"stays: sagas that run keep what they began with. A file with mistakes is\n"
+	"reported, too, and keeps nothing else from running.\n"
+	"\n"
+	"Settings come from the file, which --config names and which is skald.yaml\n"
+	"where there is one, then from the environment, then from flags.\n"
+	"\n"
+	"  skald serve\n"
+	"  skald serve --data /var/lib/skald --sagas /etc/skald/sagas --retention 30d\n"
+	"  skald serve -n          check the settings and definitions, show them, stop";
+
+static const struct option options[] = {
+	{.name = "config",
+	 .letter = 'c',
+	 .type = OPTION_TEXT,
+	 .flag_only = true,
+	 .argument = "FILE",
+	 .help = "read settings from this file; skald.yaml where there is one"},
+	{.name = "check",
+	 .letter = 'n',
+	 .type = OPTION_BOOLEAN,
+	 .flag_only = true,
+	 .help = "check settings and definitions, print the settings in effect, and stop"},
+	{.name = "data",
+	 .type = OPTION_TEXT,
+	 .initial = "./skald-data",
+	 .min = 1,
+	 .argument = "DIR",
+	 .help = "folder of what has to last; it is made where it is not there"},
+	{.name = "sagas",
+	 .type = OPTION_TEXT,
+	 .initial = "./sagas",
+	 .min = 1,
+	 .argument = "DIR",
+	 .help = "folder of definitions, *.yaml and *.yml"},
+	{.name = "listen",
+	 .type = OPTION_TEXT,
+	 .initial = "127.0.0.1:7420",
+	 .min = 1,
+	 .argument = "HOST:PORT",
+	 .help = "where HTTP is served; port 0 is one that is free"},
+	{.name = "bus",
+	 .type = OPTION_TEXT,
+	 .initial = "local",
+	 .min = 1,
+	 .argument = "BUS",
+	 .help = "how services are reached: local is the socket bus.sock in the folder of "
+		 "data, local:PATH another one"},
+	{.name = "store",
+	 .type = OPTION_CHOICE,
+	 .initial = "sqlite",
+	 .choices = "sqlite|memory",
+	 .help = "where sagas are kept: sqlite is a file in the folder of data, memory "
+		 "forgets them when the server ends"},
+	{.name = "retention",
+	 .type = OPTION_DURATION,
+	 .initial = "7d",
+	 .help = "how long sagas that ended are kept; 0s is for ever"},
+	{.name = "log-level",
+	 .type = OPTION_CHOICE,
+	 .initial = "info",
+	 .choices = "error|warn|info|debug",
+	 .help = "what is logged, on standard error"},
+};
+
+static void report(void *context, struct problems *problems)
+{
+	const struct cli *cli = context;
+	enum err err = report_problems(cli, REPORT_TEXT, problems);
+
+	if (err)
+		complain(cli, "%s", err_text(err));
+}
+
+/* The options as set by flags and environment stay; the file comes below them. */
+static enum exit_code read_settings(struct cli *cli, struct options *settings)
+{
+	const char *path = options_text(settings, "config");
+	struct diag diag = {""};
+	enum err err = settings_read(cli, path ? path : "skald.yaml", settings, &diag);
+
+	if (!err || (err == ERR_NOT_FOUND && !path))
+		return EXIT_DONE;
+	if (diag.text[0])
+		complain(cli, "%s", diag.text);
+	return err == ERR_INVALID ? EXIT_USAGE : EXIT_FAILED;
+}
+
+static struct server_settings settings_of(struct cli *cli, const struct options *settings)
+{
+	struct server_settings out = {
+		.data = options_text(settings, "data"),
+		.sagas = options_text(settings, "sagas"),
+		.sagas_needed = options_given(settings, "sagas"),
+		.listen = options_text(settings, "listen"),
+		.bus = options_text(settings, "bus"),
+		.store = options_text(settings, "store"),
+		.retention_ms = options_number(settings, "retention"),
+		.report = report,
+		.context = cli,
+	};
+
+	/* The option allows nothing else. */
+	(void)log_level_parse(slice_of(options_text(settings, "log-level")), &out.log_level);
+	return out;
+}
+
+static enum exit_code print_settings(const struct cli *cli, const struct options *settings)
+{
+	struct bytes out = BYTES(SIZE_MAX / 2, cli->arena);
+
+	options_print(settings, &out);
+	if (out.err)
+		return complain_err(cli, out.err);
+	print_bytes(&out);
+	return EXIT_DONE;
+}
+
+static enum exit_code run(struct cli *cli)
+{
+	struct options settings = *cli->options;
+	struct server_settings server;
+	struct diag diag = {""};
+	enum exit_code code = read_settings(cli, &settings);
+	bool only_check = options_bool(&settings, "check");
+	enum err err;
+
+	if (code)
+		return code;
+	server = settings_of(cli, &settings);
+	if (only_check)
+		code = print_settings(cli, &settings);
+	if (code)
+		return code;
+	err = only_check ? server_check(&server, &diag) : server_run(&server, &diag);
+	if (!err)
+		return EXIT_DONE;
+	complain(cli, "%s", diag.text[0] ? diag.text : err_text(err));
+	return EXIT_FAILED;
+}
+
+const struct subcommand subcommand_serve = {
+	.name = "serve",
+	.brief = "run the orchestrator",
+	.usage =
+		{
+			.program = "skald serve",
+			.summary = manual,
+			.own = {options, sizeof options / sizeof *options},
+			.common = {common_options, N_COMMON_OPTIONS},
+		},
+	.run = run,
+};

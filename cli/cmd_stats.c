@@ -1,0 +1,112 @@
+/* skald stats */
+#include "cli/columns.h"
+#include "cli/members.h"
+#include "cli/remote.h"
+#include "cli/saga_view.h"
+
+#include <stdio.h>
+
+static const char manual[] =
+	"Shows how many sagas are in which status, the services that are known with their\n"
+	"processes and the commands under way, and what the server has done since it was\n"
+	"started.";
+
+static void add_heading(struct bytes *out, const char *text)
+{
+	if (out->len)
+		bytes_add(out, '\n');
+	bytes_text(out, text);
+	bytes_add(out, '\n');
+}
+
+/* Two columns: the names of an object's members, and their numbers. */
+static enum err write_numbers(const struct cli *cli, struct json object, struct bytes *out)
+{
+	struct columns table = {.arena = cli->arena, .n_columns = 2};
+	struct json_each each = json_each(object);
+
+	while (json_next(&each)) {
+		struct cell_text cells[COLUMNS_MAX] = {{{0}, TONE_PLAIN},
+						       {each.value.text, TONE_PLAIN}};
+
+		if (!json_text(each.name, cli->arena, &cells[0].text))
+			return ERR_NOMEM;
+		if (!slice_is(each.value.text, "0"))
+			cells[0].tone = cells[1].tone = status_tone(cells[0].text);
+		columns_add(&table, cells);
+	}
+	return columns_write(&table, &cli->out, out);
+}
+
+static enum err write_participants(const struct cli *cli, struct json participants,
+				   struct bytes *out)
+{
+	static const char *const titles[] = {"NAME", "CONNECTED", "INFLIGHT", "HELD"};
+	struct columns table = {.arena = cli->arena, .titles = titles, .n_columns = 4};
+	struct json_each each = json_each(participants);
+
+	while (json_next(&each)) {
+		struct json connected = member_json(each.value, "connected");
+		struct cell_text cells[COLUMNS_MAX] = {
+			{{0}, TONE_BOLD},
+			{connected.text, slice_is(connected.text, "0") ? TONE_RED : TONE_GREEN},
+			{member_json(each.value, "inflight").text, TONE_PLAIN},
+			{member_json(each.value, "held").text, TONE_PLAIN},
+		};
+
+		if (!json_text(each.name, cli->arena, &cells[0].text))
+			return ERR_NOMEM;
+		columns_add(&table, cells);
+	}
+	if (!table.n_rows) {
+		bytes_text(out, "no service has connected\n");
+		return OK;
+	}
+	return columns_write(&table, &cli->out, out);
+}
+
+static enum exit_code print_stats(const struct cli *cli, struct json stats)
+{
+	struct bytes out = BYTES(SIZE_MAX / 2, cli->arena);
+	enum err err;
+
+	add_heading(&out, "sagas");
+	err = write_numbers(cli, member_json(stats, "sagas"), &out);
+	add_heading(&out, "services");
+	if (!err)
+		err = write_participants(cli, member_json(stats, "participants"), &out);
+	add_heading(&out, "since the server was started");
+	if (!err)
+		err = write_numbers(cli, member_json(stats, "engine"), &out);
+	if (err || out.err)
+		return complain_err(cli, err ? err : out.err);
+	print_bytes(&out);
+	return EXIT_DONE;
+}
+
+static enum exit_code run(struct cli *cli)
+{
+	struct remote remote;
+	struct json stats;
+	enum exit_code code = remote_open(cli, &remote);
+
+	if (code)
+		return code;
+	code = remote_call(&remote, "GET", "/v1/stats", (struct slice){0}, cli->arena, &stats);
+	remote_close(&remote);
+	if (code)
+		return code;
+	if (!cli->json)
+		return print_stats(cli, stats);
+	printf("%.*s\n", SLICE_ARG(stats.text));
+	return EXIT_DONE;
+}
+
+const struct subcommand subcommand_stats = {
+	.name = "stats",
+	.brief = "count sagas and look at the services",
+	.usage = {.program = "skald stats",
+		  .summary = manual,
+		  .common = {common_options, N_REMOTE_OPTIONS}},
+	.run = run,
+};

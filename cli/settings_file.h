@@ -1,0 +1,19 @@
+/* settings_file.h - options from skald.yaml.
+ *
+ *	listen: 0.0.0.0:7420
+ *	retention: 30d
+ *
+ * A mapping of an option's name, with _ for -, to its value. A list is one for
+ * an option that takes several.
+ */
+#ifndef SKALD_CLI_SETTINGS_FILE_H
+#define SKALD_CLI_SETTINGS_FILE_H
+
+#include "cli/subcommand.h"
+
+/* OK; ERR_NOT_FOUND: there is no such file; ERR_INVALID: everything that is wrong
+ * was said on standard error; ERR_IO, ERR_TOO_LARGE, ERR_NOMEM. */
+CHECKED enum err settings_read(const struct cli *cli, const char *path, struct options *options,
+			       struct diag *diag);
+
+#endif

@@ -1,0 +1,321 @@
+#include "orchestrator/engine/inside.h"
+
+#include "base/utf8.h"
+#include "orchestrator/core/codec.h"
+#include "orchestrator/engine/address.h"
+#include "orchestrator/store/record.h"
+
+#include <assert.h>
+
+/* Numbers go over the wire: both sides must mean the same. */
+_Static_assert((int)MESSAGE_DO == VERB_DO && (int)MESSAGE_REVOKE == VERB_REVOKE, "verbs");
+_Static_assert((int)MESSAGE_OK == OUTCOME_OK && (int)MESSAGE_EXPIRED == OUTCOME_EXPIRED,
+	       "outcomes");
+
+/* A saga's own output, and an error and some numbers for every step. */
+_Static_assert(SAGA_FULL + PAYLOAD_MAX + (STEPS_MAX + 2) * (CODE_MAX + TEXT_MAX + 128) <
+		       SAGA_BYTES_MAX,
+	       "a full saga can be stored");
+_Static_assert(ENTRY_REASON_MAX <= TEXT_MAX, "a reason becomes an error");
+
+/* --- changes --------------------------------------------------------------------------- */
+
+struct change *change_add(struct engine *engine, struct live *live)
+{
+	struct change *change = arena_alloc(&engine->batch, sizeof *change);
+
+	if (!change)
+		return NULL;
+	change->live = live;
+	change->waiting_end = &change->waiting;
+	*engine->changes_end = change;
+	engine->changes_end = &change->next;
+	engine->n_changes++;
+	live->change = change;
+	return change;
+}
+
+static void log_unreadable(const struct engine *engine, const struct live *live,
+			   const char *why)
+{
+	struct log_line line;
+
+	log_begin(&line, engine->parts.log, LOG_LEVEL_ERROR, "saga-unreadable");
+	log_text(&line, "saga", live_id(live));
+	log_text(&line, "why", slice_of(why));
+	log_end(&line);
+}
+
+enum err change_of(struct engine *engine, struct live *live, struct change **out)
+{
+	uint8_t hash[SHA256_SIZE];
+	struct slice bytes, timeline;
+	struct change *change;
+	struct diag diag = {{0}};
+	struct saga saga;
+	enum err err;
+
+	*out = live->change;
+	if (*out)
+		return OK;
+	err = record_split(live->record, &bytes, &timeline);
+	if (!err)
+		err = saga_decode(bytes, &engine->batch, &saga, hash, &diag);
+	if (err && err != ERR_NOMEM) {
+		log_unreadable(engine, live, diag.text[0] ? diag.text : err_text(err));
+		return ERR_CORRUPT;
+	}
+	change = err ? NULL : change_add(engine, live);
+	if (!change)
+		return ERR_NOMEM;
+	change->saga = saga;
+	change->stored_revision = saga.revision;
+	change->timeline = timeline;
+	*out = change;
+	return OK;
+}
+
+enum err keep_effects(struct engine *engine, struct change *change,
+		      const struct effects *effects)
+{
+	struct entry *all;
+
+	if (change->n_entries && effects->n_entries) {
+		all = arena_array(&engine->batch, change->n_entries + effects->n_entries,
+				  sizeof *all);
+		if (!all)
+			return ERR_NOMEM;
+		memcpy(all, change->entries, change->n_entries * sizeof *all);
+		memcpy(all + change->n_entries, effects->entries,
+		       effects->n_entries * sizeof *all);
+		change->entries = all;
+	} else if (effects->n_entries) {
+		change->entries = effects->entries;
+	}
+	change->n_entries += effects->n_entries;
+	engine->crowded |= change->n_entries >= CHANGE_ENTRIES_MAX;
+	change->commands = effects->commands;
+	change->n_commands = effects->n_commands;
+	change->n_decisions++;
+	change->decided = true;
+	engine->stats.events++;
+	return OK;
+}
+
+/* --- deciding ---------------------------------------------------------------------------- */
+
+/* An attempt that is over, or is another one now, was not handed over. */
+static void forget_handed(struct live *live, const struct saga *was, const struct saga *is)
+{
+	for (uint32_t n = live->n_handed; n-- > 0;) {
+		uint32_t i = live->handed[n].step;
+
+		if (!step_in_flight(&live->definition->steps[i], &is->steps[i]) ||
+		    was->steps[i].attempt != is->steps[i].attempt ||
+		    was->steps[i].verb != is->steps[i].verb ||
+		    was->steps[i].do_round != is->steps[i].do_round ||
+		    was->steps[i].undo_round != is->steps[i].undo_round)
+			live_forget_handed(live, i);
+	}
+}
+
+static bool brings_payload(const struct event *event)
+{
+	return event->payload.len || event->type == EVENT_SIGNAL;
+}
+
+static size_t payload_size(const struct saga *saga)
+{
+	size_t size = saga->input.len + saga->output.len;
+
+	for (uint32_t i = 0; i < saga->n_steps; i++)
+		size += saga->steps[i].output.len;
+	for (uint32_t i = 0; i < saga->n_signals; i++)
+		size += saga->signals[i].payload.len + saga->signals[i].id.len +
+			saga->signals[i].event.len;
+	return size;
+}
+
+enum err decide(struct engine *engine, struct change *change, const struct event *event,
+		bool *taken, const char **refusal)
+{
+	struct effects effects;
+	struct saga after;
+	enum err err;
+
+	*taken = false;
+	switch (saga_step(change->live->definition, &evaluator_values, &change->saga, event,
+			  &engine->batch, &after, &effects)) {
+	case VERDICT_TAKEN: break;
+	case VERDICT_IGNORED: return OK;
+	case VERDICT_REFUSED: *refusal = effects.refusal; return ERR_CONFLICT;
+	case VERDICT_NOMEM: return ERR_NOMEM;
+	}
+	if (brings_payload(event) && payload_size(&after) > SAGA_FULL)
+		return ERR_TOO_LARGE;
+	err = keep_effects(engine, change, &effects);
+	if (err)
+		return err;
+	forget_handed(change->live, &change->saga, &after);
+	change->saga = after;
+	*taken = true;
+	return OK;
+}
+
+/* --- replies ----------------------------------------------------------------------------- */
+
+/* The answer is of no use: as good as a failure. */
+static void reject_output(struct event *event, struct slice text)
+{
+	event->outcome = OUTCOME_FAILED;
+	event->payload = (struct slice){0};
+	event->error = (struct error){SLICE_LITERAL("bad-output"), text};
+}
+
+static enum err take_output(struct engine *engine, const struct reply_message *reply,
+			    struct event *event)
+{
+	struct json output;
+	enum err err;
+
+	if (!reply->output.len)
+		return OK;
+	err = json_parse(reply->output, PAYLOAD_MAX, &engine->batch, &output, NULL);
+	if (err == ERR_NOMEM)
+		return err;
+	if (err)
+		reject_output(event, SLICE_LITERAL("the output of the reply is no JSON or is "
+						   "larger than 256 KiB"));
+	else
+		event->payload = output.text;
+	return OK;
+}
+
+enum err receive_reply(struct engine *engine, const struct reply_message *reply)
+{
+	struct event event = {
+		.type = EVENT_REPLY,
+		.at_ms = clock_now_ms(engine->parts.clock),
+		.attempt = reply->attempt,
+		.outcome = (enum outcome)reply->outcome,
+		.error = {utf8_cut(reply->code, CODE_MAX), utf8_cut(reply->text, TEXT_MAX)}};
+	const struct handed *handed;
+	const char *refusal;
+	struct address address;
+	struct change *change;
+	struct live *live;
+	enum err err;
+	bool taken;
+
+	/* Of a saga that has ended, or of none: nobody waits for it. */
+	if (!address_parse(reply->id, &address))
+		return OK;
+	live = live_find(&engine->table, address.saga_id);
+	if (!live)
+		return OK;
+	event.step = definition_find(live->definition, address.step);
+	if (event.step == NO_STEP)
+		return OK;
+	event.verb = address.verb;
+	event.round = address.round;
+	handed = live_handed(live, event.step);
+	event.sent_ms = handed ? handed->sent_ms : 0;
+	err = change_of(engine, live, &change);
+	if (!err)
+		err = take_output(engine, reply, &event);
+	if (err)
+		return err == ERR_CORRUPT ? OK : err;
+	err = decide(engine, change, &event, &taken, &refusal);
+	if (err == ERR_TOO_LARGE) {
+		reject_output(&event,
+			      SLICE_LITERAL("the saga has no room for the output of the "
+					    "reply: a saga holds 4 MiB"));
+		err = decide(engine, change, &event, &taken, &refusal);
+	}
+	return err == ERR_NOMEM ? err : OK;
+}
+
+/* --- time --------------------------------------------------------------------------------- */
+
+/* Backwards, since a decision takes those out that are over: the last one then
+ * takes the place of one of them, and was looked at before. */
+static enum err take_timeouts(struct engine *engine, struct change *change, int64_t now_ms)
+{
+	struct live *live = change->live;
+	const char *refusal;
+	bool taken;
+	enum err err;
+
+	for (uint32_t n = live->n_handed; n-- > 0;) {
+		struct handed handed = live->handed[n];
+		const struct step *step = &change->saga.steps[handed.step];
+		struct event event = {.type = EVENT_TIMEOUT,
+				      .at_ms = now_ms,
+				      .step = handed.step,
+				      .verb = (enum verb)step->verb,
+				      .round = step->verb == VERB_UNDO ? step->undo_round
+								       : step->do_round,
+				      .attempt = step->attempt,
+				      .sent_ms = handed.sent_ms};
+
+		if (handed.due_ms > now_ms)
+			continue;
+		err = decide(engine, change, &event, &taken, &refusal);
+		if (err)
+			return err;
+		assert(taken && !live_handed(live, handed.step));
+		if (n > live->n_handed)
+			n = live->n_handed;
+	}
+	return OK;
+}
+
+static enum err take_timers(struct engine *engine, struct change *change, int64_t now_ms)
+{
+	const char *refusal;
+	struct timer timer;
+	bool taken;
+	enum err err;
+
+	while (saga_next_timer(change->live->definition, &change->saga, &timer) &&
+	       timer.at_ms <= now_ms) {
+		struct event event = {.type = timer.type,
+				      .at_ms = now_ms,
+				      .step = timer.step,
+				      .verb = timer.verb,
+				      .round = timer.round,
+				      .attempt = timer.attempt};
+
+		err = decide(engine, change, &event, &taken, &refusal);
+		if (err)
+			return err;
+		assert(taken); /* or it would run out for ever */
+	}
+	return OK;
+}
+
+enum err wake_saga(struct engine *engine, struct live *live, int64_t now_ms)
+{
+	struct change *change;
+	enum err err;
+
+	err = change_of(engine, live, &change);
+	if (err == ERR_CORRUPT) { /* leave it to people */
+		live_sleep(&engine->table, live);
+		return OK;
+	}
+	if (!err)
+		err = take_timeouts(engine, change, now_ms);
+	if (!err)
+		err = take_timers(engine, change, now_ms);
+	if (err)
+		return err;
+	if (change->decided) { /* first it is stored; then it sends, and wakes again */
+		live_sleep(&engine->table, live);
+		return OK;
+	}
+	if (live->retry_ms && live->retry_ms <= now_ms)
+		send_outstanding(engine, live, &change->saga, &engine->batch);
+	live_rewake(&engine->table, live, &change->saga);
+	return OK;
+}

@@ -1,0 +1,213 @@
+/* inside.h - what the parts of the engine share; private to this folder.
+ *
+ * A turn goes through them in this order: engine.c takes what came; start.c,
+ * operate.c and events.c decide it and keep the result as changes; commit.c
+ * stores the changes, and settles what became of each; send.c hands commands
+ * over; answer.c tells those who asked.
+ */
+#ifndef SKALD_ENGINE_INSIDE_H
+#define SKALD_ENGINE_INSIDE_H
+
+#include "base/bytes.h"
+#include "orchestrator/core/timeline.h"
+#include "orchestrator/engine/catalog.h"
+#include "orchestrator/engine/engine.h"
+#include "orchestrator/engine/live.h"
+
+enum {
+	ENTRY_REASON_MAX = 1000, /* bytes of a reason that an operator gives */
+
+	/* Of what a participant says about a refusal or failure; more is cut off. */
+	CODE_MAX = 64,
+	TEXT_MAX = 1024,
+
+	/* Payloads fill a saga up to here. What is left is for what it has to take
+	 * whatever comes, so that it can always be stored. */
+	SAGA_FULL = SAGA_BYTES_MAX - 1024 * 1024,
+
+	/* When so many entries were added to one timeline the batch is stored before
+	 * more are: what TIMELINE_BYTES_MAX has room for is never reached. */
+	CHANGE_ENTRIES_MAX = 1000,
+
+	RETRY_MS = 100, /* until the store, or memory, is tried again */
+};
+
+/* Somebody who is answered once what was asked is stored. */
+struct waiting {
+	struct waiting *next;
+	answered *answer; /* NULL: over the bus, to `origin` */
+	void *context;
+	uint64_t origin;         /* 0: nobody */
+	struct watcher *watcher; /* owned: to be told of the end, too; NULL: not */
+	bool start;              /* asked for a saga, not for a change of one */
+	bool created;            /* the saga is there because of this */
+};
+
+/* What the present batch has made of a saga. Lives in the batch's memory. */
+struct change {
+	struct change *next;
+	struct live *live;
+	struct saga saga;         /* as decided, or as it is stored where nothing was */
+	struct slice timeline;    /* as it is stored */
+	uint64_t stored_revision; /* 0: not stored yet */
+	bool decided;             /* there is something to store */
+	bool fresh;               /* begun in this batch */
+	bool visiting;            /* was not in memory: held for this batch alone */
+	uint32_t n_decisions;
+	struct command *commands; /* of the newest decision */
+	uint32_t n_commands;
+	struct entry *entries; /* of all decisions */
+	uint32_t n_entries;
+	struct audit_entry *audit; /* of all operations */
+	uint32_t n_audit;
+	struct waiting *waiting, **waiting_end;
+
+	/* When it is to be stored. */
+	struct slice record;       /* on the heap */
+	uint32_t n_entries_stored; /* of its timeline */
+};
+
+struct engine {
+	struct engine_parts parts;
+	struct catalog catalog;
+	struct live_table table;
+	struct arena batch; /* all that is decided and not stored yet */
+	struct change *changes, **changes_end;
+	size_t n_changes;
+	bool crowded; /* one of them has as many entries as a batch may add */
+
+	/* Kept from batch to batch, so that storing one asks for little memory. */
+	struct saga_write *writes;
+	size_t writes_capacity;
+	struct audit_entry *audit;
+	size_t audit_capacity;
+	struct bytes timeline, record; /* being written */
+	struct arena scratch;          /* while one change is settled */
+
+	bool stalled;     /* the store did not take the batch: nothing new until it does */
+	int64_t retry_ms; /* the last turn failed: when to try again; 0: it did not */
+
+	/* The message for which there was no memory: taken first in the next turn,
+	 * and nothing is acknowledged until then. */
+	bool held;
+	struct inbox_message held_message;
+
+	bool settling; /* whoever is told something now must not ask for anything */
+	uint64_t ids;  /* made so far */
+	observed *observer;
+	void *observer_context;
+	struct engine_stats stats;
+};
+
+/* --- engine.c ------------------------------------------------------------------------ */
+
+/* The batch has all that one may have: store it before more is decided. */
+bool batch_full(const struct engine *engine);
+
+/* --- reading.c ----------------------------------------------------------------------- */
+
+/* A saga as a store has it. */
+struct stored_saga {
+	const struct definition *definition;
+	struct saga saga;
+	struct slice timeline;
+	uint32_t n_entries;
+};
+
+/* Its texts are parts of the record, the rest is in the arena. ERR_NOMEM;
+ * ERR_CORRUPT: it cannot be read, or its definition is not there, says the diag. */
+CHECKED enum err read_record(const struct engine *engine, struct slice record,
+			     struct arena *arena, struct stored_saga *out, struct diag *diag);
+
+/* One that cannot be read is left to people: log and count it. */
+void leave_out(struct engine *engine, struct slice id, const char *why);
+
+/* --- events.c ---------------------------------------------------------------------- */
+
+/* The saga as the batch has it, to be decided on. ERR_NOMEM; ERR_CORRUPT: its
+ * record cannot be read, which is logged. */
+CHECKED enum err change_of(struct engine *engine, struct live *live, struct change **out);
+
+/* An empty one; NULL: out of memory. */
+struct change *change_add(struct engine *engine, struct live *live);
+
+/* Decide one event. OK: taken, or of no account (*taken tells). ERR_CONFLICT:
+ * refused, *refusal says why. ERR_TOO_LARGE, ERR_NOMEM: nothing happened. */
+CHECKED enum err decide(struct engine *engine, struct change *change, const struct event *event,
+			bool *taken, const char **refusal);
+
+/* Keep what a decision noted and wants sent. ERR_NOMEM, never for the first one:
+ * nothing is kept. */
+CHECKED enum err keep_effects(struct engine *engine, struct change *change,
+			      const struct effects *effects);
+
+/* ERR_NOMEM: the same message is to be taken once more. */
+CHECKED enum err receive_reply(struct engine *engine, const struct reply_message *reply);
+
+/* Attempts that got no answer in time and timers that ran out. ERR_NOMEM: what is
+ * left of them stays due. */
+CHECKED enum err wake_saga(struct engine *engine, struct live *live, int64_t now_ms);
+
+/* --- answer.c ------------------------------------------------------------------------ */
+
+/* Tell whoever waits. */
+void answer(struct engine *engine, const struct waiting *waiting, const struct answer *text);
+void refuse(struct engine *engine, const struct waiting *waiting, enum err err,
+	    const char *code, const char *text);
+void refuse_nomem(struct engine *engine, const struct waiting *waiting);
+
+/* What is answered where all went well. */
+struct answer answer_of(const struct definition *definition, const struct saga *saga,
+			bool created);
+
+/* Answer that nothing is taken at the moment; false: it is. */
+bool refuse_busy(struct engine *engine, const struct waiting *waiting);
+
+/* A copy that lasts as long as the batch, and has the watcher. NULL: out of memory. */
+struct waiting *keep_waiting(struct engine *engine, struct waiting *waiting);
+
+/* Answer it once the change is stored. */
+void wait_for(struct change *change, struct waiting *kept);
+
+/* --- start.c ------------------------------------------------------------------------- */
+
+/* A new id, which sorts behind those that were made before. */
+struct slice make_id(struct engine *engine, char out[26]);
+
+void receive_start(struct engine *engine, const struct inbox_message *message);
+
+/* The store has another saga with this id or key, and here is its record. */
+void answer_duplicate(struct engine *engine, struct waiting *waiting,
+		      const struct change *change, struct slice record);
+
+/* --- operate.c ----------------------------------------------------------------------- */
+
+void receive_signal(struct engine *engine, const struct inbox_message *message);
+
+/* --- send.c -------------------------------------------------------------------------- */
+
+/* What cannot be handed over now, for want of room or memory, is offered again:
+ * live->retry_ms then says when. */
+void hand_over(struct engine *engine, struct live *live, const struct command *commands,
+	       uint32_t n);
+
+/* Send what the saga waits for and the bus does not have yet. */
+void send_outstanding(struct engine *engine, struct live *live, const struct saga *saga,
+		      struct arena *arena);
+
+/* Whether a client that watches a saga is told: it has ended or needs a person. */
+bool status_final(enum status status);
+
+/* Tell those that watch it, where that is so. */
+void tell_watchers(struct engine *engine, struct live *live, enum status status);
+
+/* --- commit.c ------------------------------------------------------------------------- */
+
+/* Store the batch, then send and answer. What it returns is of the store, and then
+ * the batch stays as it is and the engine is stalled. */
+CHECKED enum err commit_batch(struct engine *engine);
+
+/* Forget the batch: those who wait are not answered. */
+void drop_batch(struct engine *engine);
+
+#endif

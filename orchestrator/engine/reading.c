@@ -1,0 +1,41 @@
+#include "orchestrator/engine/inside.h"
+#include "orchestrator/store/record.h"
+
+enum err read_record(const struct engine *engine, struct slice record, struct arena *arena,
+		     struct stored_saga *out, struct diag *diag)
+{
+	uint8_t hash[SHA256_SIZE];
+	struct timeline timeline;
+	struct slice bytes;
+	enum err err;
+
+	err = record_split(record, &bytes, &out->timeline);
+	if (err)
+		return diag_set(diag, ERR_CORRUPT, "its record is damaged");
+	err = saga_decode(bytes, arena, &out->saga, hash, diag);
+	if (!err)
+		err = timeline_read(out->timeline, &timeline, diag);
+	if (err)
+		return err == ERR_NOMEM ? err : ERR_CORRUPT;
+	out->n_entries = timeline.n_entries;
+	out->definition = catalog_find_hash(&engine->catalog, hash);
+	if (!out->definition)
+		return diag_set(diag, ERR_CORRUPT, "its definition is not in the store");
+	if (out->definition->n_steps != out->saga.n_steps)
+		return diag_set(diag, ERR_CORRUPT, "it has %u steps and its definition has %u",
+				(unsigned int)out->saga.n_steps,
+				(unsigned int)out->definition->n_steps);
+	return OK;
+}
+
+void leave_out(struct engine *engine, struct slice id, const char *why)
+{
+	struct log_line line;
+
+	engine->stats.unreadable++;
+	log_begin(&line, engine->parts.log, LOG_LEVEL_ERROR, "saga-left-out");
+	if (id.len)
+		log_text(&line, "saga", id);
+	log_text(&line, "why", slice_of(why));
+	log_end(&line);
+}

@@ -1,0 +1,101 @@
+#include "orchestrator/engine/inside.h"
+
+#include <stdlib.h>
+
+/* How long until the bus is offered again what it did not take: 0.1 s, then twice
+ * as long each time, up to 3.2 s. There may be very many sagas that wait for one
+ * participant that does nothing. */
+enum { RETRY_SEND_MS = 100, RETRY_DOUBLINGS = 5 };
+
+static enum err send_command(struct engine *engine, const struct live *live,
+			     const struct command *command)
+{
+	const struct step_definition *step = &live->definition->steps[command->step];
+	const struct call *call = command->verb == VERB_UNDO ? &step->undo : &step->call;
+	char id[COMMAND_ID_MAX], do_id[COMMAND_ID_MAX];
+	struct slice saga_id = live_id(live);
+	struct command_message message = {
+		.id = {id, command_id(live->definition, saga_id, command->step, command->round,
+				      command->verb, id)},
+		.participant = call->participant,
+		.command = command->verb == VERB_REVOKE ? (struct slice){0} : call->command,
+		.verb = command->alone ? MESSAGE_DO : (enum message_verb)command->verb,
+		.saga_id = saga_id,
+		.saga = live->definition->name,
+		.attempt = command->attempt,
+		.first_ms = command->first_ms,
+		.timeout_ms = command->timeout_ms,
+		.args = command->args,
+		.output = command->output,
+	};
+
+	if (message.verb != MESSAGE_DO)
+		message.do_id = (struct slice){
+			do_id, command_id(live->definition, saga_id, command->step,
+					  command->do_round, VERB_DO, do_id)};
+	return bus_send(engine->parts.bus, &message);
+}
+
+static void offer_again(struct live *live, int64_t now_ms)
+{
+	live->retry_ms = now_ms + ((int64_t)RETRY_SEND_MS << live->n_retries);
+	if (live->n_retries < RETRY_DOUBLINGS)
+		live->n_retries++;
+}
+
+/* The clock of an attempt starts when the bus has it. One that was sent and could
+ * not be noted is sent twice, which participants are used to. */
+void hand_over(struct engine *engine, struct live *live, const struct command *commands,
+	       uint32_t n)
+{
+	int64_t now_ms = n ? clock_now_ms(engine->parts.clock) : 0;
+	bool all = true;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct command *command = &commands[i];
+
+		if (live_handed(live, command->step))
+			continue;
+		if (send_command(engine, live, command)) {
+			all = false;
+			continue;
+		}
+		engine->stats.commands++;
+		if (live_hand(live, command->step, now_ms, now_ms + command->timeout_ms))
+			all = false;
+	}
+	live->retry_ms = 0;
+	if (all)
+		live->n_retries = 0;
+	else
+		offer_again(live, now_ms);
+}
+
+void send_outstanding(struct engine *engine, struct live *live, const struct saga *saga,
+		      struct arena *arena)
+{
+	struct effects effects;
+
+	if (saga_resume(live->definition, &evaluator_values, saga, arena, &effects) ==
+	    VERDICT_TAKEN)
+		hand_over(engine, live, effects.commands, effects.n_commands);
+	else
+		offer_again(live, clock_now_ms(engine->parts.clock));
+}
+
+bool status_final(enum status status)
+{
+	return status != STATUS_RUNNING && status != STATUS_COMPENSATING;
+}
+
+void tell_watchers(struct engine *engine, struct live *live, enum status status)
+{
+	while (status_final(status) && live->watchers) {
+		struct watcher *watcher = live->watchers;
+
+		bus_ended(engine->parts.bus, watcher->origin, live_id(live),
+			  slice_of(status_text(status)));
+		live->watchers = watcher->next;
+		free(watcher);
+	}
+}

@@ -1,0 +1,98 @@
+/* masked.c - an input without what nobody is to see. */
+#include "base/json_line.h"
+#include "orchestrator/gateway/saga_json.h"
+
+enum { PATH_MAX_BYTES = 4096 };
+
+struct masking {
+	const struct definition *definition;
+	struct bytes *out;
+	struct arena arena; /* names without their escapes */
+	struct bytes path;  /* to the value at hand: "card.number" */
+};
+
+enum cover { COVERS_NOTHING, COVERS_PART, COVERS_ALL };
+
+/* What the masks hide of the value that the path leads to. */
+static enum cover find_cover(const struct masking *masking)
+{
+	const struct definition *definition = masking->definition;
+	struct slice path = bytes_slice(&masking->path);
+	enum cover cover = COVERS_NOTHING;
+
+	if (masking->path.err)
+		return COVERS_ALL;
+	for (size_t i = 0; i < definition->n_mask; i++) {
+		struct slice mask = definition->mask[i];
+
+		if (slice_equal(mask, path))
+			return COVERS_ALL;
+		if (mask.len > path.len && mask.at[path.len] == '.' &&
+		    memcmp(mask.at, path.at, path.len) == 0)
+			cover = COVERS_PART;
+	}
+	return cover;
+}
+
+static void write_value(struct masking *masking, struct json value);
+
+static void write_member(struct masking *masking, struct json name, struct json value)
+{
+	struct bytes *out = masking->out;
+	size_t len = masking->path.len;
+	struct slice characters;
+
+	if (!json_text(name, &masking->arena, &characters)) {
+		out->err = out->err ? out->err : ERR_NOMEM;
+		return;
+	}
+	if (len)
+		bytes_add(&masking->path, '.');
+	bytes_append(&masking->path, characters);
+	bytes_append(out, name.text);
+	bytes_add(out, ':');
+	switch (find_cover(masking)) {
+	case COVERS_NOTHING: bytes_append(out, value.text); break;
+	case COVERS_PART: write_value(masking, value); break;
+	case COVERS_ALL: bytes_text(out, "\"***\""); break;
+	}
+	masking->path.len = len;
+	masking->path.err = OK;
+}
+
+/* A value in which something is masked; a list on the way stands for its elements. */
+static void write_value(struct masking *masking, struct json value)
+{
+	struct json_each each = json_each(value);
+	enum json_type type = json_type(value);
+	bool first = true;
+
+	if (type != JSON_OBJECT && type != JSON_LIST) {
+		bytes_append(masking->out, value.text);
+		return;
+	}
+	bytes_add(masking->out, type == JSON_OBJECT ? '{' : '[');
+	while (json_next(&each)) {
+		if (!first)
+			bytes_add(masking->out, ',');
+		first = false;
+		if (type == JSON_OBJECT)
+			write_member(masking, each.name, each.value);
+		else
+			write_value(masking, each.value);
+	}
+	bytes_add(masking->out, type == JSON_OBJECT ? '}' : ']');
+}
+
+void masked_json(struct bytes *out, const struct definition *definition, struct json input)
+{
+	struct masking masking = {.definition = definition, .out = out};
+
+	if (!definition) {
+		bytes_text(out, "null");
+		return;
+	}
+	masking.path = BYTES(PATH_MAX_BYTES, &masking.arena);
+	write_value(&masking, input);
+	arena_release(&masking.arena);
+}

@@ -1,0 +1,55 @@
+/* parts.h - the gateway from inside; private to the gateway. */
+#ifndef SKALD_GATEWAY_PARTS_H
+#define SKALD_GATEWAY_PARTS_H
+
+#include "orchestrator/gateway/request.h"
+#include "orchestrator/gateway/saga_json.h"
+
+struct watcher;
+
+struct gateway {
+	struct gateway_parts parts;
+	struct MHD_Daemon *daemon;
+	int epoll_fd;
+	bool stopping;
+	bool submitted;      /* something was asked of the engine since the last pump */
+	const char *trouble; /* NULL: ready */
+
+	size_t n_requests;       /* that are there, answered or not */
+	struct request *waiting; /* for the engine; the oldest first */
+	struct request *waiting_last;
+
+	struct watcher *watchers;
+	size_t n_watchers;
+	int64_t heartbeat_ms;
+	uint64_t watchers_dropped;
+
+	uint64_t answered[6]; /* requests by the first digit of their status */
+};
+
+/* --- gateway.c -------------------------------------------------------------------- */
+
+/* Let MHD look at a request again that was set aside. */
+void gateway_resume(struct request *request);
+
+/* --- route_start.c ---------------------------------------------------------------- */
+
+/* Start what the window of the request's batch has room for. */
+void batch_continue(struct request *request);
+
+/* The engine will not hear of the batch's starts any more. */
+void batch_forget(struct request *request);
+
+/* --- route_sagas.c ---------------------------------------------------------------- */
+
+/* The saga as it is stored, in the request's memory; false: the request was
+ * answered that there is none, or why it cannot be read. */
+bool request_saga(struct request *request, struct slice id, struct saga_view *out);
+
+/* --- watch.c ---------------------------------------------------------------------- */
+
+observed watch_observed;
+void watch_heartbeat(struct gateway *gateway);
+void watch_stop(struct gateway *gateway);
+
+#endif

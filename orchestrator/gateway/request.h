@@ -1,0 +1,90 @@
+/* request.h - one request and its answer; private to the gateway.
+ *
+ * A handler of routes.c is called once, when the whole request is there. It
+ * answers at once or leaves that to a callback of the engine; a request that is
+ * not answered when its handler returns is set aside until it is.
+ */
+#ifndef SKALD_GATEWAY_REQUEST_H
+#define SKALD_GATEWAY_REQUEST_H
+
+#include "base/json.h"
+#include "orchestrator/gateway/gateway.h"
+
+#include <microhttpd.h>
+
+enum {
+	PARAMETERS_MAX = 2,             /* in one path */
+	ANSWER_MAX = 128 * 1024 * 1024, /* bytes of an answer */
+	QUERY_MAX = 16,                 /* parameters behind the ? */
+};
+
+struct batch;
+
+struct request {
+	struct gateway *gateway;
+	struct MHD_Connection *connection;
+	const struct route *route;
+	struct slice parameters[PARAMETERS_MAX]; /* of the path */
+	struct slice actor;                      /* who asks */
+	struct arena arena;                      /* as long as the request */
+	struct bytes body;
+	bool begun;     /* its handler was called */
+	bool suspended; /* MHD looks away until it is resumed */
+	bool asked;     /* the engine may call back with the request */
+	int64_t since_ms;
+
+	unsigned status; /* 0: not answered */
+	const char *type;
+	const char *allow; /* 405: what would be allowed; otherwise NULL */
+	struct bytes out;  /* the answer */
+
+	struct batch *batch;
+	struct request *next; /* of those that wait, in the order in which they came */
+};
+
+/* --- answers ---------------------------------------------------------------------- */
+
+/* request->out is the whole answer. */
+void request_answer(struct request *request, unsigned status, const char *type);
+void request_answer_json(struct request *request, unsigned status);
+
+/* A problem; what was in request->out is dropped. */
+void request_fail(struct request *request, unsigned status, const char *code,
+		  const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* A failure of the store or of memory. */
+void request_fail_err(struct request *request, enum err err);
+
+/* What the engine did not do. */
+void request_fail_answer(struct request *request, const struct answer *answer);
+
+/* --- problems --------------------------------------------------------------------- */
+
+unsigned problem_status(enum err err);
+
+/* The members of a problem, into an open object. */
+void problem_members(struct bytes *out, unsigned status, const char *code, struct slice detail);
+
+/* --- what is asked ---------------------------------------------------------------- */
+
+/* The value behind `?name=`; empty: none. */
+struct slice request_query(const struct request *request, const char *name);
+
+/* One member of an object in a body. */
+struct field {
+	const char *name;
+	bool required;
+	bool json;          /* any value, as JSON; otherwise a text, as characters */
+	struct slice value; /* empty: not there, or null */
+};
+
+/* ERR_INVALID: no object, a member that none of the fields has, one of the wrong
+ * type, or one that is missing. */
+CHECKED enum err fields_read(struct json object, struct field *fields, size_t n,
+			     struct arena *arena, struct diag *diag);
+
+/* The body as JSON with these members; false: the request was answered. An empty
+ * body is `{}`. */
+bool request_fields(struct request *request, struct field *fields, size_t n);
+
+#endif

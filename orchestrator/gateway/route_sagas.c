@@ -1,0 +1,231 @@
+/* route_sagas.c - GET /v1/sagas and GET /v1/sagas/{id}. */
+#include "base/duration.h"
+#include "base/json_line.h"
+#include "base/problems.h"
+#include "base/rfc3339.h"
+#include "orchestrator/gateway/parts.h"
+#include "orchestrator/gateway/routes.h"
+#include "orchestrator/gateway/saga_json.h"
+#include "orchestrator/store/record.h"
+
+#include <assert.h>
+
+enum { PAGE_DEFAULT = 100 };
+
+/* --- what is asked ---------------------------------------------------------------- */
+
+static bool parse_status(struct slice word, enum status *out)
+{
+	for (int i = 0; i < STATUSES; i++) {
+		if (slice_is(word, status_text((enum status)i))) {
+			*out = (enum status)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void complain_status(struct request *request, struct slice word)
+{
+	const char *names[STATUSES], *meant;
+
+	for (int i = 0; i < STATUSES; i++)
+		names[i] = status_text((enum status)i);
+	meant = suggest(word, names, STATUSES);
+	word = utf8_cut(word, NAME_MAX_BYTES);
+	request_fail(request, MHD_HTTP_BAD_REQUEST, "bad-request",
+		     "there is no status `%.*s`%s%s%s; it is one of running, compensating, "
+		     "completed, compensated, parked, killed",
+		     SLICE_ARG(word), meant ? " (did you mean `" : "", meant ? meant : "",
+		     meant ? "`?)" : "");
+}
+
+/* One or several, with commas between them. */
+static bool read_statuses(struct request *request, enum status statuses[STATUSES], size_t *n)
+{
+	struct slice rest = request_query(request, "status");
+
+	for (*n = 0; rest.len; ++*n) {
+		const char *comma = memchr(rest.at, ',', rest.len);
+		struct slice word = {rest.at, comma ? (size_t)(comma - rest.at) : rest.len};
+
+		if (*n == STATUSES || !parse_status(word, &statuses[*n])) {
+			complain_status(request, word);
+			return false;
+		}
+		rest.at += word.len + (comma != NULL);
+		rest.len -= word.len + (comma != NULL);
+	}
+	return true;
+}
+
+/* A time, or how long ago it was. */
+static bool read_time(struct request *request, const char *name, int64_t *out)
+{
+	struct slice text = request_query(request, name);
+	int64_t ms;
+
+	*out = 0;
+	if (!text.len)
+		return true;
+	if (!duration_parse(text, &ms, NULL)) {
+		*out = clock_now_ms(request->gateway->parts.clock) - ms;
+		return true;
+	}
+	if (!rfc3339_parse(text, out, NULL))
+		return true;
+	text = utf8_cut(text, NAME_MAX_BYTES);
+	request_fail(request, MHD_HTTP_BAD_REQUEST, "bad-request",
+		     "%s=%.*s is neither a time span such as 15m, 24h or 7d nor a time such as "
+		     "2025-03-01T09:30:00Z",
+		     name, SLICE_ARG(text));
+	return false;
+}
+
+static bool read_limit(struct request *request, size_t *out)
+{
+	struct slice text = request_query(request, "limit");
+	size_t n = 0;
+
+	*out = PAGE_DEFAULT;
+	if (!text.len)
+		return true;
+	for (size_t i = 0; i < text.len && n <= GATEWAY_PAGE_MAX; i++) {
+		if (text.at[i] < '0' || text.at[i] > '9')
+			n = GATEWAY_PAGE_MAX;
+		n = n * 10 + (size_t)(text.at[i] - '0');
+	}
+	*out = n;
+	if (n >= 1 && n <= GATEWAY_PAGE_MAX)
+		return true;
+	request_fail(request, MHD_HTTP_BAD_REQUEST, "bad-request",
+		     "limit has to be a number from 1 to %d; ask for the next page with the "
+		     "cursor that `next` gives",
+		     GATEWAY_PAGE_MAX);
+	return false;
+}
+
+static bool read_cursor(struct request *request, struct slice *out)
+{
+	*out = request_query(request, "cursor");
+	if (!out->len || saga_id_valid(*out))
+		return true;
+	request_fail(request, MHD_HTTP_BAD_REQUEST, "bad-request",
+		     "this is no cursor; give the `next` of the page before");
+	return false;
+}
+
+/* --- the list --------------------------------------------------------------------- */
+
+struct page {
+	struct bytes *out;
+	struct arena *arena;
+	size_t n, limit;
+	struct slice last; /* id of the last row that is on the page */
+	bool more;
+};
+
+static enum err add_row(void *context, const struct saga_row *row)
+{
+	struct page *page = context;
+
+	if (page->n == page->limit) { /* one more was asked for, to know */
+		page->more = true;
+		return OK;
+	}
+	page->n++;
+	json_begin(page->out);
+	row_members(page->out, row);
+	json_end(page->out);
+	if (page->n == page->limit && !arena_copy(page->arena, row->id, &page->last))
+		return ERR_NOMEM;
+	return page->out->err;
+}
+
+void route_list(struct request *request)
+{
+	struct saga_filter filter = {.saga = request_query(request, "saga"),
+				     .key = request_query(request, "key"),
+				     .step = request_query(request, "step")};
+	struct page page = {.out = &request->out, .arena = &request->arena};
+	enum status statuses[STATUSES];
+	struct slice cursor;
+	enum err err;
+
+	filter.statuses = statuses;
+	if (!read_statuses(request, statuses, &filter.n_statuses) ||
+	    !read_time(request, "since", &filter.since_ms) ||
+	    !read_time(request, "older", &filter.until_ms) ||
+	    !read_limit(request, &page.limit) || !read_cursor(request, &cursor))
+		return;
+	json_begin(&request->out);
+	json_add_name(&request->out, "sagas");
+	json_begin_list(&request->out);
+	err = store_list(request->gateway->parts.store, &filter, cursor, page.limit + 1,
+			 add_row, &page);
+	if (err == ERR_NOT_FOUND) {
+		request_fail(request, MHD_HTTP_GONE, "cursor-gone",
+			     "the last saga of the page before was removed since; begin again "
+			     "without a cursor");
+		return;
+	}
+	if (err) {
+		request_fail_err(request, err);
+		return;
+	}
+	json_end_list(&request->out);
+	json_add_optional(&request->out, "next", page.more ? page.last : (struct slice){0});
+	json_end_line(&request->out);
+	request_answer_json(request, MHD_HTTP_OK);
+}
+
+/* --- one -------------------------------------------------------------------------- */
+
+static enum err read_record(const struct gateway_parts *parts, struct slice id,
+			    struct arena *arena, struct saga_view *out)
+{
+	struct slice record, bytes, entries;
+	enum err err = store_get(parts->store, id, arena, &out->row, &record);
+
+	if (!err)
+		err = record_split(record, &bytes, &entries);
+	if (!err)
+		err = saga_decode(bytes, arena, &out->saga, out->hash, NULL);
+	if (!err)
+		err = timeline_read(entries, &out->timeline, NULL);
+	if (err)
+		return err == ERR_INVALID ? ERR_CORRUPT : err; /* of a newer skald */
+	out->definition = engine_definition_by_hash(parts->engine, out->hash);
+	if (out->definition && out->definition->n_steps != out->saga.n_steps)
+		return ERR_CORRUPT;
+	return OK;
+}
+
+bool request_saga(struct request *request, struct slice id, struct saga_view *out)
+{
+	enum err err = ERR_NOT_FOUND;
+
+	if (saga_id_valid(id))
+		err = read_record(&request->gateway->parts, id, &request->arena, out);
+	if (!err)
+		return true;
+	id = utf8_cut(id, 2 * SAGA_ID_MAX);
+	if (err == ERR_NOT_FOUND)
+		request_fail(
+			request, MHD_HTTP_NOT_FOUND, "unknown-saga",
+			"there is no saga `%.*s`; those that ended are removed after a while",
+			SLICE_ARG(id));
+	else
+		request_fail_err(request, err);
+	return false;
+}
+
+void route_show(struct request *request)
+{
+	struct saga_view view;
+
+	if (!request_saga(request, request->parameters[0], &view))
+		return;
+	saga_json(&request->out, &view);
+	request_answer_json(request, MHD_HTTP_OK);
+}

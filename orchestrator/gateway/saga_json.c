@@ -1,0 +1,216 @@
+#include "orchestrator/gateway/saga_json.h"
+
+#include "base/json_line.h"
+#include "orchestrator/core/describe.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+void row_members(struct bytes *out, const struct saga_row *row)
+{
+	json_add_text(out, "id", row->id);
+	json_add_text(out, "saga", row->saga);
+	json_add_text(out, "version", row->version);
+	json_add_optional(out, "key", row->key);
+	json_add_text(out, "status", slice_of(status_text(row->status)));
+	json_add_bool(out, "paused", row->paused);
+	json_add_optional(out, "step", row->step);
+	json_add_optional(out, "reason", row->reason);
+	json_add_time(out, "started_at", row->started_ms);
+	json_add_time(out, "updated_at", row->updated_ms);
+	json_add_time(out, "ended_at", row->ended_ms);
+	json_add_number(out, "revision", (int64_t)row->revision);
+}
+
+/* --- steps ------------------------------------------------------------------------ */
+
+/* What has no kind is told by its form: "await". */
+static const char *kind_of(const struct step_definition *step)
+{
+	return step->kind == KIND_NONE ? form_text(step->form) : kind_text(step->kind);
+}
+
+/* The one that the step's present command goes to; NULL: none. */
+static const struct call *call_of(const struct step_definition *definition,
+				  const struct step *step)
+{
+	if (step->verb == VERB_UNDO && definition->has_undo)
+		return &definition->undo;
+	return definition->form == FORM_CALL ? &definition->call : NULL;
+}
+
+static void step_definition_members(struct bytes *out, const struct step_definition *definition,
+				    const struct step *step)
+{
+	const struct call *call = call_of(definition, step);
+	struct slice none = {0};
+
+	json_add_text(out, "name", definition->name);
+	json_add_text(out, "kind", slice_of(kind_of(definition)));
+	json_add_optional(out, "participant", call ? call->participant : none);
+	json_add_optional(out, "command", call ? call->command : none);
+}
+
+static void attempts_members(struct bytes *out, const struct call *call, uint32_t attempt)
+{
+	json_add_number(out, "attempt", attempt);
+	if (call && call->retry.attempts)
+		json_add_number(out, "attempts_max", call->retry.attempts);
+	else
+		json_add_null(out, "attempts_max");
+}
+
+static void error_member(struct bytes *out, const struct error *error)
+{
+	if (!error) {
+		json_add_null(out, "error");
+		return;
+	}
+	json_add_name(out, "error");
+	json_begin(out);
+	json_add_text(out, "code", error->code);
+	json_add_text(out, "message", error->message);
+	json_end(out);
+}
+
+static void step_json(struct bytes *out, const struct definition *definition, uint32_t index,
+		      const struct step *step)
+{
+	const struct step_definition *of = definition ? &definition->steps[index] : NULL;
+	char number[16];
+
+	json_begin(out);
+	if (of) {
+		step_definition_members(out, of, step);
+	} else {
+		snprintf(number, sizeof number, "#%" PRIu32, index);
+		json_add_text(out, "name", slice_of(number));
+	}
+	json_add_text(out, "state", slice_of(step_state_text((enum step_state)step->state)));
+	json_add_optional(out, "why", slice_of(why_text((enum why)step->why)));
+	json_add_text(out, "verb", slice_of(verb_text((enum verb)step->verb)));
+	attempts_members(out, of ? call_of(of, step) : NULL, step->attempt);
+	json_add_time(out, "started_at", step->started_ms);
+	json_add_time(out, "ended_at", step->ended_ms);
+	json_add_time(out, "due_at", step->due_ms);
+	json_add_json(out, "output", step->output);
+	error_member(out, step->error);
+	json_end(out);
+}
+
+/* --- the timeline ----------------------------------------------------------------- */
+
+static void text_member(struct bytes *out, const struct definition *definition,
+			const struct entry *entry)
+{
+	struct bytes text = BYTES(ENTRY_BYTES_MAX * 4, NULL);
+
+	describe_entry(definition, entry, &text);
+	json_add_text(out, "text", bytes_slice(&text));
+	if (text.err && !out->err)
+		out->err = text.err;
+	bytes_release(&text);
+}
+
+static struct slice step_name(const struct definition *definition, uint32_t step,
+			      char number[16])
+{
+	if (step == NO_STEP)
+		return (struct slice){0};
+	if (definition && step < definition->n_steps)
+		return definition->steps[step].name;
+	snprintf(number, 16, "#%" PRIu32, step);
+	return slice_of(number);
+}
+
+/* Whether the entry is about a command, so that verb and attempt say something. */
+static bool has_verb(enum entry_type type)
+{
+	switch (type) {
+	case ENTRY_SENT:
+	case ENTRY_OK:
+	case ENTRY_REFUSED:
+	case ENTRY_FAILED:
+	case ENTRY_EXPIRED:
+	case ENTRY_TIMEOUT:
+	case ENTRY_LATE_OK:
+	case ENTRY_IN_DOUBT:
+	case ENTRY_PARKED: return true;
+	case ENTRY_STARTED:
+	case ENTRY_ENTERED:
+	case ENTRY_LEFT:
+	case ENTRY_SKIPPED:
+	case ENTRY_ERROR:
+	case ENTRY_TURNED:
+	case ENTRY_WENT_ON:
+	case ENTRY_DEADLINE:
+	case ENTRY_SIGNAL:
+	case ENTRY_OPERATION:
+	case ENTRY_ENDED: return false;
+	}
+	return false;
+}
+
+void entry_json(struct bytes *out, const struct definition *definition,
+		const struct entry *entry)
+{
+	char number[16];
+
+	json_begin(out);
+	json_add_time(out, "at", entry->at_ms);
+	json_add_text(out, "what", slice_of(entry_text(entry->type)));
+	json_add_optional(out, "step", step_name(definition, entry->step, number));
+	if (has_verb(entry->type))
+		json_add_text(out, "verb", slice_of(verb_text(entry->verb)));
+	else
+		json_add_null(out, "verb");
+	if (entry->attempt)
+		json_add_number(out, "attempt", entry->attempt);
+	else
+		json_add_null(out, "attempt");
+	json_add_optional(out, "detail", entry->detail);
+	json_add_optional(out, "actor", entry->actor);
+	if (definition)
+		text_member(out, definition, entry);
+	else
+		json_add_text(out, "text", slice_of(entry_text(entry->type)));
+	json_end(out);
+}
+
+void timeline_json(struct bytes *out, const struct definition *definition,
+		   const struct timeline *timeline)
+{
+	struct timeline_each each = timeline_each(timeline);
+
+	json_begin_list(out);
+	while (timeline_next(&each))
+		entry_json(out, definition, &each.entry);
+	json_end_list(out);
+}
+
+/* --- the whole -------------------------------------------------------------------- */
+
+void saga_json(struct bytes *out, const struct saga_view *view)
+{
+	const struct saga *saga = &view->saga;
+	char hash[SHA256_HEX_SIZE];
+
+	sha256_hex(view->hash, hash);
+	json_begin(out);
+	row_members(out, &view->row);
+	json_add_text(out, "hash", slice_of(hash));
+	json_add_number(out, "shard", 0); /* one orchestrator has them all */
+	json_add_time(out, "deadline_at", saga->deadline_ms);
+	json_add_name(out, "input");
+	masked_json(out, view->definition, (struct json){saga->input});
+	json_add_json(out, "output", saga->output);
+	json_add_name(out, "steps");
+	json_begin_list(out);
+	for (uint32_t i = 0; i < saga->n_steps; i++)
+		step_json(out, view->definition, i, &saga->steps[i]);
+	json_end_list(out);
+	json_add_number(out, "timeline_folded", (int64_t)view->timeline.n_folded);
+	json_add_name(out, "timeline");
+	timeline_json(out, view->definition, &view->timeline);
+	json_end_line(out);
+}

@@ -1,0 +1,34 @@
+/* saga_json.h - a saga as JSON, as people and programs see it; private to the
+ * gateway. What a definition masks is not in it. */
+#ifndef SKALD_GATEWAY_SAGA_JSON_H
+#define SKALD_GATEWAY_SAGA_JSON_H
+
+#include "orchestrator/core/timeline.h"
+#include "orchestrator/store/store.h"
+
+/* The members of a line of a list, into an open object. */
+void row_members(struct bytes *out, const struct saga_row *row);
+
+/* One entry of the timeline, as an object. A NULL definition: the one that the
+ * saga began with is not there; steps are then told by their number. */
+void entry_json(struct bytes *out, const struct definition *definition,
+		const struct entry *entry);
+
+/* The value of `entries`. */
+void timeline_json(struct bytes *out, const struct definition *definition,
+		   const struct timeline *timeline);
+
+/* Everything, as one object. */
+struct saga_view {
+	struct saga_row row;
+	struct saga saga;
+	struct timeline timeline;
+	uint8_t hash[SHA256_SIZE];
+	const struct definition *definition; /* may be NULL, as above */
+};
+void saga_json(struct bytes *out, const struct saga_view *view);
+
+/* The input with "***" where a mask stands; `null` where that cannot be told. */
+void masked_json(struct bytes *out, const struct definition *definition, struct json input);
+
+#endif

@@ -1,0 +1,268 @@
+/* watch.c - what happens, as it happens: streams of server-sent events.
+ *
+ * Each stream has a buffer of its own, and whoever does not read gets to its end:
+ * the last event says so, and the stream is over. Nobody else notices.
+ */
+#include "base/json_line.h"
+#include "orchestrator/gateway/parts.h"
+#include "orchestrator/gateway/routes.h"
+
+#include <stdlib.h>
+
+enum {
+	BLOCK = 16 * 1024, /* bytes that MHD asks for at once */
+	LAST_EVENT_ROOM = 512,
+	EVENT_MAX = 16 * 1024 * 1024, /* a snapshot with a whole timeline */
+};
+
+struct watcher {
+	struct gateway *gateway;
+	struct MHD_Connection *connection;
+	struct watcher *next;
+	char id[SAGA_ID_MAX + 1];      /* of the one saga; empty: of any */
+	char saga[NAME_MAX_BYTES + 1]; /* its name; empty: any */
+	struct bytes events;           /* not taken yet, from `sent` on */
+	size_t sent;
+	bool suspended;
+	bool over; /* what is in the buffer is the end */
+};
+
+/* --- the buffer ------------------------------------------------------------------- */
+
+static void wake(struct watcher *watcher)
+{
+	if (!watcher->suspended)
+		return;
+	watcher->suspended = false;
+	MHD_resume_connection(watcher->connection);
+}
+
+/* What was taken makes room. */
+static void drop_taken(struct watcher *watcher)
+{
+	struct bytes *events = &watcher->events;
+
+	if (!watcher->sent)
+		return;
+	memmove(events->at, events->at + watcher->sent, events->len - watcher->sent);
+	events->len -= watcher->sent;
+	watcher->sent = 0;
+}
+
+static void give(struct watcher *watcher, struct slice event)
+{
+	struct bytes *events = &watcher->events;
+	size_t before;
+
+	if (watcher->over)
+		return;
+	drop_taken(watcher);
+	before = events->len;
+	if (event.len + LAST_EVENT_ROOM <= events->max - events->len)
+		bytes_append(events, event);
+	if (events->len == before) {
+		events->err = OK;
+		bytes_text(
+			events,
+			"event: dropped\n"
+			"data: {\"code\":\"too-slow\",\"detail\":\"this stream was not read "
+			"fast enough and ends here; look again, and go on from there\"}\n\n");
+		watcher->over = true;
+		watcher->gateway->watchers_dropped++;
+	}
+	wake(watcher);
+}
+
+static ssize_t read_events(void *context, uint64_t position, char *buffer, size_t max)
+{
+	struct watcher *watcher = context;
+	size_t n = watcher->events.len - watcher->sent;
+
+	if (n > max)
+		n = max;
+	if (n) {
+		memcpy(buffer, watcher->events.at + watcher->sent, n);
+		watcher->sent += n;
+		return (ssize_t)n;
+	}
+	if (watcher->over)
+		return MHD_CONTENT_READER_END_OF_STREAM;
+	watcher->suspended = true;
+	MHD_suspend_connection(watcher->connection);
+	return 0;
+}
+
+static void free_watcher(void *context)
+{
+	struct watcher *watcher = context;
+	struct watcher **at = &watcher->gateway->watchers;
+
+	while (*at != watcher)
+		at = &(*at)->next;
+	*at = watcher->next;
+	watcher->gateway->n_watchers--;
+	bytes_release(&watcher->events);
+	free(watcher);
+}
+
+/* --- events ----------------------------------------------------------------------- */
+
+/* "event: change", and the saga's row with what is new in its timeline. */
+static void begin_event(struct bytes *out, const char *name, const struct saga_row *row)
+{
+	bytes_text(out, "event: ");
+	bytes_text(out, name);
+	bytes_text(out, "\ndata: ");
+	json_begin(out);
+	row_members(out, row);
+	json_add_name(out, "entries");
+}
+
+static void end_event(struct bytes *out)
+{
+	json_end(out);
+	bytes_text(out, "\n\n");
+}
+
+static bool wants(const struct watcher *watcher, const struct saga_row *row)
+{
+	return !watcher->over && (!watcher->id[0] || slice_is(row->id, watcher->id)) &&
+	       (!watcher->saga[0] || slice_is(row->saga, watcher->saga));
+}
+
+void watch_observed(void *context, const struct definition *definition,
+		    const struct saga_row *row, const struct saga *saga,
+		    const struct entry *entries, size_t n_entries)
+{
+	struct gateway *gateway = context;
+	struct bytes event = BYTES(EVENT_MAX, NULL);
+
+	for (struct watcher *watcher = gateway->watchers; watcher; watcher = watcher->next) {
+		if (!wants(watcher, row))
+			continue;
+		if (!event.len) {
+			begin_event(&event, "change", row);
+			json_begin_list(&event);
+			for (size_t i = 0; i < n_entries; i++)
+				entry_json(&event, definition, &entries[i]);
+			json_end_list(&event);
+			end_event(&event);
+		}
+		/* One that cannot be written counts as one that has no room. */
+		give(watcher,
+		     event.err ? (struct slice){NULL, SIZE_MAX / 2} : bytes_slice(&event));
+		if (watcher->id[0] && status_ended(row->status))
+			watcher->over = true;
+	}
+	bytes_release(&event);
+}
+
+void watch_heartbeat(struct gateway *gateway)
+{
+	for (struct watcher *watcher = gateway->watchers; watcher; watcher = watcher->next)
+		give(watcher, SLICE_LITERAL(": still here\n\n"));
+}
+
+void watch_stop(struct gateway *gateway)
+{
+	for (struct watcher *watcher = gateway->watchers; watcher; watcher = watcher->next) {
+		give(watcher, SLICE_LITERAL("event: stopping\ndata: {}\n\n"));
+		watcher->over = true;
+		wake(watcher);
+	}
+}
+
+/* --- routes ----------------------------------------------------------------------- */
+
+static void begin_stream(struct request *request, struct watcher *watcher)
+{
+	struct MHD_Response *response = MHD_create_response_from_callback(
+		MHD_SIZE_UNKNOWN, BLOCK, read_events, watcher, free_watcher);
+
+	if (!response) {
+		free_watcher(watcher);
+		request_fail_err(request, ERR_NOMEM);
+		return;
+	}
+	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+				      "text/event-stream");
+	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	/* With a status and no type: it is queued already. */
+	request->status = MHD_HTTP_OK;
+	request->gateway->answered[MHD_HTTP_OK / 100]++;
+	(void)MHD_queue_response(request->connection, MHD_HTTP_OK, response);
+	MHD_destroy_response(response);
+}
+
+/* NULL: the request was answered that there are too many. */
+static struct watcher *new_watcher(struct request *request)
+{
+	struct gateway *gateway = request->gateway;
+	struct watcher *watcher;
+
+	if (gateway->n_watchers >= GATEWAY_WATCHERS_MAX) {
+		request_fail(request, MHD_HTTP_SERVICE_UNAVAILABLE, "too-many-streams",
+			     "%d streams of events are open; end one, or ask again later",
+			     GATEWAY_WATCHERS_MAX);
+		return NULL;
+	}
+	watcher = calloc(1, sizeof *watcher);
+	if (!watcher) {
+		request_fail_err(request, ERR_NOMEM);
+		return NULL;
+	}
+	watcher->gateway = gateway;
+	watcher->connection = request->connection;
+	watcher->events = BYTES(GATEWAY_WATCH_BYTES_MAX, NULL);
+	watcher->next = gateway->watchers;
+	gateway->watchers = watcher;
+	gateway->n_watchers++;
+	return watcher;
+}
+
+void route_watch(struct request *request)
+{
+	struct saga_view view;
+	struct watcher *watcher;
+	struct bytes first = BYTES(EVENT_MAX, &request->arena);
+
+	if (!request_saga(request, request->parameters[0], &view))
+		return;
+	begin_event(&first, "saga", &view.row);
+	timeline_json(&first, view.definition, &view.timeline);
+	end_event(&first);
+	if (first.err) {
+		request_fail_err(request, first.err);
+		return;
+	}
+	watcher = new_watcher(request);
+	if (!watcher)
+		return;
+	memcpy(watcher->id, view.row.id.at, view.row.id.len);
+	/* However long its timeline is, there is room for more behind it. */
+	watcher->events.max += first.len;
+	give(watcher, bytes_slice(&first));
+	watcher->over = watcher->over || status_ended(view.row.status);
+	begin_stream(request, watcher);
+}
+
+void route_watch_all(struct request *request)
+{
+	struct slice saga = request_query(request, "saga");
+	struct watcher *watcher;
+
+	if (saga.len && !name_valid(saga)) {
+		request_fail(
+			request, MHD_HTTP_BAD_REQUEST, "bad-request",
+			"the name of a saga is a small letter, and up to 62 small letters, "
+			"digits, - and _");
+		return;
+	}
+	watcher = new_watcher(request);
+	if (!watcher)
+		return;
+	memcpy(watcher->saga, saga.at ? saga.at : "", saga.len);
+	/* Something at once, so that the answer's head is sent. */
+	give(watcher, SLICE_LITERAL(": watching\n\n"));
+	begin_stream(request, watcher);
+}

@@ -1,0 +1,26 @@
+/* folder.h - the definitions of a folder; private to the server. */
+#ifndef SKALD_SERVER_FOLDER_H
+#define SKALD_SERVER_FOLDER_H
+
+#include "base/problems.h"
+#include "orchestrator/core/definition.h"
+
+enum { FOLDER_FILES_MAX = 1000 };
+
+struct folder_reader {
+	/* Takes the definition. */
+	void (*loaded)(void *context, const char *path, struct definition *definition);
+
+	/* A file with mistakes, or with warnings alone, in which case `loaded` is
+	 * called next. */
+	void (*report)(void *context, struct problems *problems);
+	void *context;
+};
+
+/* Load every *.yaml and *.yml of the folder, in the order of their names; not of
+ * the folders in it. OK also where files have mistakes: *n_bad counts them.
+ * ERR_NOT_FOUND: there is no such folder; ERR_IO, ERR_TOO_LARGE, ERR_NOMEM. */
+CHECKED enum err folder_read_definitions(const char *path, const struct folder_reader *reader,
+					 size_t *n_bad, struct diag *diag);
+
+#endif

@@ -1,0 +1,480 @@
+#include "orchestrator/server/server.h"
+
+#include "bus/bus_local.h"
+#include "orchestrator/gateway/gateway.h"
+#include "orchestrator/gateway/listen.h"
+#include "orchestrator/load/load.h"
+#include "orchestrator/server/folder.h"
+#include "orchestrator/store/store_memory.h"
+#include "orchestrator/store/store_sqlite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	PATH_MAX_BYTES = 4096,
+	PRUNE_EVERY_MS = 60 * 1000,
+	PRUNE_AT_ONCE = 200, /* sagas; the loop turns in between */
+	GOODBYE_MS = 2000,   /* for requests that are under way when the server stops */
+};
+
+struct server {
+	const struct server_settings *settings;
+	struct log_fd sink;
+	struct log log;
+	char address[LISTEN_TEXT_MAX];
+	char socket[PATH_MAX_BYTES]; /* of the bus */
+	char trouble[DIAG_MAX + 64]; /* of the store; empty: none */
+
+	int listen_fd;
+	int signal_fd;
+	int epoll_fd;
+	struct vault *vault; /* of a store in memory */
+	struct store *store;
+	struct bus *bus;
+	struct engine *engine;
+	struct gateway *gateway;
+	int64_t prune_ms; /* when, by the monotonic clock */
+	bool stopping;
+};
+
+/* --- definitions ------------------------------------------------------------------ */
+
+struct deploying {
+	struct server *server;
+	size_t n;        /* definitions that are there */
+	size_t n_broken; /* that changed without a new version */
+};
+
+static void report(void *context, struct problems *problems)
+{
+	const struct deploying *deploying = context;
+	const struct server_settings *settings = deploying->server->settings;
+
+	settings->report(settings->context, problems);
+}
+
+static void log_refused(const struct server *server, const char *path, const char *why)
+{
+	struct log_line line;
+
+	log_begin(&line, &server->log, LOG_LEVEL_ERROR, "definition-refused");
+	log_text(&line, "file", slice_of(path));
+	log_text(&line, "why", slice_of(why));
+	log_end(&line);
+}
+
+static void deploy(void *context, const char *path, struct definition *definition)
+{
+	struct deploying *deploying = context;
+	struct diag diag = {""};
+	enum err err = engine_deploy(deploying->server->engine, &definition, &diag);
+
+	if (!err) {
+		deploying->n++;
+		return;
+	}
+	deploying->n_broken++;
+	log_refused(deploying->server, path, diag.text[0] ? diag.text : err_text(err));
+}
+
+static enum err deploy_folder(struct server *server, struct diag *diag)
+{
+	struct deploying deploying = {.server = server};
+	const struct folder_reader reader = {deploy, report, &deploying};
+	struct log_line line;
+	size_t n_bad = 0;
+	enum err err = folder_read_definitions(server->settings->sagas, &reader, &n_bad, diag);
+
+	if (err == ERR_NOT_FOUND && !server->settings->sagas_needed)
+		return OK;
+	if (err)
+		return err;
+	log_begin(&line, &server->log, LOG_LEVEL_INFO, "definitions-read");
+	log_text(&line, "folder", slice_of(server->settings->sagas));
+	log_number(&line, "good", (int64_t)deploying.n);
+	log_number(&line, "refused", (int64_t)(n_bad + deploying.n_broken));
+	log_end(&line);
+	return OK;
+}
+
+/* A definition of the store was right once, and says so again. */
+static enum err read_definition(struct slice normal, struct definition **out, struct diag *diag)
+{
+	struct arena arena = {0};
+	struct problems problems = {.arena = &arena};
+	enum err err = load_text("definition", normal, NULL, &problems, out);
+
+	if (err && problems.n)
+		err = diag_set(diag, err, "a definition in the store cannot be read: %.300s",
+			       problems.list[0].text);
+	arena_release(&arena);
+	return err;
+}
+
+/* --- opening ---------------------------------------------------------------------- */
+
+static enum err open_store(struct server *server, struct diag *diag)
+{
+	const struct server_settings *settings = server->settings;
+
+	if (strcmp(settings->store, "sqlite") == 0)
+		return store_sqlite_open(settings->data, &server->store, diag);
+	if (mkdir(settings->data, 0700) != 0 && errno != EEXIST)
+		return diag_set(diag, ERR_IO, "cannot make the folder %.200s: %s",
+				settings->data, strerror(errno));
+	server->vault = vault_new();
+	server->store = server->vault ? store_memory_open(server->vault) : NULL;
+	return server->store ? OK : diag_set(diag, ERR_NOMEM, "out of memory");
+}
+
+/* "local" is bus.sock in the folder of data. */
+static enum err find_socket(const struct server_settings *settings, char path[PATH_MAX_BYTES],
+			    struct diag *diag)
+{
+	const char *given = settings->bus;
+	int len;
+
+	if (strcmp(given, "local") == 0)
+		len = snprintf(path, PATH_MAX_BYTES, "%s/bus.sock", settings->data);
+	else if (strncmp(given, "local:", 6) == 0 && given[6])
+		len = snprintf(path, PATH_MAX_BYTES, "%s", given + 6);
+	else
+		return diag_set(diag, ERR_INVALID,
+				"there is no bus `%.100s`; write local or local:PATH", given);
+	if (len < 0 || len >= PATH_MAX_BYTES)
+		return diag_set(diag, ERR_INVALID, "the path of the bus's socket is too long");
+	return OK;
+}
+
+static enum err open_bus(struct server *server, struct diag *diag)
+{
+	const struct bus_local_setup setup = {
+		.path = server->socket,
+		.server = "skald " SKALD_VERSION,
+		.clock = clock_system(),
+	};
+
+	return bus_local_open(&setup, &server->bus, diag);
+}
+
+static enum err open_engine(struct server *server, struct diag *diag)
+{
+	struct engine_parts parts = {
+		.store = server->store,
+		.bus = server->bus,
+		.clock = clock_system(),
+		.log = &server->log,
+		.read_definition = read_definition,
+	};
+	int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, &parts.seed, sizeof parts.seed) : -1;
+
+	if (fd >= 0)
+		close(fd);
+	if (n != (ssize_t)sizeof parts.seed)
+		return diag_set(diag, ERR_IO, "cannot read /dev/urandom: %s", strerror(errno));
+	return engine_open(&parts, &server->engine, diag);
+}
+
+static enum err open_gateway(struct server *server, struct diag *diag)
+{
+	const struct gateway_parts parts = {
+		.engine = server->engine,
+		.store = server->store,
+		.bus = server->bus,
+		.clock = clock_system(),
+		.log = &server->log,
+		.listen_fd = server->listen_fd,
+	};
+
+	server->listen_fd = -1; /* the gateway's now */
+	return gateway_open(&parts, &server->gateway, diag);
+}
+
+static enum err watch_fd(struct server *server, int fd, struct diag *diag)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+	if (fd < 0 || epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0)
+		return OK;
+	return diag_set(diag, ERR_IO, "cannot watch a descriptor: %s", strerror(errno));
+}
+
+static enum err open_events(struct server *server, struct diag *diag)
+{
+	sigset_t signals;
+	enum err err;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	signal(SIGPIPE, SIG_IGN); /* a client that is gone shows when it is written to */
+	server->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (server->signal_fd < 0 || server->epoll_fd < 0)
+		return diag_set(diag, ERR_IO, "cannot wait for events: %s", strerror(errno));
+	err = watch_fd(server, server->signal_fd, diag);
+	if (!err)
+		err = watch_fd(server, bus_fd(server->bus), diag);
+	if (!err)
+		err = watch_fd(server, gateway_fd(server->gateway), diag);
+	return err;
+}
+
+static enum err open_all(struct server *server, struct diag *diag)
+{
+	enum err err = find_socket(server->settings, server->socket, diag);
+
+	if (!err)
+		err = open_store(server, diag);
+	if (!err)
+		err = listen_open(server->settings->listen, &server->listen_fd, server->address,
+				  diag);
+	if (!err)
+		err = open_bus(server, diag);
+	if (!err)
+		err = open_engine(server, diag);
+	if (!err)
+		err = deploy_folder(server, diag);
+	if (!err)
+		err = open_gateway(server, diag);
+	if (!err)
+		err = open_events(server, diag);
+	return err;
+}
+
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+static void close_all(struct server *server)
+{
+	gateway_close(server->gateway);
+	engine_close(server->engine);
+	bus_close(server->bus);
+	store_close(server->store);
+	vault_free(server->vault);
+	close_fd(server->listen_fd);
+	close_fd(server->signal_fd);
+	close_fd(server->epoll_fd);
+}
+
+/* --- the loop --------------------------------------------------------------------- */
+
+static void log_short(const struct server *server, enum log_level level, const char *event,
+		      const char *what)
+{
+	struct log_line line;
+
+	log_begin(&line, &server->log, level, event);
+	if (what)
+		log_text(&line, "what", slice_of(what));
+	log_end(&line);
+}
+
+static void note_store(struct server *server, enum err err)
+{
+	const char *why = server->store->trouble.text;
+
+	if (!err && server->trouble[0]) {
+		server->trouble[0] = '\0';
+		gateway_set_trouble(server->gateway, NULL);
+		log_short(server, LOG_LEVEL_INFO, "store-back", "work goes on");
+	} else if (err && !server->trouble[0]) {
+		snprintf(server->trouble, sizeof server->trouble, "the store fails: %s",
+			 why[0] ? why : err_text(err));
+		gateway_set_trouble(server->gateway, server->trouble);
+		log_short(server, LOG_LEVEL_ERROR, "store-fails", server->trouble);
+	}
+}
+
+static void prune(struct server *server)
+{
+	const struct clock *clock = clock_system();
+	int64_t retention_ms = server->settings->retention_ms;
+	size_t n = 0;
+
+	if (!retention_ms || clock_monotonic_ms(clock) < server->prune_ms)
+		return;
+	server->prune_ms = clock_monotonic_ms(clock);
+	if (store_prune(server->store, clock_now_ms(clock) - retention_ms, PRUNE_AT_ONCE, &n) ||
+	    n < PRUNE_AT_ONCE)
+		server->prune_ms += PRUNE_EVERY_MS;
+}
+
+/* Everybody's turn once. True: there may be more to do at once. */
+static bool turn(struct server *server)
+{
+	bool asked;
+	size_t n;
+	enum err err;
+
+	bus_pump(server->bus);
+	asked = gateway_pump(server->gateway);
+	err = engine_turn(server->engine, &n);
+	note_store(server, err);
+	bus_pump(server->bus);
+	asked = gateway_pump(server->gateway) || asked;
+	prune(server);
+	return !err && (n || asked);
+}
+
+static int64_t at_most(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* For epoll_wait: until the next moment at which somebody wants a turn. */
+static int patience_ms(const struct server *server)
+{
+	const struct clock *clock = clock_system();
+	int64_t now_ms = clock_monotonic_ms(clock);
+	int64_t engine_ms = engine_wake_ms(server->engine);
+	int64_t wait_ms = gateway_wake_ms(server->gateway) - now_ms;
+
+	if (engine_ms < INT64_MAX)
+		wait_ms = at_most(wait_ms, engine_ms - clock_now_ms(clock));
+	if (server->settings->retention_ms)
+		wait_ms = at_most(wait_ms, server->prune_ms - now_ms);
+	wait_ms = at_most(wait_ms, PRUNE_EVERY_MS);
+	return wait_ms < 0 ? 0 : (int)wait_ms;
+}
+
+static void wait_for_events(const struct server *server, bool more)
+{
+	enum { EVENTS = 4 };
+	struct epoll_event events[EVENTS];
+
+	/* What is ready is seen by whoever is pumped; an error is a turn too many. */
+	(void)epoll_wait(server->epoll_fd, events, EVENTS, more ? 0 : patience_ms(server));
+}
+
+static void read_again(struct server *server)
+{
+	struct diag diag = {""};
+
+	if (deploy_folder(server, &diag))
+		log_short(server, LOG_LEVEL_ERROR, "definitions-not-read", diag.text);
+}
+
+static void take_signals(struct server *server)
+{
+	struct signalfd_siginfo info;
+
+	while (read(server->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+		if (info.ssi_signo == SIGHUP)
+			read_again(server);
+		else
+			server->stopping = true;
+	}
+}
+
+/* Finish what is under way: nobody who asked is left without an answer. */
+static void say_goodbye(struct server *server)
+{
+	int64_t end_ms = clock_monotonic_ms(clock_system()) + GOODBYE_MS;
+
+	log_short(server, LOG_LEVEL_INFO, "stopping", NULL);
+	gateway_stop(server->gateway);
+	do {
+		turn(server);
+		wait_for_events(server, !gateway_requests(server->gateway));
+	} while (gateway_requests(server->gateway) &&
+		 clock_monotonic_ms(clock_system()) < end_ms);
+}
+
+static void count_definition(void *context, const struct definition *definition)
+{
+	++*(size_t *)context;
+}
+
+/* The one line that always comes, whatever the log's level. */
+static void say_ready(const struct server *server)
+{
+	const struct log always = {LOG_LEVEL_INFO, server->log.write, server->log.sink};
+	struct engine_stats stats;
+	struct log_line line;
+	size_t n = 0;
+	char url[LISTEN_TEXT_MAX + 8];
+
+	engine_stats(server->engine, &stats);
+	engine_each_definition(server->engine, count_definition, &n);
+	snprintf(url, sizeof url, "http://%s", server->address);
+	log_begin(&line, &always, LOG_LEVEL_INFO, "ready");
+	log_text(&line, "url", slice_of(url));
+	log_text(&line, "bus", slice_of(server->socket));
+	log_text(&line, "data", slice_of(server->settings->data));
+	log_number(&line, "definitions", (int64_t)n);
+	log_number(&line, "sagas", (int64_t)stats.live);
+	log_end(&line);
+}
+
+static void serve(struct server *server)
+{
+	bool more = true;
+
+	say_ready(server);
+	while (!server->stopping) {
+		wait_for_events(server, more);
+		more = turn(server);
+		take_signals(server);
+	}
+	say_goodbye(server);
+}
+
+enum err server_run(const struct server_settings *settings, struct diag *diag)
+{
+	struct server server = {
+		.settings = settings,
+		.sink = {clock_system(), STDERR_FILENO},
+		.listen_fd = -1,
+		.signal_fd = -1,
+		.epoll_fd = -1,
+	};
+	enum err err;
+
+	server.log = (struct log){settings->log_level, log_write_fd, &server.sink};
+	err = open_all(&server, diag);
+	if (!err)
+		serve(&server);
+	close_all(&server);
+	return err;
+}
+
+/* --- checking --------------------------------------------------------------------- */
+
+static void drop_definition(void *context, const char *path, struct definition *definition)
+{
+	definition_free(definition);
+}
+
+enum err server_check(const struct server_settings *settings, struct diag *diag)
+{
+	struct server server = {.settings = settings};
+	struct deploying deploying = {.server = &server};
+	const struct folder_reader reader = {drop_definition, report, &deploying};
+	size_t n_bad = 0;
+	enum err err = find_socket(settings, server.socket, diag);
+
+	if (err)
+		return err;
+	err = folder_read_definitions(settings->sagas, &reader, &n_bad, diag);
+	if (err == ERR_NOT_FOUND && !settings->sagas_needed)
+		return OK;
+	if (!err && n_bad)
+		err = diag_set(diag, ERR_INVALID,
+			       "%zu definition%s of %.200s cannot be used, see above", n_bad,
+			       n_bad == 1 ? "" : "s", settings->sagas);
+	return err;
+}

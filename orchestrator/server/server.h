@@ -1,0 +1,36 @@
+/* server.h - the orchestrator as a process: `skald serve`.
+ *
+ * Opens what the settings name, and turns one loop until it is told to stop:
+ * messages and requests come in, the engine has its turn, answers and commands
+ * go out. SIGTERM and SIGINT end it after the batch at hand, SIGHUP reads the
+ * definitions again. */
+#ifndef SKALD_SERVER_SERVER_H
+#define SKALD_SERVER_SERVER_H
+
+#include "base/log.h"
+#include "base/problems.h"
+
+struct server_settings {
+	const char *data;     /* folder of what has to last; made where it is not there */
+	const char *sagas;    /* folder of definitions */
+	bool sagas_needed;    /* it has to be there */
+	const char *listen;   /* HOST:PORT */
+	const char *bus;      /* "local", "local:PATH" */
+	const char *store;    /* "sqlite", "memory" */
+	int64_t retention_ms; /* of sagas that ended; 0: for ever */
+	enum log_level log_level;
+
+	/* Show what is wrong with a definition. */
+	void (*report)(void *context, struct problems *problems);
+	void *context;
+};
+
+/* OK: it was told to stop, and did. Otherwise it could not begin, and the diag
+ * says why and what to do. */
+CHECKED enum err server_run(const struct server_settings *settings, struct diag *diag);
+
+/* Whether the settings could be used, without touching anything: their form, and
+ * every definition of the folder. */
+CHECKED enum err server_check(const struct server_settings *settings, struct diag *diag);
+
+#endif

@@ -1,0 +1,330 @@
+#include "tests/lib/lobby.h"
+
+#include "orchestrator/gateway/listen.h"
+#include "tests/lib/desk.h"
+
+#include <assert.h>
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { PATIENCE_MS = 10000, URL_MAX = 4096 };
+
+const char lobby_definition[] =
+	"saga: visit\n"
+	"version: 1.0.0\n"
+	"description: Somebody comes, talks and pays.\n"
+	"key: =input.no\n"
+	"input:\n"
+	"  schema:\n"
+	"    type: object\n"
+	"    required: [no]\n"
+	"    additionalProperties: false\n"
+	"    properties:\n"
+	"      no: { type: string }\n"
+	"      card:\n"
+	"        type: object\n"
+	"        properties: { number: { type: string }, name: { type: string } }\n"
+	"      guests:\n"
+	"        type: array\n"
+	"        items:\n"
+	"          type: object\n"
+	"          properties: { name: { type: string }, pin: { type: string } }\n"
+	"  mask: [card.number, guests.pin]\n"
+	"steps:\n"
+	"  - book: { call: desk.book, with: { no: =input.no }, timeout: 5s,\n"
+	"            undo: { call: desk.unbook, timeout: 5s } }\n"
+	"  - talk: { await: { event: talked, timeout: 1h, then: compensate } }\n"
+	"  - pay: { kind: pivot, call: desk.pay, timeout: 5s }\n"
+	"  - thank: { kind: retriable, call: desk.thank, on_failure: ignore }\n"
+	"output: { seat: =book.out.seat }\n";
+
+/* --- opening ---------------------------------------------------------------------- */
+
+static void open_gateway(struct lobby *lobby)
+{
+	struct gateway_parts parts = {
+		.engine = lobby->engine,
+		.store = &lobby->store_wire.base,
+		.bus = lobby->bus,
+		.clock = &lobby->clock.base,
+	};
+	static const struct log silent = {0};
+	char address[LISTEN_TEXT_MAX];
+	enum err err = listen_open("127.0.0.1:0", &parts.listen_fd, address, NULL);
+
+	assert(!err);
+	parts.log = &silent;
+	snprintf(lobby->url, sizeof lobby->url, "http://%.50s", address);
+	err = gateway_open(&parts, &lobby->gateway, NULL);
+	assert(!err);
+}
+
+void lobby_open(struct lobby *lobby)
+{
+	struct engine_parts parts = {0};
+	enum err err;
+
+	*lobby = (struct lobby){.wire.calls_left = -1, .wire.effect = TRIPWIRE_FAILS};
+	clock_sim_init(&lobby->clock, 1700000000000);
+	lobby->vault = vault_new();
+	lobby->post = post_new();
+	lobby->desk = port_memory_open(lobby->post, "desk");
+	lobby->store = store_memory_open(lobby->vault);
+	lobby->bus = bus_memory_open(lobby->post);
+	parts.store = store_tripwire_init(&lobby->store_wire, lobby->store, &lobby->wire);
+	parts.bus = lobby->bus;
+	parts.clock = &lobby->clock.base;
+	err = desk_open(&parts, &lobby->engine, NULL);
+	assert(!err);
+	err = desk_deploy_text(lobby->engine, lobby_definition);
+	assert(!err);
+	open_gateway(lobby);
+	lobby->curl = curl_multi_init();
+	assert(lobby->curl);
+}
+
+void lobby_close(struct lobby *lobby)
+{
+	gateway_close(lobby->gateway);
+	curl_multi_cleanup(lobby->curl);
+	engine_close(lobby->engine);
+	bus_close(lobby->bus);
+	store_close(lobby->store);
+	port_close(lobby->desk);
+	post_free(lobby->post);
+	vault_free(lobby->vault);
+	arena_release(&lobby->arena);
+}
+
+/* --- the loop --------------------------------------------------------------------- */
+
+static void note_done(struct lobby *lobby)
+{
+	CURLMsg *message;
+	int left;
+
+	while ((message = curl_multi_info_read(lobby->curl, &left)) != NULL) {
+		struct visitor *visitor;
+
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &visitor);
+		visitor->done = true;
+		visitor->failed = message->data.result != CURLE_OK;
+		curl_easy_getinfo(visitor->curl, CURLINFO_RESPONSE_CODE, &visitor->status);
+	}
+}
+
+void lobby_turn(struct lobby *lobby)
+{
+	int running;
+	size_t n;
+
+	curl_multi_perform(lobby->curl, &running);
+	if (lobby->gateway)
+		gateway_pump(lobby->gateway);
+	/* What the store says is the test's business. */
+	if (!lobby->frozen)
+		(void)!engine_turn(lobby->engine, &n);
+	if (lobby->gateway)
+		gateway_pump(lobby->gateway);
+	curl_multi_perform(lobby->curl, &running);
+	note_done(lobby);
+}
+
+void lobby_advance(struct lobby *lobby, int64_t ms)
+{
+	clock_sim_advance(&lobby->clock, ms);
+	for (int i = 0; i < 3; i++)
+		lobby_turn(lobby);
+}
+
+static int64_t real_ms(void)
+{
+	return clock_monotonic_ms(clock_system());
+}
+
+/* --- visitors --------------------------------------------------------------------- */
+
+static size_t take_body(char *data, size_t size, size_t n, void *context)
+{
+	struct visitor *visitor = context;
+
+	if (visitor->impatient)
+		return CURL_WRITEFUNC_PAUSE;
+	bytes_append(&visitor->body, (struct slice){data, size * n});
+	return visitor->body.err ? 0 : size * n;
+}
+
+static size_t take_head(char *data, size_t size, size_t n, void *context)
+{
+	struct visitor *visitor = context;
+
+	bytes_append(&visitor->head, (struct slice){data, size * n});
+	return visitor->head.err ? 0 : size * n;
+}
+
+static void set_body(struct visitor *visitor, const struct lobby_request *request)
+{
+	if (strcmp(request->method, "HEAD") == 0)
+		curl_easy_setopt(visitor->curl, CURLOPT_NOBODY, 1L);
+	else if (strcmp(request->method, "GET") != 0)
+		curl_easy_setopt(visitor->curl, CURLOPT_CUSTOMREQUEST, request->method);
+	if (strcmp(request->method, "POST") != 0 && !request->body.len)
+		return;
+	curl_easy_setopt(visitor->curl, CURLOPT_POSTFIELDSIZE_LARGE,
+			 (curl_off_t)request->body.len);
+	curl_easy_setopt(visitor->curl, CURLOPT_COPYPOSTFIELDS,
+			 request->body.len ? request->body.at : "");
+	curl_easy_setopt(visitor->curl, CURLOPT_CUSTOMREQUEST, request->method);
+}
+
+void visitor_begin(struct visitor *visitor, struct lobby *lobby,
+		   const struct lobby_request *request)
+{
+	char url[URL_MAX];
+
+	*visitor = (struct visitor){.lobby = lobby,
+				    .curl = curl_easy_init(),
+				    .head = BYTES(SIZE_MAX / 2, NULL),
+				    .body = BYTES(SIZE_MAX / 2, NULL)};
+	assert(visitor->curl);
+	snprintf(url, sizeof url, "%s%s", lobby->url, request->path);
+	visitor->headers = curl_slist_append(NULL, "Expect:");
+	for (size_t i = 0; i < LOBBY_HEADERS_MAX && request->headers[i]; i++)
+		visitor->headers = curl_slist_append(visitor->headers, request->headers[i]);
+	curl_easy_setopt(visitor->curl, CURLOPT_URL, url);
+	curl_easy_setopt(visitor->curl, CURLOPT_HTTPHEADER, visitor->headers);
+	curl_easy_setopt(visitor->curl, CURLOPT_PRIVATE, visitor);
+	curl_easy_setopt(visitor->curl, CURLOPT_WRITEFUNCTION, take_body);
+	curl_easy_setopt(visitor->curl, CURLOPT_WRITEDATA, visitor);
+	curl_easy_setopt(visitor->curl, CURLOPT_HEADERFUNCTION, take_head);
+	curl_easy_setopt(visitor->curl, CURLOPT_HEADERDATA, visitor);
+	curl_easy_setopt(visitor->curl, CURLOPT_PROXY, "");
+	set_body(visitor, request);
+	curl_multi_add_handle(lobby->curl, visitor->curl);
+}
+
+bool visitor_has(const struct visitor *visitor, const char *text)
+{
+	size_t len = strlen(text);
+
+	for (size_t i = 0; i + len <= visitor->body.len; i++) {
+		if (memcmp(visitor->body.at + i, text, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+void visitor_finish(struct visitor *visitor)
+{
+	int64_t end_ms = real_ms() + PATIENCE_MS;
+
+	while (!visitor->done) {
+		lobby_turn(visitor->lobby);
+		assert(real_ms() < end_ms);
+	}
+}
+
+void visitor_until(struct visitor *visitor, const char *text)
+{
+	int64_t end_ms = real_ms() + PATIENCE_MS;
+
+	while (!visitor_has(visitor, text)) {
+		lobby_turn(visitor->lobby);
+		assert(real_ms() < end_ms);
+	}
+}
+
+void visitor_resume(struct visitor *visitor)
+{
+	visitor->impatient = false;
+	curl_easy_pause(visitor->curl, CURLPAUSE_CONT);
+}
+
+void visitor_end(struct visitor *visitor)
+{
+	curl_multi_remove_handle(visitor->lobby->curl, visitor->curl);
+	curl_easy_cleanup(visitor->curl);
+	curl_slist_free_all(visitor->headers);
+	bytes_release(&visitor->head);
+	bytes_release(&visitor->body);
+}
+
+static struct slice keep(struct lobby *lobby, const struct bytes *text)
+{
+	struct slice copy = SLICE_LITERAL("");
+	bool copied = arena_copy(&lobby->arena, bytes_slice(text), &copy);
+
+	assert(copied);
+	return copy;
+}
+
+struct lobby_answer lobby_ask_with(struct lobby *lobby, const struct lobby_request *request)
+{
+	struct visitor visitor;
+	struct lobby_answer answer;
+
+	visitor_begin(&visitor, lobby, request);
+	visitor_finish(&visitor);
+	answer = (struct lobby_answer){visitor.status, keep(lobby, &visitor.head),
+				       keep(lobby, &visitor.body)};
+	visitor_end(&visitor);
+	return answer;
+}
+
+struct lobby_answer lobby_ask(struct lobby *lobby, const char *method, const char *path,
+			      const char *body)
+{
+	const struct lobby_request request = {method, path, slice_of(body), {NULL}};
+
+	return lobby_ask_with(lobby, &request);
+}
+
+/* --- the desk --------------------------------------------------------------------- */
+
+void lobby_start(struct lobby *lobby, const char *id, const char *no)
+{
+	char body[512];
+	struct lobby_answer answer;
+
+	snprintf(body, sizeof body,
+		 "{\"saga\":\"visit\",\"id\":\"%s\",\"input\":{\"no\":\"%s\"}}", id, no);
+	answer = lobby_ask(lobby, "POST", "/v1/sagas", body);
+	assert(answer.status == 201);
+}
+
+void lobby_serve(struct lobby *lobby, enum message_outcome outcome)
+{
+	struct command_message command;
+
+	lobby_turn(lobby);
+	while (port_poll(lobby->desk, &command)) {
+		char output[128];
+		struct reply_message reply = {
+			.id = command.id, .attempt = command.attempt, .outcome = outcome};
+		enum err err;
+
+		snprintf(output, sizeof output, "{\"seat\":\"%.*s\"}",
+			 SLICE_ARG(command.saga_id));
+		if (outcome == MESSAGE_OK)
+			reply.output = slice_of(output);
+		else
+			reply.code = SLICE_LITERAL("no");
+		err = port_reply(lobby->desk, &reply);
+		assert(!err);
+	}
+	lobby_turn(lobby);
+}
+
+void lobby_complete(struct lobby *lobby, const char *id)
+{
+	char path[128];
+
+	snprintf(path, sizeof path, "/v1/sagas/%s/signals/talked", id);
+	lobby_serve(lobby, MESSAGE_OK);
+	lobby_ask(lobby, "POST", path, "");
+	for (int i = 0; i < 3; i++)
+		lobby_serve(lobby, MESSAGE_OK);
+}

@@ -1,0 +1,631 @@
+/* test_cli_remote.c - the commands that ask a server, run as a user runs them:
+ * real processes, a real server, services at its bus. */
+#include "base/json.h"
+#include "tests/lib/background.h"
+#include "tests/lib/folder.h"
+#include "tests/lib/suite.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char skald[4096], tree[4096];
+
+static struct arena arena;
+static struct serving serving;
+static struct background services;
+
+#define ORDER(no, more)                                                        \
+	"{\"order_id\":\"" no "\",\"sku\":\"book\",\"qty\":1,\"total\":19.99," \
+	"\"email\":\"ann@example.com\",\"card\":\"4111\"" more "}"
+
+/* The order saga of the tree and one more, in a folder of the test's own. */
+static void open_all(void)
+{
+	struct slice order, schema;
+
+	ck_assert_int_eq(chdir(tree), 0);
+	order = folder_read("sagas/order.yaml", &arena);
+	schema = folder_read("sagas/schemas/order.json", &arena);
+	folder_enter();
+	ck_assert_int_eq(mkdir("sagas", 0700), 0);
+	ck_assert_int_eq(mkdir("sagas/schemas", 0700), 0);
+	folder_write("sagas/order.yaml", order.at);
+	folder_write("sagas/schemas/order.json", schema.at);
+	folder_write("sagas/visit.yaml",
+		     "saga: visit\nversion: 1.0.0\nsteps:\n"
+		     "  - hold: { call: inventory.reserve, with: =input, undo: { call: "
+		     "inventory.release } }\n"
+		     "  - talk: { await: { event: talked, timeout: 1h, then: compensate } }\n");
+	serving_start(&serving, skald, NULL);
+	services_start(&services, "data/bus.sock");
+}
+
+static void close_all(void)
+{
+	background_stop(&services, SIGKILL);
+	ck_assert_int_eq(background_stop(&serving.process, SIGTERM), 0);
+	folder_leave();
+	arena_release(&arena);
+}
+
+/* --- running commands ------------------------------------------------------------- */
+
+static struct process_result run(const char *const *args, const char *input, bool terminal)
+{
+	struct process_setup setup = {
+		.argv = {skald},
+		.env = {serving.env, "USER=ann", "LANG=C.UTF-8", "TERM=xterm"},
+		.input = input,
+		.terminal = terminal};
+
+	for (size_t i = 0; args[i]; i++)
+		setup.argv[i + 1] = args[i];
+	return process_run(&setup, &arena);
+}
+
+#define RUN(...)          run((const char *const[]){__VA_ARGS__, NULL}, NULL, false)
+#define RUN_WITH(in, ...) run((const char *const[]){__VA_ARGS__, NULL}, in, false)
+#define RUN_AT(...)       run((const char *const[]){__VA_ARGS__, NULL}, NULL, true)
+
+static void check(struct process_result result, int exit_code, const char *out,
+		  const char *errs)
+{
+	ck_assert_msg(result.exit_code == exit_code, "exit %d, not %d: %s%s", result.exit_code,
+		      exit_code, result.out.at, result.errs.at ? result.errs.at : "");
+	ck_assert_msg(!out || strstr(result.out.at, out), "no `%s` in: %s", out, result.out.at);
+	ck_assert_msg(!errs || strstr(result.errs.at, errs), "no `%s` in: %s", errs,
+		      result.errs.at);
+}
+
+/* Until a saga is of that status. */
+static void until_status(const char *id, const char *status)
+{
+	char part[64];
+
+	snprintf(part, sizeof part, "\"status\":\"%s\"", status);
+	for (int i = 0; i < 1000; i++) {
+		if (strstr(RUN("show", id, "--json").out.at, part))
+			return;
+	}
+	ck_abort_msg("%s is not %s: %s", id, status, RUN("show", id).out.at);
+}
+
+/* --- start ------------------------------------------------------------------------ */
+
+START_TEST(test_a_start_prints_the_id)
+{
+	open_all();
+	check(RUN("start", "order", "--id", "order-17", "--input", ORDER("17", "")), 0,
+	      "order-17\n", NULL);
+	check(RUN("start", "order", "--id", "order-18", "--json", "--input", ORDER("18", "")),
+	      0,
+	      "{\"id\":\"order-18\",\"saga\":\"order\",\"version\":\"1.0.0\",\"key\":\"18\","
+	      "\"status\":\"running\",\"created\":true}\n",
+	      NULL);
+	close_all();
+}
+END_TEST
+
+START_TEST(test_a_start_by_key_happens_once)
+{
+	struct process_result first, second;
+
+	open_all();
+	first = RUN("start", "order", "--input", ORDER("17", ""));
+	second = RUN("start", "order", "--input", ORDER("17", ""));
+	check(first, 0, NULL, NULL);
+	ck_assert(slice_equal(first.out, second.out));
+	check(RUN("start", "order", "--input", ORDER("17", ""), "--json"), 0,
+	      "\"created\":false", NULL);
+	check(RUN("start", "order", "--input", ORDER("17", ",\"decline\":true")), 7, NULL,
+	      "with another input");
+	check(RUN("start", "order", "--input", ORDER("19", ""), "--key", "mine", "--json"), 0,
+	      "\"key\":\"mine\"", NULL);
+	close_all();
+}
+END_TEST
+
+START_TEST(test_wait_for_a_saga_that_completes)
+{
+	open_all();
+	check(RUN("start", "order", "--id", "o-1", "--wait", "--input", ORDER("1", "")), 0,
+	      "o-1\n", "o-1: completed after ");
+	check(RUN("start", "order", "--id", "o-2", "-qw", "--input", ORDER("2", "")), 0,
+	      "o-2\n", NULL);
+	check(RUN("start", "order", "--id", "o-3", "-w", "--json", "--input", ORDER("3", "")),
+	      0,
+	      "{\"id\":\"o-3\",\"saga\":\"order\",\"version\":\"1.0.0\",\"key\":\"3\","
+	      "\"status\":\"completed\",\"reason\":null,\"created\":true}\n",
+	      NULL);
+	/* One that has ended is not waited for. */
+	check(RUN("start", "order", "--id", "o-1", "--wait", "--input", ORDER("1", "")), 0,
+	      "o-1\n", NULL);
+	close_all();
+}
+END_TEST
+
+START_TEST(test_wait_for_a_saga_that_does_not_complete)
+{
+	open_all();
+	check(RUN("start", "order", "--id", "o-1", "--wait", "--input",
+		  ORDER("1", ",\"decline\":true")),
+	      3, "o-1\n", "o-1 is compensated: ");
+	check(RUN("start", "order", "--id", "o-2", "--wait", "--input",
+		  "{\"order_id\":\"2\",\"sku\":\"lost\",\"qty\":1,\"total\":1,\"email\":\"a@b."
+		  "c\","
+		  "\"card\":\"1\"}"),
+	      3, "o-2\n", "o-2 is parked");
+	check(RUN("start", "order", "--id", "o-3", "-w", "--json", "--input",
+		  ORDER("3", ",\"decline\":true")),
+	      3, "\"status\":\"compensated\",\"reason\":\"", NULL);
+	close_all();
+}
+END_TEST
+
+START_TEST(test_wait_no_longer_than_this)
+{
+	open_all();
+	check(RUN("start", "order", "--id", "o-1", "--wait", "--timeout", "300ms", "--input",
+		  "{\"order_id\":\"2\",\"sku\":\"slow\",\"qty\":1,\"total\":1,\"email\":\"a@b."
+		  "c\","
+		  "\"card\":\"1\"}"),
+	      8, "o-1\n", "o-1 is still running; it goes on");
+	close_all();
+}
+END_TEST
+
+START_TEST(test_waiting_outlives_the_server)
+{
+	struct process_setup setup = {
+		.argv = {skald, "start", "visit", "--id", "v-1", "--wait", "--timeout", "30s"}};
+	struct background waiting;
+
+	open_all();
+	setup.env[0] = serving.env;
+	background_start(&waiting, &setup, "wait.log");
+	until_status("v-1", "running");
+	background_stop(&serving.process, SIGKILL);
+	serving_again(&serving, skald);
+	check(RUN("signal", "v-1", "talked"), 0, NULL, NULL);
+	ck_assert_int_eq(background_wait(&waiting), 0);
+	close_all();
+}
+END_TEST
+
+START_TEST(test_where_an_input_comes_from)
+{
+	open_all();
+	folder_write("order.json", ORDER("1", "\n"));
+	folder_write("bad.json", "{\n  \"sku\": book }\n");
+	check(RUN("start", "order", "--input", "@order.json", "--json"), 0, "\"key\":\"1\"",
+	      NULL);
+	check(RUN_WITH(ORDER("2", ""), "start", "order", "--input", "-", "--json"), 0,
+	      "\"key\":\"2\"", NULL);
+	check(RUN("start", "order", "--input", "@none.json"), 1, NULL,
+	      "none.json: cannot open");
+	check(RUN("start", "order", "--input", "@bad.json"), 1, NULL, "bad.json:2:10: ");
+	check(RUN("start", "order", "--input", "{sku}"), 2, NULL, "--input is no JSON: 1:2: ");
+	check(RUN("start", "visit"), 0, NULL, NULL); /* {} */
+	close_all();
+}
+END_TEST
+
+START_TEST(test_an_input_that_the_definition_refuses)
+{
+	open_all();
+	check(RUN("start", "order", "--input", "{}"), 1, NULL, "input.");
+	check(RUN("start", "oder"), 4, NULL, "no saga is called oder");
+	check(RUN("start", "order", "--version", "9.9.9", "--input", ORDER("1", "")), 4, NULL,
+	      "9.9.9");
+	check(RUN("start", "order", "--id", "a/b", "--input", ORDER("1", "")), 1, NULL, "id");
+	close_all();
+}
+END_TEST
+
+START_TEST(test_a_saga_for_every_line)
+{
+	struct process_result result;
+
+	open_all();
+	folder_write("orders.jsonl", ORDER("1", "") "\n\n" ORDER("2", "") "\n" ORDER("3", ""));
+	result = RUN("start", "order", "--input-lines", "orders.jsonl", "--json");
+	check(result, 0, "\"key\":\"1\"", NULL);
+	ck_assert(strstr(result.out.at, "\"key\":\"1\"") <
+		  strstr(result.out.at, "\"key\":\"2\""));
+	ck_assert(strstr(result.out.at, "\"key\":\"2\"") <
+		  strstr(result.out.at, "\"key\":\"3\""));
+	folder_write("bad.jsonl", ORDER("4", "") "\n{sku}\n{\"sku\":1}\n" ORDER("5", "") "\n");
+	result = RUN("start", "order", "--input-lines", "bad.jsonl", "--json");
+	check(result, 1, "\"key\":\"5\"", "bad.jsonl:2:2: ");
+	check(result, 1, "\"key\":\"4\"", "bad.jsonl:3: input.");
+	check(result, 1, NULL, "2 of 4 lines started no saga");
+	check(RUN_WITH(ORDER("6", "") "\n", "start", "order", "--input-lines", "-"), 0, NULL,
+	      NULL);
+	close_all();
+}
+END_TEST
+
+START_TEST(test_many_lines)
+{
+	enum { N = 2500 };
+	struct bytes lines = BYTES(SIZE_MAX / 2, &arena);
+	struct process_result result;
+	size_t n = 0;
+
+	open_all();
+	for (int i = 0; i < N; i++)
+		bytes_format(&lines, "{\"n\":%d}\n", i);
+	bytes_add(&lines, '\0');
+	folder_write("many.jsonl", lines.at);
+	result = RUN("start", "visit", "--input-lines", "many.jsonl");
+	check(result, 0, NULL, NULL);
+	for (size_t i = 0; i < result.out.len; i++)
+		n += result.out.at[i] == '\n';
+	ck_assert_uint_eq(n, N);
+	result = RUN("ls", "--saga", "visit", "--json"); /* more than a page */
+	n = 0;
+	for (size_t i = 0; i < result.out.len; i++)
+		n += result.out.at[i] == '\n';
+	ck_assert_uint_eq(n, N);
+	close_all();
+}
+END_TEST
+
+/* --- looking ---------------------------------------------------------------------- */
+
+START_TEST(test_ls)
+{
+	struct process_result result;
+
+	open_all();
+	check(RUN("ls"), 0, NULL, "no sagas are there");
+	RUN("start", "order", "--id", "o-1", "-w", "--input", ORDER("1", ""));
+	RUN("start", "order", "--id", "o-2", "-w", "--input", ORDER("2", ",\"decline\":true"));
+	RUN("start", "visit", "--id", "v-1");
+	result = RUN("ls");
+	check(result, 0, "ID   SAGA   STATUS", NULL);
+	check(result, 0, "o-2  order  compensated", NULL);
+	ck_assert_ptr_null(strstr(result.out.at, "\033["));
+	check(RUN("ls", "--status", "completed", "-q"), 0, "o-1  order  completed", NULL);
+	check(RUN("ls", "--status", "completed,running", "--json"), 0, "\"id\":\"v-1\"", NULL);
+	check(RUN("ls", "--status", "completed", "--status", "running", "--json"), 0,
+	      "\"id\":\"o-1\"", NULL);
+	check(RUN("ls", "--saga", "visit", "--limit", "1", "--json"), 0, "{\"id\":\"v-1\",",
+	      NULL);
+	check(RUN("ls", "--key", "2", "--json"), 0, "{\"id\":\"o-2\",", NULL);
+	check(RUN("ls", "--since", "1h", "--older", "1h"), 0, NULL, "no sagas fit");
+	check(RUN("ls", "--status", "finished"), 1, NULL, "there is no status `finished`");
+	check(RUN("ls", "--since", "soon"), 1, NULL, "since=soon is neither");
+	check(RUN_AT("ls"), 0, "\033[", NULL);
+	close_all();
+}
+END_TEST
+
+START_TEST(test_show)
+{
+	struct process_result result;
+
+	open_all();
+	RUN("start", "order", "--id", "o-2", "-w", "--input", ORDER("2", ",\"decline\":true"));
+	result = RUN("show", "o-2");
+	check(result, 0, "o-2  compensated after ", NULL);
+	check(result, 0, "reason    ", NULL);
+	check(result, 0, "\"card\":\"***\"", NULL);
+	check(result, 0, "\xe2\x97\x86 charge  payment.charge  refused: card_declined\n", NULL);
+	check(result, 0, "\xe2\x97\x8f reserve  inventory.reserve  undone\n", NULL);
+	check(result, 0, "  +0.0", NULL);
+	check(result, 0, "charge: do answered refused (attempt 1): card_declined", NULL);
+	check(result, 0, "the saga ended: compensated\n", NULL);
+	result = RUN("show", "o-2", "--json");
+	check(result, 0, "{\"id\":\"o-2\",\"saga\":\"order\"", NULL);
+	check(result, 0, "\"state\":\"undone\"", NULL);
+	check(RUN("show", "o-9"), 4, NULL, "there is no saga `o-9`");
+	check(RUN("show"), 2, NULL, "give the ID of one saga");
+	check(RUN("show", "../definitions"), 4, NULL, NULL);
+	close_all();
+}
+END_TEST
+
+START_TEST(test_show_tells_what_to_do)
+{
+	open_all();
+	RUN("start", "order", "--id", "o-1", "-w", "--input",
+	    "{\"order_id\":\"2\",\"sku\":\"lost\",\"qty\":1,\"total\":1,\"email\":\"a@b.c\","
+	    "\"card\":\"1\"}");
+	check(RUN("show", "o-1"), 0, "confirm waits for a person: `skald retry o-1 confirm`",
+	      NULL);
+	check(RUN("retry", "o-1", "confirm", "--reason", "found it"), 0, "o-1 running\n", NULL);
+	until_status("o-1", "completed");
+	check(RUN("show", "o-1"), 0, "operation by ann: retry", NULL);
+	close_all();
+}
+END_TEST
+
+START_TEST(test_watch_one)
+{
+	struct process_result result;
+
+	open_all();
+	RUN("start", "order", "--id", "o-1", "--input", ORDER("1", ""));
+	result = RUN("watch", "o-1");
+	check(result, 0, "the saga starts by ann\n", NULL);
+	check(result, 0, "notify: do answered ok (attempt 1)\n", NULL);
+	check(result, 0, "the saga ended: completed\n", NULL);
+	check(RUN("watch", "o-1", "--json"), 0, "\"entries\":[{\"at\":\"", NULL);
+	check(RUN_AT("watch", "o-1"), 0, "\033[H\033[2J", NULL);
+	check(RUN("watch", "o-9"), 4, NULL, "there is no saga `o-9`");
+	check(RUN("watch", "o-1", "--saga", "order"), 2, NULL, "not both");
+	close_all();
+}
+END_TEST
+
+START_TEST(test_stats)
+{
+	struct process_result result;
+
+	open_all();
+	RUN("start", "order", "--id", "o-1", "-w", "--input", ORDER("1", ""));
+	result = RUN("stats");
+	check(result, 0, "completed     1\n", NULL);
+	check(result, 0, "payment       1 ", NULL);
+	check(RUN("stats", "--json"), 0,
+	      "{\"sagas\":{\"running\":0,\"compensating\":0,\"completed\":1,\"compensated\":0,"
+	      "\"parked\":0,\"killed\":0},\"participants\":{",
+	      NULL);
+	close_all();
+}
+END_TEST
+
+/* --- helping ---------------------------------------------------------------------- */
+
+START_TEST(test_operations)
+{
+	open_all();
+	RUN("start", "visit", "--id", "v-1");
+	RUN("start", "visit", "--id", "v-2");
+	RUN("start", "order", "--id", "o-1", "-w", "--input", ORDER("1", ""));
+	check(RUN("pause", "v-1", "v-2"), 0, "v-1 running\nv-2 running\n", NULL);
+	check(RUN("ls", "--key", "v-1"), 0, "paused", NULL);
+	check(RUN("resume", "v-1", "--json"), 0, "{\"id\":\"v-1\",", NULL);
+	check(RUN("cancel", "v-1", "o-1", "nobody"), 7, NULL, "o-1: ");
+	check(RUN("cancel", "nobody", "o-1"), 4, NULL, "nobody: there is no saga");
+	until_status("v-1", "compensated");
+	check(RUN("undo", "o-1"), 7, NULL, NULL);
+	check(RUN("kill", "v-2"), 2, NULL, "say why with --reason");
+	check(RUN("kill", "v-2", "--reason", "gone"), 0, "v-2 killed\n", NULL);
+	check(RUN("skip", "v-2"), 2, NULL, "and the STEP to skip");
+	check(RUN("skip", "o-1", "notify"), 7, NULL, NULL);
+	check(RUN("retry", "o-1", "nothing"), 4, NULL, "no step");
+	check(RUN("cancel"), 2, NULL, "give the ID of a saga, or a filter");
+	close_all();
+}
+END_TEST
+
+START_TEST(test_skip_with_an_output)
+{
+	open_all();
+	RUN("start", "order", "--id", "o-1", "-w", "--input",
+	    "{\"order_id\":\"2\",\"sku\":\"lost\",\"qty\":1,\"total\":1,\"email\":\"a@b.c\","
+	    "\"card\":\"1\"}");
+	check(RUN("skip", "o-1", "confirm", "--output", "{\"by\":"), 2, NULL,
+	      "--output is no JSON");
+	check(RUN("skip", "o-1", "confirm", "--output", "{\"by\":\"hand\"}", "-q"), 0, "",
+	      NULL);
+	until_status("o-1", "completed");
+	check(RUN("show", "o-1", "--json"), 0, "\"output\":{\"by\":\"hand\"}", NULL);
+	close_all();
+}
+END_TEST
+
+START_TEST(test_operations_by_filter)
+{
+	open_all();
+	for (int i = 0; i < 3; i++)
+		RUN("start", "visit");
+	check(RUN("cancel", "--saga", "visit"), 1, NULL,
+	      "3 sagas fit; say --yes to cancel them");
+	check(RUN("cancel", "--saga", "visit", "v-1"), 2, NULL, "IDs or a filter");
+	check(RUN("cancel", "--saga", "order", "--yes"), 0, NULL, "no sagas fit");
+	check(RUN("cancel", "--saga", "visit", "--yes", "-r", "all of them"), 0,
+	      " compensating\n", NULL);
+	check(RUN("ls", "--saga", "visit", "--status", "running"), 0, NULL, "no sagas fit");
+	close_all();
+}
+END_TEST
+
+START_TEST(test_signals)
+{
+	open_all();
+	RUN("start", "visit", "--id", "v-1");
+	check(RUN("signal", "v-1", "talked", "--payload", "{\"who\":\"ann\"}", "--id", "s1"), 0,
+	      "v-1 ", NULL);
+	until_status("v-1", "completed");
+	check(RUN("signal", "nobody", "talked"), 4, NULL, "there is no saga");
+	check(RUN("signal", "v-1", "Talked"), 1, NULL, "name of an event");
+	check(RUN("signal", "v-1"), 2, NULL, "EVENT");
+	check(RUN("signal", "v-1", "talked", "--payload", "{"), 2, NULL,
+	      "--payload is no JSON");
+	close_all();
+}
+END_TEST
+
+/* --- definitions ------------------------------------------------------------------ */
+
+#define LEAST(version, step)                                                         \
+	"saga: least\nversion: " version "\ninput: { schema: schemas/least.json }\n" \
+	"steps: [ { " step ": { kind: readonly, call: a.b } } ]\n"
+
+START_TEST(test_deploy)
+{
+	open_all();
+	folder_write("sagas/schemas/least.json", "{\"type\":\"object\"}");
+	folder_write("sagas/least.yaml", LEAST("1.0.0", "a"));
+	check(RUN("deploy", "sagas/least.yaml"), 0, "sagas/least.yaml: least 1.0.0 deployed\n",
+	      NULL);
+	check(RUN("deploy", "sagas/least.yaml"), 0, "least 1.0.0 was there already\n", NULL);
+	folder_write("sagas/least.yaml", LEAST("1.0.0", "b"));
+	check(RUN("deploy", "sagas/least.yaml"), 7, NULL, "a version never changes");
+	folder_write("sagas/least.yaml", LEAST("1.1.0", "b"));
+	check(RUN("deploy", "sagas/least.yaml", "--json"), 0, "\"created\":true}\n", NULL);
+	folder_write("sagas/bad.yaml", "saga: bad\n");
+	check(RUN("deploy", "sagas/bad.yaml", "sagas/least.yaml"), 1, "was there already",
+	      "sagas/bad.yaml:1:1: error: ");
+	check(RUN("deploy"), 2, NULL, "FILE");
+	check(RUN("definitions"), 0, "least  1.1.0    *", NULL);
+	check(RUN("definitions", "--json"), 0,
+	      "{\"saga\":\"least\",\"version\":\"1.0.0\",\"hash\":\"", NULL);
+	close_all();
+}
+END_TEST
+
+/* --- a server that is none -------------------------------------------------------- */
+
+/* Answers every connection with the same bytes. */
+static pid_t start_liar(const char *bytes, char url[64])
+{
+	struct sockaddr_in at = {.sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof at;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	pid_t pid;
+
+	ck_assert(fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof at) == 0 &&
+		  listen(fd, 5) == 0 && getsockname(fd, (struct sockaddr *)&at, &len) == 0);
+	snprintf(url, 64, "http://127.0.0.1:%d", ntohs(at.sin_port));
+	pid = fork();
+	while (pid == 0) {
+		char request[4096];
+		int client = accept(fd, NULL, NULL);
+
+		if (client >= 0 && read(client, request, sizeof request) > 0 &&
+		    write(client, bytes, strlen(bytes)) > 0)
+			shutdown(client, SHUT_WR);
+		close(client);
+	}
+	close(fd);
+	return pid;
+}
+
+#define HTTP(status, type, body) "HTTP/1.0 " status " X\r\nContent-Type: " type "\r\n\r\n" body
+
+static const struct liar_row {
+	const char *name;
+	const char *bytes;
+	int exit_code;
+	const char *errs;
+} liar_rows[] = {
+	{"one that wants a token",
+	 HTTP("401", "application/problem+json",
+	      "{\"code\":\"no-token\",\"detail\":\"show a token\"}"),
+	 6, "skald ls: show a token\n"},
+	{"one that does not allow it",
+	 HTTP("403", "application/problem+json", "{\"detail\":\"not you\"}"), 6, "not you"},
+	{"another server that has no such page", HTTP("404", "text/html", "<h1>no</h1>"), 1,
+	 "is --server right?"},
+	{"another server that says yes", HTTP("200", "text/html", "<h1>yes</h1>"), 1,
+	 "is no JSON; is --server right?"},
+	{"one that is busy",
+	 HTTP("503", "application/problem+json", "{\"detail\":\"busy, later\"}"), 1,
+	 "busy, later"},
+	{"one that speaks something else", "SSH-2.0-OpenSSH\r\n", 5, "cannot be reached"},
+};
+
+START_TEST(test_liar)
+{
+	const struct liar_row *row = &liar_rows[_i];
+	struct process_result result;
+	char url[64];
+	pid_t pid = start_liar(row->bytes, url);
+	struct background liar = {pid, NULL};
+
+	result = RUN("ls", "--server", url);
+	ck_assert_msg(result.exit_code == row->exit_code && strstr(result.errs.at, row->errs),
+		      "%s: exit %d: %s", row->name, result.exit_code, result.errs.at);
+	background_stop(&liar, SIGKILL);
+	arena_release(&arena);
+}
+END_TEST
+
+START_TEST(test_no_server)
+{
+	static const char *const commands[][4] = {
+		{"ls"},           {"show", "o-1"},           {"start", "order"},
+		{"watch", "o-1"}, {"cancel", "o-1", "o-2"},  {"stats"},
+		{"watch"},        {"signal", "o-1", "done"}, {"definitions"},
+	};
+	struct process_setup setup = {.argv = {skald}};
+	char url[64], text[128];
+	struct background liar = {start_liar("", url), NULL};
+
+	/* A port at which nobody listens any more. */
+	background_stop(&liar, SIGKILL);
+	snprintf(text, sizeof text, "the server at %s cannot be reached (", url);
+	snprintf(serving.env, sizeof serving.env, "SKALD_SERVER=%s", url);
+	setup.env[0] = serving.env;
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+		struct process_result result;
+
+		memcpy(&setup.argv[1], commands[i], sizeof commands[i]);
+		result = process_run(&setup, &arena);
+		check(result, 5, NULL, text);
+		check(result, 5, NULL, "is `skald serve` running there?");
+	}
+	arena_release(&arena);
+}
+END_TEST
+
+START_TEST(test_wrong_usage)
+{
+	check(RUN("start"), 2, NULL, "NAME");
+	check(RUN("start", "order", "--timeout", "1s"), 2, NULL, "--timeout needs --wait");
+	check(RUN("start", "order", "--input-lines", "x", "--key", "1"), 2, NULL,
+	      "--key is about one saga");
+	check(RUN("ls", "--server", "ftp://x"), 2, NULL, "write a URL");
+	check(RUN("ls", "--limit", "0"), 2, NULL, "--limit");
+	check(RUN("ls", "order-1"), 2, NULL, "takes no arguments");
+	check(RUN("retry", "a", "b", "c"), 2, NULL, "at most one STEP");
+	arena_release(&arena);
+}
+END_TEST
+
+static void add(TCase *tcase)
+{
+	tcase_add_test(tcase, test_a_start_prints_the_id);
+	tcase_add_test(tcase, test_a_start_by_key_happens_once);
+	tcase_add_test(tcase, test_wait_for_a_saga_that_completes);
+	tcase_add_test(tcase, test_wait_for_a_saga_that_does_not_complete);
+	tcase_add_test(tcase, test_wait_no_longer_than_this);
+	tcase_add_test(tcase, test_waiting_outlives_the_server);
+	tcase_add_test(tcase, test_where_an_input_comes_from);
+	tcase_add_test(tcase, test_an_input_that_the_definition_refuses);
+	tcase_add_test(tcase, test_a_saga_for_every_line);
+	tcase_add_test(tcase, test_many_lines);
+	tcase_add_test(tcase, test_ls);
+	tcase_add_test(tcase, test_show);
+	tcase_add_test(tcase, test_show_tells_what_to_do);
+	tcase_add_test(tcase, test_watch_one);
+	tcase_add_test(tcase, test_stats);
+	tcase_add_test(tcase, test_operations);
+	tcase_add_test(tcase, test_skip_with_an_output);
+	tcase_add_test(tcase, test_operations_by_filter);
+	tcase_add_test(tcase, test_signals);
+	tcase_add_test(tcase, test_deploy);
+	tcase_add_loop_test(tcase, test_liar, 0, ROWS(liar_rows));
+	tcase_add_test(tcase, test_no_server);
+	tcase_add_test(tcase, test_wrong_usage);
+}
+
+int main(int argc, char **argv)
+{
+	process_find(argv[0], "skald", skald, sizeof skald);
+	if (!getcwd(tree, sizeof tree))
+		return EXIT_FAILURE;
+	return suite_run("cli_remote", add);
+}

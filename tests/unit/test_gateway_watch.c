@@ -1,0 +1,219 @@
+/* test_gateway_watch.c - streams of events: whole, bounded, and nobody's trouble
+ * but their reader's. */
+#include "tests/lib/lobby.h"
+#include "tests/lib/suite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct lobby_request watch_v1 = {"GET", "/v1/sagas/v1/events", {0}, {NULL}};
+static const struct lobby_request watch_all = {"GET", "/v1/events", {0}, {NULL}};
+
+static size_t count_of(const struct visitor *visitor, const char *part)
+{
+	size_t n = 0, len = strlen(part);
+
+	for (size_t i = 0; i + len <= visitor->body.len; i++)
+		n += memcmp(visitor->body.at + i, part, len) == 0;
+	return n;
+}
+
+START_TEST(test_a_saga_is_followed_to_its_end)
+{
+	struct visitor visitor;
+	struct lobby lobby;
+
+	lobby_open(&lobby);
+	lobby_start(&lobby, "v1", "1");
+	visitor_begin(&visitor, &lobby, &watch_v1);
+	visitor_until(&visitor, "\n\n");
+	ck_assert_int_eq(memcmp(visitor.body.at, "event: saga\ndata: {\"id\":\"v1\",", 29), 0);
+	ck_assert_uint_eq(count_of(&visitor, "book: do sent (attempt 1)"), 1);
+	lobby_complete(&lobby, "v1");
+	visitor_finish(&visitor);
+	ck_assert(!visitor.failed);
+	ck_assert_ptr_nonnull(strstr(visitor.head.at, "Content-Type: text/event-stream"));
+	/* Every entry once, and the end is there. */
+	ck_assert_uint_eq(count_of(&visitor, "the saga starts"), 1);
+	ck_assert_uint_eq(count_of(&visitor, "book: do answered ok (attempt 1)"), 1);
+	ck_assert_uint_eq(count_of(&visitor, "pay: do answered ok (attempt 1)"), 1);
+	ck_assert_uint_eq(count_of(&visitor, "the saga ended: completed"), 1);
+	ck_assert_uint_eq(count_of(&visitor, "event: saga\n"), 1);
+	ck_assert(count_of(&visitor, "event: change\n") >= 3);
+	visitor_end(&visitor);
+	lobby_close(&lobby);
+}
+END_TEST
+
+START_TEST(test_one_that_has_ended_is_told_and_that_is_all)
+{
+	struct visitor visitor;
+	struct lobby lobby;
+
+	lobby_open(&lobby);
+	lobby_start(&lobby, "v1", "1");
+	lobby_complete(&lobby, "v1");
+	visitor_begin(&visitor, &lobby, &watch_v1);
+	visitor_finish(&visitor);
+	ck_assert_int_eq(visitor.status, 200);
+	ck_assert(visitor_has(&visitor, "\"status\":\"completed\""));
+	ck_assert_uint_eq(count_of(&visitor, "event: "), 1);
+	visitor_end(&visitor);
+	lobby_close(&lobby);
+}
+END_TEST
+
+START_TEST(test_one_that_is_not_there)
+{
+	struct lobby lobby;
+
+	lobby_open(&lobby);
+	ck_assert_int_eq(lobby_ask(&lobby, "GET", "/v1/sagas/v1/events", NULL).status, 404);
+	lobby_close(&lobby);
+}
+END_TEST
+
+START_TEST(test_all_sagas_are_followed_by_name)
+{
+	static const struct lobby_request others = {
+		"GET", "/v1/events?saga=other", {0}, {NULL}};
+	static const struct lobby_request visits = {
+		"GET", "/v1/events?saga=visit", {0}, {NULL}};
+	struct visitor all, visit, other;
+	struct lobby lobby;
+
+	lobby_open(&lobby);
+	visitor_begin(&all, &lobby, &watch_all);
+	visitor_begin(&visit, &lobby, &visits);
+	visitor_begin(&other, &lobby, &others);
+	visitor_until(&all, ": watching\n\n");
+	visitor_until(&visit, ": watching\n\n");
+	visitor_until(&other, ": watching\n\n");
+	lobby_start(&lobby, "v1", "1");
+	lobby_start(&lobby, "v2", "2");
+	visitor_until(&all, "\"id\":\"v2\"");
+	visitor_until(&visit, "\"id\":\"v2\"");
+	ck_assert(visitor_has(&all, "\"id\":\"v1\""));
+	ck_assert(!visitor_has(&other, "event: "));
+	ck_assert_int_eq(lobby_ask(&lobby, "GET", "/v1/events?saga=No!", NULL).status, 400);
+	visitor_end(&all);
+	visitor_end(&visit);
+	visitor_end(&other);
+	lobby_close(&lobby);
+}
+END_TEST
+
+START_TEST(test_a_stream_shows_that_it_is_alive)
+{
+	struct visitor visitor;
+	struct lobby lobby;
+
+	lobby_open(&lobby);
+	lobby_start(&lobby, "v1", "1");
+	visitor_begin(&visitor, &lobby, &watch_v1);
+	visitor_until(&visitor, "\n\n");
+	ck_assert(gateway_wake_ms(lobby.gateway) <= GATEWAY_HEARTBEAT_MS);
+	lobby_advance(&lobby, GATEWAY_HEARTBEAT_MS);
+	visitor_until(&visitor, ": still here\n\n");
+	visitor_end(&visitor);
+	lobby_close(&lobby);
+}
+END_TEST
+
+/* How many streams there are, as /metrics has it. */
+static bool has_watchers(struct lobby *lobby, unsigned n)
+{
+	struct lobby_answer answer = lobby_ask(lobby, "GET", "/metrics", NULL);
+	char line[64];
+
+	snprintf(line, sizeof line, "\nskald_watchers %u\n", n);
+	return strstr(answer.body.at, line) != NULL;
+}
+
+START_TEST(test_a_reader_that_is_gone_is_forgotten)
+{
+	struct visitor visitor;
+	struct lobby lobby;
+
+	lobby_open(&lobby);
+	lobby_start(&lobby, "v1", "1");
+	visitor_begin(&visitor, &lobby, &watch_v1);
+	visitor_until(&visitor, "\n\n");
+	ck_assert(has_watchers(&lobby, 1));
+	visitor_end(&visitor);
+	while (!has_watchers(&lobby, 0))
+		lobby_advance(&lobby, GATEWAY_HEARTBEAT_MS);
+	lobby_close(&lobby);
+}
+END_TEST
+
+START_TEST(test_streams_have_a_maximum)
+{
+	static struct visitor visitors[GATEWAY_WATCHERS_MAX];
+	struct lobby_answer answer;
+	struct lobby lobby;
+
+	lobby_open(&lobby);
+	for (int i = 0; i < GATEWAY_WATCHERS_MAX; i++)
+		visitor_begin(&visitors[i], &lobby, &watch_all);
+	for (int i = 0; i < GATEWAY_WATCHERS_MAX; i++)
+		visitor_until(&visitors[i], ": watching\n\n");
+	answer = lobby_ask(&lobby, "GET", "/v1/events", NULL);
+	ck_assert_int_eq(answer.status, 503);
+	ck_assert_ptr_nonnull(strstr(answer.body.at, "\"code\":\"too-many-streams\""));
+	for (int i = 0; i < GATEWAY_WATCHERS_MAX; i++)
+		visitor_end(&visitors[i]);
+	lobby_close(&lobby);
+}
+END_TEST
+
+START_TEST(test_a_server_that_stops_says_so)
+{
+	struct visitor visitor;
+	struct lobby lobby;
+
+	lobby_open(&lobby);
+	lobby_start(&lobby, "v1", "1");
+	visitor_begin(&visitor, &lobby, &watch_v1);
+	visitor_until(&visitor, "\n\n");
+	gateway_stop(lobby.gateway);
+	visitor_finish(&visitor);
+	ck_assert(!visitor.failed);
+	ck_assert(visitor_has(&visitor, "event: stopping\n"));
+	ck_assert_uint_eq(gateway_requests(lobby.gateway), 0);
+	visitor_end(&visitor);
+	lobby_close(&lobby);
+}
+END_TEST
+
+START_TEST(test_closing_with_a_stream_that_sleeps)
+{
+	struct visitor visitor;
+	struct lobby lobby;
+
+	lobby_open(&lobby);
+	visitor_begin(&visitor, &lobby, &watch_all);
+	visitor_until(&visitor, ": watching\n\n");
+	lobby_turn(&lobby);
+	visitor_end(&visitor);
+	lobby_close(&lobby);
+}
+END_TEST
+
+static void add(TCase *tcase)
+{
+	tcase_add_test(tcase, test_a_saga_is_followed_to_its_end);
+	tcase_add_test(tcase, test_one_that_has_ended_is_told_and_that_is_all);
+	tcase_add_test(tcase, test_one_that_is_not_there);
+	tcase_add_test(tcase, test_all_sagas_are_followed_by_name);
+	tcase_add_test(tcase, test_a_stream_shows_that_it_is_alive);
+	tcase_add_test(tcase, test_a_reader_that_is_gone_is_forgotten);
+	tcase_add_test(tcase, test_streams_have_a_maximum);
+	tcase_add_test(tcase, test_a_server_that_stops_says_so);
+	tcase_add_test(tcase, test_closing_with_a_stream_that_sleeps);
+}
+
+int main(void)
+{
+	return suite_run("gateway_watch", add);
+}

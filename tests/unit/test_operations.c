@@ -1,0 +1,118 @@
+/* test_operations.c - the commands of docs/operations.md work as they stand there. */
+#include "tests/lib/background.h"
+#include "tests/lib/folder.h"
+#include "tests/lib/suite.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char skald[4096], path[8192];
+static struct arena arena;
+
+#define ORDER(no, sku, more)                                                      \
+	"{\"order_id\":\"" no "\",\"sku\":\"" sku "\",\"qty\":1,\"total\":19.99," \
+	"\"email\":\"ann@example.com\",\"card\":\"4111\"" more "}"
+
+/* The files that the page speaks of; the order saga is that of the tree. */
+static void write_files(struct slice order, struct slice schema)
+{
+	ck_assert_int_eq(mkdir("sagas", 0700), 0);
+	ck_assert_int_eq(mkdir("sagas/schemas", 0700), 0);
+	folder_write("sagas/order.yaml", order.at);
+	folder_write("sagas/schemas/order.json", schema.at);
+	folder_write("sagas/visit.yaml",
+		     "saga: visit\nversion: 1.0.0\nsteps:\n"
+		     "  - talk: { await: { event: talked, timeout: 1h, then: compensate } }\n");
+	folder_write("order.json", ORDER("17", "book", ""));
+	folder_write("declined.json", ORDER("18", "book", ",\"decline\":true"));
+	folder_write("lost.json", ORDER("19", "lost", ""));
+	folder_write("lost-too.json", ORDER("20", "lost", ""));
+	folder_write("slow.json", ORDER("21", "slow", ""));
+	folder_write("orders.jsonl", ORDER("31", "book", "") "\n" ORDER("32", "book", "") "\n");
+}
+
+/* "$ skald show x   # exits 3": the command, and what it is to exit with. */
+static int expected_exit(struct slice line)
+{
+	static const char mark[] = "# exits ";
+
+	for (size_t i = 0; i + sizeof mark <= line.len; i++) {
+		if (memcmp(line.at + i, mark, sizeof mark - 1) == 0)
+			return line.at[i + sizeof mark - 1] - '0';
+	}
+	return 0;
+}
+
+static void run_line(const struct serving *serving, struct slice line)
+{
+	struct slice command;
+	struct process_setup setup = {.env = {path, serving->env, "LANG=C.UTF-8"}};
+	struct process_result result;
+
+	ck_assert(arena_copy(&arena, line, &command));
+	setup.argv[0] = "/bin/sh";
+	setup.argv[1] = "-c";
+	setup.argv[2] = command.at;
+	result = process_run(&setup, &arena);
+	ck_assert_msg(result.exit_code == expected_exit(command), "`%s` exits %d: %s%s",
+		      command.at, result.exit_code, result.out.at, result.errs.at);
+}
+
+static struct slice next_line(struct slice *rest)
+{
+	const char *end = memchr(rest->at, '\n', rest->len);
+	struct slice line = {rest->at, end ? (size_t)(end - rest->at) : rest->len};
+	size_t taken = line.len + (end != NULL);
+
+	rest->at += taken;
+	rest->len -= taken;
+	return line;
+}
+
+START_TEST(test_every_command_of_the_page)
+{
+	struct serving serving;
+	struct background services;
+	struct slice rest = folder_read("docs/operations.md", &arena);
+	struct slice order = folder_read("sagas/order.yaml", &arena);
+	struct slice schema = folder_read("sagas/schemas/order.json", &arena);
+	size_t n = 0;
+
+	folder_enter();
+	write_files(order, schema);
+	serving_start(&serving, skald, NULL);
+	services_start(&services, "data/bus.sock");
+	while (rest.len) {
+		struct slice line = next_line(&rest);
+
+		if (line.len > 2 && memcmp(line.at, "$ ", 2) == 0) {
+			run_line(&serving, (struct slice){line.at + 2, line.len - 2});
+			n++;
+		}
+	}
+	ck_assert_uint_gt(n, 20);
+	background_stop(&services, SIGKILL);
+	ck_assert_int_eq(background_stop(&serving.process, SIGTERM), 0);
+	folder_leave();
+	arena_release(&arena);
+}
+END_TEST
+
+static void add(TCase *tcase)
+{
+	tcase_add_test(tcase, test_every_command_of_the_page);
+}
+
+int main(int argc, char **argv)
+{
+	char *slash;
+
+	process_find(argv[0], "skald", skald, sizeof skald);
+	snprintf(path, sizeof path, "PATH=%s", skald);
+	slash = strrchr(path, '/');
+	snprintf(slash, sizeof path - (size_t)(slash - path), ":%.2000s", getenv("PATH"));
+	return suite_run("operations", add);
+}

@@ -1,0 +1,406 @@
+/* test_store_model.c - every store against a model that anybody can check: an array.
+ * Random operations, closed and opened again now and then; whatever a store says
+ * must be what the model says. SEED=n runs one seed. */
+#include "tests/lib/random.h"
+#include "tests/lib/shelf.h"
+#include "tests/lib/suite.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	SEEDS = 60,
+	OPERATIONS = 400,
+	IDS = 40,
+	KEYS = 12,
+	BATCH_MAX = 8,
+	TIMES = 30,
+	TEXT_SIZE = 24,
+	LISTED_MAX = 100,
+};
+
+struct model_saga {
+	bool there;
+	char id[TEXT_SIZE], key[TEXT_SIZE], saga[TEXT_SIZE], step[TEXT_SIZE], record[200];
+	struct saga_row row; /* its texts are above */
+	uint64_t order;
+};
+
+struct world {
+	struct random random;
+	struct shelf shelf;
+	struct model_saga sagas[IDS];
+	uint64_t inserted;
+	const char *name; /* of the operation, for messages */
+	uint64_t seed;
+};
+
+#define CHECK(world, condition)                                             \
+	ck_assert_msg((condition), "%s, SEED=%" PRIu64 ": %s: " #condition, \
+		      shelf_name((world)->shelf.kind), (world)->seed, (world)->name)
+
+/* --- the model ---------------------------------------------------------------------------- */
+
+static bool starts_before(const struct model_saga *a, const struct model_saga *b)
+{
+	if (a->row.started_ms != b->row.started_ms)
+		return a->row.started_ms < b->row.started_ms;
+	return a->order < b->order;
+}
+
+/* Those that are there, oldest start first; how many. */
+static size_t in_order(struct world *world, const struct model_saga *out[IDS])
+{
+	size_t n = 0;
+
+	for (int i = 0; i < IDS; i++) {
+		const struct model_saga *saga = &world->sagas[i];
+		size_t at = n;
+
+		if (!saga->there)
+			continue;
+		for (; at > 0 && starts_before(saga, out[at - 1]); at--)
+			out[at] = out[at - 1];
+		out[at] = saga;
+		n++;
+	}
+	return n;
+}
+
+static const struct model_saga *by_key(struct world *world, struct slice saga, struct slice key)
+{
+	for (int i = 0; i < IDS; i++)
+		if (world->sagas[i].there && slice_equal(world->sagas[i].row.saga, saga) &&
+		    slice_equal(world->sagas[i].row.key, key))
+			return &world->sagas[i];
+	return NULL;
+}
+
+static void adopt(struct world *world, struct model_saga *saga, const struct model_saga *from)
+{
+	uint64_t order = saga->there ? saga->order : world->inserted++;
+
+	*saga = *from;
+	saga->there = true;
+	saga->order = order;
+	saga->row.id = slice_of(saga->id);
+	saga->row.key = slice_of(saga->key);
+	saga->row.saga = slice_of(saga->saga);
+	saga->row.step = slice_of(saga->step);
+}
+
+/* --- what is written ------------------------------------------------------------------------
+ */
+
+static void random_texts(struct world *world, struct model_saga *saga)
+{
+	static const char *const steps[] = {"", "reserve", "charge"};
+	struct random *random = &world->random;
+	size_t len = 1 + random_below(random, sizeof saga->record - 1);
+
+	snprintf(saga->step, sizeof saga->step, "%s", steps[random_below(random, 3)]);
+	memset(saga->record, 'a' + (int)random_below(random, 26), len);
+	saga->record[len] = '\0';
+	saga->row.step = slice_of(saga->step);
+	saga->row.status = (enum status)random_below(random, STATUSES);
+	saga->row.paused = random_percent(random, 20);
+	saga->row.updated_ms = random_below(random, 1000);
+	saga->row.ended_ms =
+		status_ended(saga->row.status) ? 1 + (int64_t)random_below(random, TIMES) : 0;
+}
+
+/* A saga as it could be written next, in memory of its own. */
+static struct model_saga random_write(struct world *world, const struct model_saga *saga, int i)
+{
+	static const char *const names[] = {"order", "trip"};
+	struct random *random = &world->random;
+	struct model_saga write = *saga;
+
+	if (!saga->there) {
+		snprintf(write.id, sizeof write.id, "k%d", i);
+		/* Keys that are ids of others, too. */
+		snprintf(write.key, sizeof write.key, "k%d",
+			 random_percent(random, 50) ? i : (int)random_below(random, KEYS));
+		snprintf(write.saga, sizeof write.saga, "%s", names[random_below(random, 2)]);
+		write.row = (struct saga_row){.version = SLICE_LITERAL("1.0.0"),
+					      .started_ms = random_below(random, TIMES)};
+	}
+	random_texts(world, &write);
+	write.row.revision += 1 + random_below(random, 3);
+	return write;
+}
+
+static struct saga_write to_store(const struct model_saga *from)
+{
+	struct saga_write write = {.row = from->row, .record = slice_of(from->record)};
+
+	write.row.id = slice_of(from->id);
+	write.row.key = slice_of(from->key);
+	write.row.saga = slice_of(from->saga);
+	write.row.step = slice_of(from->step);
+	return write;
+}
+
+static void commit(struct world *world)
+{
+	struct model_saga batch[BATCH_MAX];
+	struct saga_write writes[BATCH_MAX];
+	size_t n = 1 + random_below(&world->random, BATCH_MAX);
+	int first = (int)random_below(&world->random, IDS);
+
+	for (size_t i = 0; i < n; i++) {
+		int at = (first + (int)i * 3) % IDS;
+		const struct model_saga *saga = &world->sagas[at];
+
+		batch[i] = random_write(world, saga, at);
+		writes[i] = to_store(&batch[i]);
+		writes[i].before = saga->there ? saga->row.revision : 0;
+		if (random_percent(&world->random, 10)) /* somebody else's */
+			writes[i].before = random_below(&world->random, 3);
+		if (writes[i].row.revision <= writes[i].before)
+			writes[i].row.revision = writes[i].before + 1;
+		batch[i].row.revision = writes[i].row.revision;
+	}
+	CHECK(world, store_commit(world->shelf.store, writes, n, NULL, 0) == OK);
+	for (size_t i = 0; i < n; i++) {
+		struct model_saga *saga = &world->sagas[(first + (int)i * 3) % IDS];
+		bool fits =
+			writes[i].before == (saga->there ? saga->row.revision : 0) &&
+			(saga->there || !by_key(world, writes[i].row.saga, writes[i].row.key));
+
+		CHECK(world, writes[i].result == (fits ? OK : ERR_CONFLICT));
+		if (fits)
+			adopt(world, saga, &batch[i]);
+	}
+}
+
+/* --- what is read
+ * ----------------------------------------------------------------------------- */
+
+static bool same_row(const struct saga_row *a, const struct saga_row *b)
+{
+	return slice_equal(a->id, b->id) && slice_equal(a->key, b->key) &&
+	       slice_equal(a->saga, b->saga) && slice_equal(a->version, b->version) &&
+	       slice_equal(a->step, b->step) && slice_equal(a->reason, b->reason) &&
+	       a->status == b->status && a->paused == b->paused &&
+	       a->started_ms == b->started_ms && a->updated_ms == b->updated_ms &&
+	       a->ended_ms == b->ended_ms && a->revision == b->revision;
+}
+
+static void get(struct world *world)
+{
+	int i = (int)random_below(&world->random, IDS);
+	const struct model_saga *saga = &world->sagas[i];
+	struct slice record = {0};
+	struct saga_row row;
+	char id[TEXT_SIZE];
+	enum err err;
+
+	snprintf(id, sizeof id, "k%d", i);
+	err = store_get(world->shelf.store, slice_of(id), &world->shelf.arena, &row, &record);
+	CHECK(world, err == (saga->there ? OK : ERR_NOT_FOUND));
+	CHECK(world, err || slice_is(record, saga->record));
+	CHECK(world, err || same_row(&row, &saga->row));
+}
+
+static void find(struct world *world)
+{
+	struct slice saga = random_percent(&world->random, 50) ? SLICE_LITERAL("order")
+							       : SLICE_LITERAL("trip");
+	const struct model_saga *found;
+	struct slice id = {0};
+	char key[TEXT_SIZE];
+	enum err err;
+
+	snprintf(key, sizeof key, "k%u", random_below(&world->random, IDS));
+	found = by_key(world, saga, slice_of(key));
+	err = store_find(world->shelf.store, saga, slice_of(key), &world->shelf.arena, &id);
+	CHECK(world, err == (found ? OK : ERR_NOT_FOUND));
+	CHECK(world, err || slice_equal(id, found->row.id));
+}
+
+/* What is expected of a walk, and how far it is. */
+struct walk {
+	struct world *world;
+	const struct model_saga *expected[LISTED_MAX];
+	size_t n, at;
+};
+
+static enum err visit_record(void *context, struct slice record)
+{
+	struct walk *walk = context;
+
+	CHECK(walk->world, walk->at < walk->n);
+	CHECK(walk->world, slice_is(record, walk->expected[walk->at]->record));
+	walk->at++;
+	return OK;
+}
+
+static enum err visit_row(void *context, const struct saga_row *row)
+{
+	struct walk *walk = context;
+
+	CHECK(walk->world, walk->at < walk->n);
+	CHECK(walk->world, same_row(row, &walk->expected[walk->at]->row));
+	walk->at++;
+	return OK;
+}
+
+static void load(struct world *world)
+{
+	const struct model_saga *sagas[IDS];
+	size_t n = in_order(world, sagas);
+	struct walk walk = {.world = world};
+
+	for (size_t i = 0; i < n; i++)
+		if (!status_ended(sagas[i]->row.status))
+			walk.expected[walk.n++] = sagas[i];
+	CHECK(world, store_load(world->shelf.store, visit_record, &walk) == OK);
+	CHECK(world, walk.at == walk.n);
+}
+
+static struct slice random_text(struct world *world, const char *a, const char *b)
+{
+	switch (random_below(&world->random, 4)) {
+	case 0: return slice_of(a);
+	case 1: return slice_of(b);
+	default: return (struct slice){0};
+	}
+}
+
+static void list(struct world *world)
+{
+	struct random *random = &world->random;
+	const struct model_saga *sagas[IDS];
+	size_t n = in_order(world, sagas), limit = random_below(random, IDS);
+	struct walk walk = {.world = world};
+	enum status statuses[STATUSES];
+	struct slice after = {0};
+	struct saga_filter filter = {
+		.saga = random_text(world, "order", "trip"),
+		.key = random_percent(random, 30) ? random_text(world, "k3", "k7")
+						  : (struct slice){0},
+		.step = random_text(world, "reserve", "charge"),
+		.statuses = statuses,
+		.n_statuses = random_percent(random, 50) ? random_below(random, STATUSES) : 0,
+		.since_ms = random_percent(random, 30) ? random_below(random, TIMES) : 0,
+		.until_ms = random_percent(random, 30) ? random_below(random, TIMES) : 0};
+
+	for (size_t i = 0; i < filter.n_statuses; i++)
+		statuses[i] = (enum status)random_below(random, STATUSES);
+	if (n > 0 && random_percent(random, 50)) {
+		n = random_below(random, (uint32_t)n);
+		after = sagas[n]->row.id;
+	}
+	for (; n > 0 && walk.n < limit; n--)
+		if (saga_filter_fits(&filter, &sagas[n - 1]->row))
+			walk.expected[walk.n++] = sagas[n - 1];
+	CHECK(world,
+	      store_list(world->shelf.store, &filter, after, limit, visit_row, &walk) == OK);
+	CHECK(world, walk.at == walk.n);
+}
+
+static void count(struct world *world)
+{
+	struct store_counts counts, expected = {{0}};
+
+	for (int i = 0; i < IDS; i++)
+		expected.by_status[world->sagas[i].row.status] += world->sagas[i].there;
+	CHECK(world, store_counts(world->shelf.store, &counts) == OK);
+	CHECK(world, !memcmp(&counts, &expected, sizeof counts));
+}
+
+/* Of those that ended at the same time any may go first. */
+static void prune(struct world *world)
+{
+	int64_t before_ms = random_below(&world->random, TIMES);
+	size_t limit = random_below(&world->random, 6), old = 0, n = 0, removed = 0;
+	int64_t newest_removed = 0;
+
+	for (int i = 0; i < IDS; i++)
+		old += world->sagas[i].there && world->sagas[i].row.ended_ms &&
+		       world->sagas[i].row.ended_ms < before_ms;
+	CHECK(world, store_prune(world->shelf.store, before_ms, limit, &n) == OK);
+	CHECK(world, n == (old < limit ? old : limit));
+	for (int i = 0; i < IDS; i++) {
+		struct model_saga *saga = &world->sagas[i];
+		struct slice record;
+
+		if (!saga->there || store_get(world->shelf.store, saga->row.id,
+					      &world->shelf.arena, NULL, &record) == OK)
+			continue;
+		CHECK(world, saga->row.ended_ms && saga->row.ended_ms < before_ms);
+		if (saga->row.ended_ms > newest_removed)
+			newest_removed = saga->row.ended_ms;
+		*saga = (struct model_saga){0};
+		removed++;
+	}
+	CHECK(world, removed == n);
+	for (int i = 0; i < IDS && n > 0; i++)
+		CHECK(world, !world->sagas[i].there || !world->sagas[i].row.ended_ms ||
+				     world->sagas[i].row.ended_ms >= newest_removed);
+}
+
+static void reopen(struct world *world)
+{
+	shelf_reopen(&world->shelf);
+}
+
+static const struct operation {
+	const char *name;
+	void (*run)(struct world *world);
+	uint32_t weight;
+} operations[] = {
+	{"commit", commit, 30}, {"get", get, 15},    {"find", find, 15},  {"load", load, 5},
+	{"list", list, 30},     {"count", count, 5}, {"prune", prune, 5}, {"reopen", reopen, 2},
+};
+
+static void step(struct world *world)
+{
+	uint32_t total = 0, at;
+
+	for (int i = 0; i < ROWS(operations); i++)
+		total += operations[i].weight;
+	at = random_below(&world->random, total);
+	for (int i = 0; i < ROWS(operations); i++) {
+		if (at < operations[i].weight) {
+			world->name = operations[i].name;
+			operations[i].run(world);
+			return;
+		}
+		at -= operations[i].weight;
+	}
+}
+
+START_TEST(test_random_operations)
+{
+	const char *given = getenv("SEED");
+	uint64_t first = given ? strtoull(given, NULL, 10) : 1;
+
+	for (uint64_t seed = first; seed < first + (given ? 1 : SEEDS); seed++) {
+		struct world *world = calloc(1, sizeof *world);
+
+		ck_assert_ptr_nonnull(world);
+		world->seed = seed;
+		world->random.state = seed;
+		shelf_open(&world->shelf, (enum shelf_kind)_i);
+		for (int i = 0; i < OPERATIONS; i++) {
+			step(world);
+			arena_reset(&world->shelf.arena);
+		}
+		shelf_close(&world->shelf);
+		free(world);
+	}
+}
+END_TEST
+
+static void add(TCase *tcase)
+{
+	tcase_add_loop_test(tcase, test_random_operations, 0, SHELF_KINDS);
+}
+
+int main(void)
+{
+	return suite_run("store_model", add);
+}
