@@ -7,6 +7,8 @@ VERSION := 0.1.0
 
 PREFIX     ?= /usr/local
 BINDIR     ?= $(PREFIX)/bin
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
 MANDIR     ?= $(PREFIX)/share/man
 INSTALL    ?= install
 PKG_CONFIG ?= pkg-config
@@ -53,7 +55,7 @@ endif
 # main.c of a folder is a program's own, and what only unit tests can be linked
 # with stays out of libtesting.a, so that `make` alone needs no test framework;
 # everything else is the library.
-unit_only := $(addprefix tests/lib/,suite.c fail_malloc.c process.c background.c folder.c barriers.c)
+unit_only := $(addprefix tests/lib/,suite.c fail_malloc.c process.c background.c folder.c barriers.c stall.c)
 define library
 LIBRARIES += $(1)
 $(1)_objects := $$(patsubst %.c,$(B)/%.o,$$(filter-out %/main.c $(unit_only),$$(wildcard $(2)/*.c)))
@@ -146,7 +148,7 @@ SERVICES := $(patsubst participants/%/main.c,%,$(wildcard participants/*/main.c)
 alone := $(B)/alone/participants
 service_objects := $(patsubst %.c,$(B)/%.o,$(wildcard participants/service/*.c $(SERVICES:%=participants/%/*.c)))
 OBJECTS += $(service_objects)
-$(service_objects): private all_cppflags := $(filter-out -I.,$(all_cppflags)) -I$(B)/alone
+$(service_objects) $(B)/docs/stock.o: private all_cppflags := $(filter-out -I.,$(all_cppflags)) -I$(B)/alone
 $(service_objects): | $(alone)/service
 $(alone)/service:
 	@mkdir -p $(@D); for f in $(SERVICES) service; do ln -sfn $(CURDIR)/participants/$$f $(@D)/$$f; done
@@ -156,6 +158,15 @@ $(B)/skald-$(1): $(filter $(B)/participants/$(1)/% $(B)/participants/service/%,$
 	$(B)/libskald-sqlite.a $(B)/libskald.a
 endef
 $(foreach s,$(SERVICES),$(eval $(call service,$(s))))
+
+# The service that docs/participants.md begins with, as it is printed there.
+EXAMPLE := $(B)/docs/stock
+$(EXAMPLE): $(B)/docs/stock.o $(B)/libskald-sqlite.a $(B)/libskald.a
+$(B)/docs/stock.o: $(B)/docs/stock.c $(B)/flags
+	$(call say,CC)$(CC) $(all_cppflags) $(all_cflags) -MMD -MP -c -o $@ $<
+$(B)/docs/stock.c: docs/participants.md
+	@mkdir -p $(@D)
+	@awk '/^```c$$/ && !seen { on = seen = 1; next } /^```$$/ { on = 0 } on' $< >$@
 
 # tests/demo/order.c is the program demo-order: a saga that runs, to look at.
 DEMOS := $(patsubst tests/demo/%.c,$(B)/demo-%,$(wildcard tests/demo/*.c))
@@ -178,6 +189,8 @@ $(TESTS): private all_ldflags += $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc 
 # These run the programs themselves.
 $(patsubst %,$(B)/tests/unit/test_%,cli cli_remote fmt operations serve): | $(B)/skald
 $(B)/tests/unit/test_floor: | $(FLOOR)
+$(B)/tests/unit/test_stock_example: | $(EXAMPLE)
+$(B)/tests/unit/test_services: | $(SERVICES:%=$(B)/skald-%)
 
 # A fuzz target and the driver that replays its corpus; libFuzzer, where clang
 # has it, takes the driver's place (see the target fuzz).
@@ -185,13 +198,17 @@ FUZZERS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_DRIVER ?= $(B)/tests/fuzz/replay.o
 $(FUZZERS): %: %.o $(FUZZ_DRIVER) $(call archives,$(LIBRARIES))
 
+# The simulator; see docs/simulation.md.
+SIM := $(B)/skald-sim
+$(SIM): $(B)/tests/sim/main.o $(call archives,$(LIBRARIES))
+
 # What the loader says of a definition, for tests/editor/compare.py.
 JUDGE := $(B)/tests/editor/judge
 $(JUDGE): %: %.o $(call archives,load core base)
 
-LINKED := $(PROGRAMS) $(DEMOS) $(BENCHES) $(FLOOR) $(TESTS) $(FUZZERS) $(JUDGE)
+LINKED := $(PROGRAMS) $(EXAMPLE) $(DEMOS) $(BENCHES) $(FLOOR) $(TESTS) $(FUZZERS) $(JUDGE) $(SIM)
 OBJECTS += $(floor_objects) $(patsubst %.c,$(B)/%.o,$(unit_only) $(wildcard cli/main.c tests/demo/*.c bench/bench_*.c \
-	tests/editor/*.c tests/unit/test_*.c tests/fuzz/*.c))
+	tests/editor/*.c tests/sim/main.c tests/unit/test_*.c tests/fuzz/*.c))
 
 # Where there is a static libyaml the tests take it: its allocations then fail
 # in turn, too, instead of ours alone.
@@ -253,7 +270,7 @@ tally = tools/tally $(if $(T),-v) '$(if $(SANITIZE),$(SANITIZE) )$(1)' $(2);
 corpus = tests/fuzz/corpus/$(patsubst fuzz_%,%,$(notdir $(1)))
 replay = $(call tally,$(1:$(B)/tests/%=%),$(1) $(call corpus,$(1)))
 
-.PHONY: test fuzz-replay golden sanitize
+.PHONY: test fuzz-replay golden installed sanitize
 # T=editor is the schema for editors, any other T a unit test.
 chosen = $(if $(filter editor,$(T)),$(JUDGE),$(B)/tests/unit/test_$(T))
 test: $(if $(T),$(chosen),$(TESTS) $(JUDGE) $(FUZZERS)) ## Run the tests (T=json: that one, and show its output)
@@ -269,6 +286,11 @@ fuzz-replay: $(FUZZERS) ## Run the corpus through every fuzz target
 golden: $(PROGRAMS) ## Compare what skald prints with tests/golden
 	@$(begin_tally); \
 	$(if $(wildcard tests/golden/run.sh),SKALD=$(B)/skald $(call tally,golden,tests/golden/run.sh)) \
+	$(end_tally)
+
+installed: all ## Check what `make install` leaves, with a service built on it
+	@$(begin_tally); \
+	$(call tally,installed,tests/install/run.sh $(MAKE) --no-print-directory B=$(B)) \
 	$(end_tally)
 
 # Beside the release flavour, also where B was given.
@@ -360,7 +382,7 @@ check: ## Everything that a change must pass
 	+@for t in layers pure headers format banned; do \
 		tools/tally $$t $(MAKE) --no-print-directory WERROR=1 $$t; \
 	done; \
-	for t in all test golden sanitize; do \
+	for t in all test golden installed sanitize; do \
 		$(MAKE) --no-print-directory WERROR=1 $$t || tools/tally "make $$t" false; \
 	done; \
 	$(end_tally)
@@ -369,8 +391,17 @@ check: ## Everything that a change must pass
 
 .PHONY: install clean help
 install: all ## Install under PREFIX (DESTDIR stages it elsewhere)
-	$(INSTALL) -d $(DESTDIR)$(BINDIR)
+	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/skald
 	$(INSTALL) -m 755 $(PROGRAMS) $(DESTDIR)$(BINDIR)
+	$(INSTALL) -m 644 include/skald/*.h $(DESTDIR)$(INCLUDEDIR)/skald
+	$(INSTALL) -m 644 $(PUBLIC:%=$(B)/lib%.a) $(DESTDIR)$(LIBDIR)
+	$(INSTALL) -m 755 $(PUBLIC:%=$(B)/lib%.so.$(SOVERSION)) $(DESTDIR)$(LIBDIR)
+	$(foreach l,$(PUBLIC),ln -sfn lib$(l).so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/lib$(l).so && )true
+	@for pc in participants/*/*.pc.in; do name=$${pc##*/}; \
+		sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' \
+			-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' $$pc \
+			>$(DESTDIR)$(LIBDIR)/pkgconfig/$${name%.in} || exit; \
+	done
 	@for page in $(wildcard docs/man/*.[1-8]); do set -x; \
 		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; \
 	done

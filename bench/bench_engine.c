@@ -48,7 +48,7 @@ static struct reply_message make_reply(struct answers *answers,
 	return reply;
 }
 
-/* --- a store that keeps nothing ----------------------------------------------------------- */
+/* --- a store that keeps nothing ----------------------------------------------------- */
 
 static enum err blind_commit(struct store *store, struct saga_write *writes, size_t n,
 			     const struct audit_entry *audit, size_t n_audit)
@@ -85,8 +85,7 @@ static const struct store_ops blind_ops = {
 	.definitions = blind_definitions,
 };
 
-/* --- a bus that answers ---------------------------------------------------------------------
- */
+/* --- a bus that answers ------------------------------------------------------------- */
 
 struct echo {
 	struct bus base; /* first, so that the two pointers are one */
@@ -131,8 +130,7 @@ static void echo_acknowledge(struct bus *base)
 static const struct bus_ops echo_ops = {
 	.send = echo_send, .poll = echo_poll, .acknowledge = echo_acknowledge};
 
-/* --- one run --------------------------------------------------------------------------------
- */
+/* --- one run ------------------------------------------------------------------------ */
 
 struct plan {
 	const char *name;

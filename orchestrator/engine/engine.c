@@ -7,7 +7,7 @@
 
 enum { LIVE_MAX = 1000000 };
 
-/* --- the loop ------------------------------------------------------------------------- */
+/* --- the loop ----------------------------------------------------------------------- */
 
 bool batch_full(const struct engine *engine)
 {
@@ -111,7 +111,7 @@ int64_t engine_wake_ms(const struct engine *engine)
 	return live ? live->wake_ms : INT64_MAX;
 }
 
-/* --- looking ------------------------------------------------------------------------------ */
+/* --- looking ------------------------------------------------------------------------ */
 
 void engine_observe(struct engine *engine, observed *observer, void *context)
 {
@@ -171,7 +171,7 @@ enum err engine_deploy(struct engine *engine, struct definition **definition, st
 	return err;
 }
 
-/* --- opening ----------------------------------------------------------------------------- */
+/* --- opening ------------------------------------------------------------------------ */
 
 /* Sagas of a definition that cannot be read are left out one by one, later. */
 static enum err load_definition(void *context, const struct stored_definition *stored)

@@ -118,7 +118,7 @@ void engine_operate(struct engine *engine, const struct operation *operation, an
 /* Whoever waits with this context is gone: do not answer. */
 void engine_forget(struct engine *engine, void *context);
 
-/* --- the loop ---------------------------------------------------------------------- */
+/* --- the loop ----------------------------------------------------------------------- */
 
 /* One turn; *n is how many messages and timers it took. 0: there were none, so that
  * the next turn may wait until engine_wake_ms or until the bus has something.

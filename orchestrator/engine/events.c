@@ -18,7 +18,7 @@ _Static_assert(SAGA_FULL + PAYLOAD_MAX + (STEPS_MAX + 2) * (CODE_MAX + TEXT_MAX 
 	       "a full saga can be stored");
 _Static_assert(ENTRY_REASON_MAX <= TEXT_MAX, "a reason becomes an error");
 
-/* --- changes --------------------------------------------------------------------------- */
+/* --- changes ------------------------------------------------------------------------ */
 
 struct change *change_add(struct engine *engine, struct live *live)
 {
@@ -35,64 +35,61 @@ struct change *change_add(struct engine *engine, struct live *live)
 	return change;
 }
 
-static void log_unreadable(const struct engine *engine, const struct live *live,
-			   const char *why)
-{
-	struct log_line line;
-
-	log_begin(&line, engine->parts.log, LOG_LEVEL_ERROR, "saga-unreadable");
-	log_text(&line, "saga", live_id(live));
-	log_text(&line, "why", slice_of(why));
-	log_end(&line);
-}
-
-enum err change_of(struct engine *engine, struct live *live, struct change **out)
+struct change *change_of(struct engine *engine, struct live *live)
 {
 	uint8_t hash[SHA256_SIZE];
 	struct slice bytes, timeline;
 	struct change *change;
-	struct diag diag = {{0}};
 	struct saga saga;
 	enum err err;
 
-	*out = live->change;
-	if (*out)
-		return OK;
+	if (live->change)
+		return live->change;
 	err = record_split(live->record, &bytes, &timeline);
 	if (!err)
-		err = saga_decode(bytes, &engine->batch, &saga, hash, &diag);
-	if (err && err != ERR_NOMEM) {
-		log_unreadable(engine, live, diag.text[0] ? diag.text : err_text(err));
-		return ERR_CORRUPT;
-	}
+		err = saga_decode(bytes, &engine->batch, &saga, hash, NULL);
+	/* It was read once, when it was loaded, or written here. */
+	assert(!err || err == ERR_NOMEM);
 	change = err ? NULL : change_add(engine, live);
 	if (!change)
-		return ERR_NOMEM;
+		return NULL;
 	change->saga = saga;
 	change->stored_revision = saga.revision;
 	change->timeline = timeline;
-	*out = change;
-	return OK;
+	return change;
+}
+
+/* The entries of the first decision are taken as they are. */
+static bool keep_entries(struct arena *arena, struct change *change,
+			 const struct effects *effects)
+{
+	uint32_t n = change->n_entries + effects->n_entries, capacity;
+	struct entry *grown;
+
+	if (!change->n_entries) {
+		change->entries = effects->entries;
+		change->entries_capacity = n;
+	} else if (n > change->entries_capacity) {
+		capacity = n < 64 ? 64 : 2 * n;
+		grown = arena_array(arena, capacity, sizeof *grown);
+		if (!grown)
+			return false;
+		memcpy(grown, change->entries, change->n_entries * sizeof *grown);
+		change->entries = grown;
+		change->entries_capacity = capacity;
+	}
+	if (change->n_entries && effects->n_entries)
+		memcpy(change->entries + change->n_entries, effects->entries,
+		       effects->n_entries * sizeof *grown);
+	change->n_entries = n;
+	return true;
 }
 
 enum err keep_effects(struct engine *engine, struct change *change,
 		      const struct effects *effects)
 {
-	struct entry *all;
-
-	if (change->n_entries && effects->n_entries) {
-		all = arena_array(&engine->batch, change->n_entries + effects->n_entries,
-				  sizeof *all);
-		if (!all)
-			return ERR_NOMEM;
-		memcpy(all, change->entries, change->n_entries * sizeof *all);
-		memcpy(all + change->n_entries, effects->entries,
-		       effects->n_entries * sizeof *all);
-		change->entries = all;
-	} else if (effects->n_entries) {
-		change->entries = effects->entries;
-	}
-	change->n_entries += effects->n_entries;
+	if (!keep_entries(&engine->batch, change, effects))
+		return ERR_NOMEM;
 	engine->crowded |= change->n_entries >= CHANGE_ENTRIES_MAX;
 	change->commands = effects->commands;
 	change->n_commands = effects->n_commands;
@@ -102,7 +99,7 @@ enum err keep_effects(struct engine *engine, struct change *change,
 	return OK;
 }
 
-/* --- deciding ---------------------------------------------------------------------------- */
+/* --- deciding ----------------------------------------------------------------------- */
 
 /* An attempt that is over, or is another one now, was not handed over. */
 static void forget_handed(struct live *live, const struct saga *was, const struct saga *is)
@@ -162,7 +159,7 @@ enum err decide(struct engine *engine, struct change *change, const struct event
 	return OK;
 }
 
-/* --- replies ----------------------------------------------------------------------------- */
+/* --- replies ------------------------------------------------------------------------ */
 
 /* The answer is of no use: as good as a failure. */
 static void reject_output(struct event *event, struct slice text)
@@ -220,11 +217,10 @@ enum err receive_reply(struct engine *engine, const struct reply_message *reply)
 	event.round = address.round;
 	handed = live_handed(live, event.step);
 	event.sent_ms = handed ? handed->sent_ms : 0;
-	err = change_of(engine, live, &change);
-	if (!err)
-		err = take_output(engine, reply, &event);
+	change = change_of(engine, live);
+	err = change ? take_output(engine, reply, &event) : ERR_NOMEM;
 	if (err)
-		return err == ERR_CORRUPT ? OK : err;
+		return err;
 	err = decide(engine, change, &event, &taken, &refusal);
 	if (err == ERR_TOO_LARGE) {
 		reject_output(&event,
@@ -235,7 +231,7 @@ enum err receive_reply(struct engine *engine, const struct reply_message *reply)
 	return err == ERR_NOMEM ? err : OK;
 }
 
-/* --- time --------------------------------------------------------------------------------- */
+/* --- time --------------------------------------------------------------------------- */
 
 /* Backwards, since a decision takes those out that are over: the last one then
  * takes the place of one of them, and was looked at before. */
@@ -296,16 +292,12 @@ static enum err take_timers(struct engine *engine, struct change *change, int64_
 
 enum err wake_saga(struct engine *engine, struct live *live, int64_t now_ms)
 {
-	struct change *change;
+	struct change *change = change_of(engine, live);
 	enum err err;
 
-	err = change_of(engine, live, &change);
-	if (err == ERR_CORRUPT) { /* leave it to people */
-		live_sleep(&engine->table, live);
-		return OK;
-	}
-	if (!err)
-		err = take_timeouts(engine, change, now_ms);
+	if (!change)
+		return ERR_NOMEM;
+	err = take_timeouts(engine, change, now_ms);
 	if (!err)
 		err = take_timers(engine, change, now_ms);
 	if (err)

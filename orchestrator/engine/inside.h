@@ -2,8 +2,8 @@
  *
  * A turn goes through them in this order: engine.c takes what came; start.c,
  * operate.c and events.c decide it and keep the result as changes; commit.c
- * stores the changes, and settles what became of each; send.c hands commands
- * over; answer.c tells those who asked.
+ * stores the changes; settle.c does what is true then, with send.c, which hands
+ * commands over, and answer.c, which tells those who asked.
  */
 #ifndef SKALD_ENGINE_INSIDE_H
 #define SKALD_ENGINE_INSIDE_H
@@ -57,7 +57,7 @@ struct change {
 	struct command *commands; /* of the newest decision */
 	uint32_t n_commands;
 	struct entry *entries; /* of all decisions */
-	uint32_t n_entries;
+	uint32_t n_entries, entries_capacity;
 	struct audit_entry *audit; /* of all operations */
 	uint32_t n_audit;
 	struct waiting *waiting, **waiting_end;
@@ -99,12 +99,12 @@ struct engine {
 	struct engine_stats stats;
 };
 
-/* --- engine.c ------------------------------------------------------------------------ */
+/* --- engine.c ----------------------------------------------------------------------- */
 
 /* The batch has all that one may have: store it before more is decided. */
 bool batch_full(const struct engine *engine);
 
-/* --- reading.c ----------------------------------------------------------------------- */
+/* --- reading.c ---------------------------------------------------------------------- */
 
 /* A saga as a store has it. */
 struct stored_saga {
@@ -122,11 +122,10 @@ CHECKED enum err read_record(const struct engine *engine, struct slice record,
 /* One that cannot be read is left to people: log and count it. */
 void leave_out(struct engine *engine, struct slice id, const char *why);
 
-/* --- events.c ---------------------------------------------------------------------- */
+/* --- events.c ----------------------------------------------------------------------- */
 
-/* The saga as the batch has it, to be decided on. ERR_NOMEM; ERR_CORRUPT: its
- * record cannot be read, which is logged. */
-CHECKED enum err change_of(struct engine *engine, struct live *live, struct change **out);
+/* The saga as the batch has it, to be decided on; NULL: out of memory. */
+struct change *change_of(struct engine *engine, struct live *live);
 
 /* An empty one; NULL: out of memory. */
 struct change *change_add(struct engine *engine, struct live *live);
@@ -148,7 +147,7 @@ CHECKED enum err receive_reply(struct engine *engine, const struct reply_message
  * left of them stays due. */
 CHECKED enum err wake_saga(struct engine *engine, struct live *live, int64_t now_ms);
 
-/* --- answer.c ------------------------------------------------------------------------ */
+/* --- answer.c ----------------------------------------------------------------------- */
 
 /* Tell whoever waits. */
 void answer(struct engine *engine, const struct waiting *waiting, const struct answer *text);
@@ -169,7 +168,7 @@ struct waiting *keep_waiting(struct engine *engine, struct waiting *waiting);
 /* Answer it once the change is stored. */
 void wait_for(struct change *change, struct waiting *kept);
 
-/* --- start.c ------------------------------------------------------------------------- */
+/* --- start.c ------------------------------------------------------------------------ */
 
 /* A new id, which sorts behind those that were made before. */
 struct slice make_id(struct engine *engine, char out[26]);
@@ -180,11 +179,11 @@ void receive_start(struct engine *engine, const struct inbox_message *message);
 void answer_duplicate(struct engine *engine, struct waiting *waiting,
 		      const struct change *change, struct slice record);
 
-/* --- operate.c ----------------------------------------------------------------------- */
+/* --- operate.c ---------------------------------------------------------------------- */
 
 void receive_signal(struct engine *engine, const struct inbox_message *message);
 
-/* --- send.c -------------------------------------------------------------------------- */
+/* --- send.c ------------------------------------------------------------------------- */
 
 /* What cannot be handed over now, for want of room or memory, is offered again:
  * live->retry_ms then says when. */
@@ -201,7 +200,7 @@ bool status_final(enum status status);
 /* Tell those that watch it, where that is so. */
 void tell_watchers(struct engine *engine, struct live *live, enum status status);
 
-/* --- commit.c ------------------------------------------------------------------------- */
+/* --- commit.c ----------------------------------------------------------------------- */
 
 /* Store the batch, then send and answer. What it returns is of the store, and then
  * the batch stays as it is and the engine is stalled. */
@@ -209,5 +208,15 @@ CHECKED enum err commit_batch(struct engine *engine);
 
 /* Forget the batch: those who wait are not answered. */
 void drop_batch(struct engine *engine);
+
+/* --- settle.c ----------------------------------------------------------------------- */
+
+/* What became of each change: engine->writes has the results. What cannot be settled
+ * now stays a change, and is to be written once more: nothing that was decided is
+ * forgotten. What it returns is of the store, or ERR_NOMEM. */
+CHECKED enum err settle_all(struct engine *engine);
+
+/* Nothing of it is stored, nor will be. Those who wait have been told. */
+void drop_change(struct change *change);
 
 #endif

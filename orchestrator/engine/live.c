@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* --- by id ------------------------------------------------------------------------ */
+/* --- by id -------------------------------------------------------------------------- */
 
 static struct live **find_link(const struct live_table *table, struct slice id)
 {
@@ -53,7 +53,7 @@ static bool grow(struct live_table *table)
 	return true;
 }
 
-/* --- by time ------------------------------------------------------------------------- */
+/* --- by time ------------------------------------------------------------------------ */
 
 static void put(struct live_table *table, size_t at, struct live *live)
 {
@@ -109,7 +109,7 @@ struct live *live_first(const struct live_table *table)
 	return table->n ? table->heap[0] : NULL;
 }
 
-/* --- attempts under way ---------------------------------------------------------------- */
+/* --- attempts under way ------------------------------------------------------------- */
 
 struct handed *live_handed(const struct live *live, uint32_t step)
 {
@@ -150,7 +150,7 @@ void live_forget_all(struct live *live)
 	live->n_handed = 0;
 }
 
-/* --- what it holds ------------------------------------------------------------------------ */
+/* --- what it holds ------------------------------------------------------------------ */
 
 void live_watch(struct live *live, struct watcher *watcher)
 {
@@ -170,7 +170,7 @@ void live_keep(struct live *live, struct slice record)
 	live->record = record;
 }
 
-/* --- adding and removing ----------------------------------------------------------------- */
+/* --- adding and removing ------------------------------------------------------------ */
 
 struct live *live_add(struct live_table *table, const struct definition *definition,
 		      struct slice id)

@@ -4,7 +4,7 @@
 
 #include <assert.h>
 
-/* --- the saga that is meant -------------------------------------------------------------- */
+/* --- the saga that is meant --------------------------------------------------------- */
 
 /* One that is not in memory: as a rule it has ended, and some operations concern
  * those. It is held for the length of the batch. */
@@ -43,11 +43,12 @@ static struct change *find_saga(struct engine *engine, struct slice id,
 				const struct waiting *waiting)
 {
 	struct live *live = live_find(&engine->table, id);
+	struct change *change = live ? change_of(engine, live) : NULL;
 	struct diag diag = {"the server's log says why"}, sentence;
-	struct change *change;
-	enum err err;
+	enum err err = live && !change ? ERR_NOMEM : OK;
 
-	err = live ? change_of(engine, live, &change) : visit(engine, id, &change, &diag);
+	if (!live)
+		err = visit(engine, id, &change, &diag);
 	switch (err) {
 	case OK: return change;
 	case ERR_NOT_FOUND:
@@ -66,7 +67,7 @@ static struct change *find_saga(struct engine *engine, struct slice id,
 	return NULL;
 }
 
-/* --- deciding ----------------------------------------------------------------------------- */
+/* --- deciding ----------------------------------------------------------------------- */
 
 /* What happened, to be kept for good. Signals are in the timeline alone. */
 static bool make_room_for_audit(struct engine *engine, struct change *change)
@@ -166,8 +167,7 @@ static void submit(struct engine *engine, struct slice saga_id, struct slice ste
 		operate_on(engine, change, event, waiting);
 }
 
-/* --- operations and signals -----------------------------------------------------------------
- */
+/* --- operations and signals --------------------------------------------------------- */
 
 void engine_operate(struct engine *engine, const struct operation *operation,
 		    answered *callback, void *context)

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* --- a start that was made before ------------------------------------------------------- */
+/* --- a start that was made before --------------------------------------------------- */
 
 static bool same_start(const struct definition *definition, const struct saga *saga,
 		       struct slice saga_name, struct slice input)
@@ -75,17 +75,10 @@ void answer_duplicate(struct engine *engine, struct waiting *waiting,
 static void start_again(struct engine *engine, struct live *live, struct slice saga_name,
 			struct slice input, struct waiting *waiting)
 {
-	struct change *change;
+	struct change *change = change_of(engine, live);
 	struct waiting *kept;
-	enum err err;
 
-	err = change_of(engine, live, &change);
-	if (err == ERR_CORRUPT) {
-		refuse(engine, waiting, ERR_CONFLICT, "key-taken",
-		       "a saga with this id is there already, and cannot be read");
-		return;
-	}
-	if (err) {
+	if (!change) {
 		refuse_nomem(engine, waiting);
 		return;
 	}
@@ -105,7 +98,7 @@ static void start_again(struct engine *engine, struct live *live, struct slice s
 		refuse_nomem(engine, waiting);
 }
 
-/* --- a new saga --------------------------------------------------------------------------- */
+/* --- a new saga --------------------------------------------------------------------- */
 
 /* Ids sort by the time at which they were made: 50 bits of milliseconds, then 80
  * of chance, in an alphabet without letters that look alike. */

@@ -35,7 +35,7 @@ struct letter {
 	char texts[512];
 };
 
-/* --- writing down --------------------------------------------------------------------- */
+/* --- writing down ------------------------------------------------------------------- */
 
 static void say(struct stage *stage, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -93,15 +93,34 @@ static void observe(void *context, const struct definition *definition,
 	((struct stage *)context)->n_entries += n_entries;
 }
 
-/* --- the store ---------------------------------------------------------------------------- */
+/* --- the store ---------------------------------------------------------------------- */
+
+static struct stage *stage_of_store(struct store *base)
+{
+	struct store_tripwire *wrapper = (struct store_tripwire *)base;
+
+	return (struct stage *)((char *)wrapper - offsetof(struct stage, store_wire));
+}
+
+static enum err get(struct store *base, struct slice id, struct arena *arena,
+		    struct saga_row *row, struct slice *record)
+{
+	struct stage *stage = stage_of_store(base);
+
+	return stage->damaged ? ERR_CORRUPT
+			      : stage->tripwire_ops->get(base, id, arena, row, record);
+}
 
 static enum err commit(struct store *base, struct saga_write *writes, size_t n,
 		       const struct audit_entry *audit, size_t n_audit)
 {
-	struct store_tripwire *wrapper = (struct store_tripwire *)base;
-	struct stage *stage =
-		(struct stage *)((char *)wrapper - offsetof(struct stage, store_wire));
-	enum err err = stage->tripwire_ops->commit(base, writes, n, audit, n_audit);
+	struct stage *stage = stage_of_store(base);
+	enum err err = OK;
+
+	for (size_t i = 0; i < n && stage->blind; i++)
+		writes[i].result = OK;
+	if (!stage->blind)
+		err = stage->tripwire_ops->commit(base, writes, n, audit, n_audit);
 
 	if (err)
 		say(stage, "commit fails");
@@ -110,8 +129,7 @@ static enum err commit(struct store *base, struct saga_write *writes, size_t n,
 	return err;
 }
 
-/* --- the bus ---------------------------------------------------------------------------------
- */
+/* --- the bus ------------------------------------------------------------------------ */
 
 static struct stage *stage_of(struct bus *bus)
 {
@@ -191,8 +209,7 @@ static const struct bus_ops bus_ops = {
 	.acknowledge = stage_acknowledge,
 };
 
-/* --- opening
- * ---------------------------------------------------------------------------------- */
+/* --- opening ------------------------------------------------------------------------ */
 
 static void boot(struct stage *stage)
 {
@@ -207,6 +224,7 @@ static void boot(struct stage *stage)
 	stage->tripwire_ops = stage->store_wire.base.ops;
 	stage->store_ops = *stage->tripwire_ops;
 	stage->store_ops.commit = commit;
+	stage->store_ops.get = get;
 	stage->store_wire.base.ops = &stage->store_ops;
 	stage->unread = &stage->letters;
 	err = desk_open(&parts, &stage->engine, NULL);
@@ -258,8 +276,7 @@ void stage_restart(struct stage *stage)
 	boot(stage);
 }
 
-/* --- turns
- * ------------------------------------------------------------------------------------ */
+/* --- turns -------------------------------------------------------------------------- */
 
 enum err stage_turn(struct stage *stage)
 {
@@ -289,8 +306,7 @@ void stage_trip(struct stage *stage, enum tripwire_effect effect, long n)
 	stage->wire = (struct tripwire){.effect = effect, .calls_left = n};
 }
 
-/* --- messages
- * ----------------------------------------------------------------------------------- */
+/* --- messages ----------------------------------------------------------------------- */
 
 static void own(struct letter *letter, struct slice *text)
 {
@@ -364,8 +380,7 @@ void stage_mail_reply(struct stage *stage, const char *command, enum message_out
 	own(letter, &letter->message.reply.output);
 }
 
-/* --- calls
- * ---------------------------------------------------------------------------------------- */
+/* --- calls -------------------------------------------------------------------------- */
 
 /* The texts are those of a letter that is torn up after the call. */
 static struct letter *draft(struct letter *letter)

@@ -36,11 +36,13 @@ struct stage {
 	struct tripwire wire;
 	struct store_tripwire store_wire;
 	const struct store_ops *tripwire_ops;
-	struct store_ops store_ops; /* these, but for commit */
+	struct store_ops store_ops; /* these, but for commit and get */
 	struct bus bus;
 	struct letter *letters, **letters_end, **unread;
 	uint32_t busy; /* so many commands are not taken */
 	bool deaf;     /* nothing is written down */
+	bool damaged;  /* no saga can be read from the store by its id */
+	bool blind;    /* the store says that it stored something, and does not */
 	struct log log;
 	char logged[1024]; /* the newest line */
 	uint64_t live_max;
@@ -69,7 +71,7 @@ void stage_advance(struct stage *stage, int64_t ms);
 /* From now on the nth call to the store goes wrong in this way. */
 void stage_trip(struct stage *stage, enum tripwire_effect effect, long n);
 
-/* --- over the bus: these are for the next turn ------------------------------------------- */
+/* --- over the bus: these are for the next turn -------------------------------------- */
 
 void stage_mail_start(struct stage *stage, uint64_t origin, bool watch,
 		      struct start_message start);
@@ -79,8 +81,7 @@ void stage_mail_signal(struct stage *stage, uint64_t origin, struct signal_messa
 void stage_mail_reply(struct stage *stage, const char *command, enum message_outcome outcome,
 		      const char *output);
 
-/* --- calls: "told 3 ..." is what the caller with this number hears -------------------------
- */
+/* --- calls: "told 3 ..." is what the caller with this number hears ------------------ */
 
 void stage_start(struct stage *stage, int caller, struct start_message start);
 void stage_signal(struct stage *stage, int caller, struct signal_message signal);

@@ -15,7 +15,7 @@
 #define C_DO   "line-1/c#0/0/do"
 #define A_UNDO "line-1/a#0/0/undo"
 
-/* --- which command an id means ------------------------------------------------------- */
+/* --- which command an id means ------------------------------------------------------ */
 
 static const struct address_row {
 	const char *name;
@@ -83,7 +83,7 @@ START_TEST(test_address_of_a_command)
 }
 END_TEST
 
-/* --- starting --------------------------------------------------------------------------- */
+/* --- starting ----------------------------------------------------------------------- */
 
 static const struct start_row {
 	const char *name;
@@ -147,8 +147,7 @@ START_TEST(test_an_input_over_its_limit)
 }
 END_TEST
 
-/* --- replies that mean nothing ---------------------------------------------------------------
- */
+/* --- replies that mean nothing ------------------------------------------------------ */
 
 static const struct reply_row {
 	const char *name;
@@ -222,9 +221,7 @@ START_TEST(test_what_a_participant_says_is_cut)
 }
 END_TEST
 
-/* --- time
- * --------------------------------------------------------------------------------------
- */
+/* --- time --------------------------------------------------------------------------- */
 
 START_TEST(test_an_attempt_times_out_and_is_made_again)
 {
@@ -275,8 +272,7 @@ START_TEST(test_the_deadline_turns_back)
 }
 END_TEST
 
-/* --- a bus that is full
- * ---------------------------------------------------------------------------- */
+/* --- a bus that is full ------------------------------------------------------------- */
 
 static void fill(struct office *office, enum office_place place)
 {
@@ -349,8 +345,7 @@ START_TEST(test_a_full_bus_and_a_reply_at_once)
 }
 END_TEST
 
-/* --- room in a saga
- * ---------------------------------------------------------------------------------- */
+/* --- room in a saga ----------------------------------------------------------------- */
 
 static const char *large_text(struct office *office)
 {

@@ -31,7 +31,7 @@ static void finish(struct stage *stage)
 	ck_assert_uint_eq(desk_live(stage->engine), 0);
 }
 
-/* --- the order of things --------------------------------------------------------------- */
+/* --- the order of things ------------------------------------------------------------ */
 
 START_TEST(test_stored_then_sent_then_answered_then_acknowledged)
 {
@@ -53,6 +53,29 @@ START_TEST(test_stored_then_sent_then_answered_then_acknowledged)
 	expect(&stage, "commit 1; answer 9 ok o-1 completed; ended 7 o-1 completed; ack");
 	stage_turns(&stage);
 	expect(&stage, "");
+	stage_close(&stage);
+}
+END_TEST
+
+/* Nothing is sent that is not stored, also where the bus is offered again what it did
+ * not take. */
+START_TEST(test_a_bus_that_was_busy)
+{
+	struct stage stage;
+
+	stage_open(&stage);
+	stage.busy = 2;
+	stage_start(&stage, 1, stage_errand("o-1", "{}"));
+	stage_turns(&stage);
+	expect(&stage, "commit 1; told 1 created o-1 running");
+	stage_advance(&stage, 100);
+	stage_turns(&stage);
+	expect(&stage, "");
+	stage_advance(&stage, 200);
+	stage_signal(&stage, 1, stage_go("o-1", "s-1"));
+	stage_turns(&stage);
+	expect(&stage, "commit 1; send " FETCH " 1; told 1 ok o-1 running");
+	ck_assert_int_eq(engine_wake_ms(stage.engine), stage.clock.now_ms + 1000);
 	stage_close(&stage);
 }
 END_TEST
@@ -82,8 +105,7 @@ START_TEST(test_a_saga_is_written_once_in_a_batch)
 }
 END_TEST
 
-/* --- the same start again --------------------------------------------------------------------
- */
+/* --- the same start again ----------------------------------------------------------- */
 
 static const struct again_row {
 	const char *name;
@@ -163,8 +185,7 @@ START_TEST(test_the_same_start_twice_in_a_batch)
 }
 END_TEST
 
-/* --- keys
- * -------------------------------------------------------------------------------------- */
+/* --- keys --------------------------------------------------------------------------- */
 
 static const struct key_row {
 	const char *name;
@@ -251,8 +272,7 @@ START_TEST(test_an_operation_on_a_saga_that_is_not_begun_after_all)
 }
 END_TEST
 
-/* --- what is refused -------------------------------------------------------------------------
- */
+/* --- what is refused ---------------------------------------------------------------- */
 
 static const char long_text[] =
 	"0123456789012345678901234567890123456789012345678901234567890123456789"
@@ -310,8 +330,7 @@ START_TEST(test_a_start_that_is_refused)
 }
 END_TEST
 
-/* --- ids that the engine makes ---------------------------------------------------------------
- */
+/* --- ids that the engine makes ------------------------------------------------------ */
 
 START_TEST(test_ids_that_are_made)
 {
@@ -345,8 +364,7 @@ START_TEST(test_ids_that_are_made)
 }
 END_TEST
 
-/* --- watching
- * ---------------------------------------------------------------------------------- */
+/* --- watching ----------------------------------------------------------------------- */
 
 static const struct watch_row {
 	const char *name;
@@ -431,8 +449,7 @@ START_TEST(test_of_many_watchers_the_newest_are_told)
 }
 END_TEST
 
-/* --- signals
- * ----------------------------------------------------------------------------------- */
+/* --- signals ------------------------------------------------------------------------ */
 
 START_TEST(test_a_signal_counts_once_by_its_id)
 {
@@ -519,8 +536,7 @@ START_TEST(test_a_signal_to_a_saga_that_has_ended)
 }
 END_TEST
 
-/* --- going away
- * ------------------------------------------------------------------------------- */
+/* --- going away --------------------------------------------------------------------- */
 
 START_TEST(test_who_is_forgotten_hears_nothing)
 {
@@ -559,6 +575,7 @@ END_TEST
 static void add(TCase *tcase)
 {
 	tcase_add_test(tcase, test_stored_then_sent_then_answered_then_acknowledged);
+	tcase_add_test(tcase, test_a_bus_that_was_busy);
 	tcase_add_test(tcase, test_a_saga_is_written_once_in_a_batch);
 	tcase_add_loop_test(tcase, test_a_start_again, 0, ROWS(again_rows));
 	tcase_add_test(tcase, test_an_id_of_another_definition);

@@ -1,0 +1,203 @@
+#include "orchestrator/engine/inside.h"
+
+#include <stdlib.h>
+
+/* --- what is true once it is written ------------------------------------------------ */
+
+static void answer_all(struct engine *engine, struct change *change)
+{
+	for (struct waiting *waiting = change->waiting; waiting; waiting = waiting->next) {
+		struct answer text =
+			answer_of(change->live->definition, &change->saga, waiting->created);
+
+		answer(engine, waiting, &text);
+		if (waiting->watcher)
+			live_watch(change->live, waiting->watcher);
+		waiting->watcher = NULL;
+	}
+}
+
+/* What was decided is stored: it is the saga from now on. */
+static void adopt(struct engine *engine, struct change *change, const struct saga_row *row)
+{
+	struct live *live = change->live;
+	bool ended = saga_ended(&change->saga);
+
+	live->n_entries = change->n_entries_stored;
+	if (change->n_decisions == 1 && !live->retry_ms && !change->visiting)
+		hand_over(engine, live, change->commands, change->n_commands);
+	else if (!ended)
+		send_outstanding(engine, live, &change->saga, &engine->scratch);
+	engine->stats.started += change->fresh;
+	engine->stats.ended[row->status] += ended;
+	answer_all(engine, change);
+	if (engine->observer)
+		engine->observer(engine->observer_context, live->definition, row, &change->saga,
+				 change->entries, change->n_entries);
+	tell_watchers(engine, live, row->status);
+	live_keep(live, change->record);
+	live->change = NULL;
+	change->record = (struct slice){0};
+	if (ended)
+		live_remove(&engine->table, live);
+	else
+		live_rewake(&engine->table, live, &change->saga);
+}
+
+static void refuse_changed(struct engine *engine, const struct waiting *waiting)
+{
+	refuse(engine, waiting, ERR_BUSY, "changed-meanwhile",
+	       "another server changed the saga at the same moment; try again");
+}
+
+void drop_change(struct change *change)
+{
+	for (struct waiting *waiting = change->waiting; waiting; waiting = waiting->next)
+		free(waiting->watcher);
+	free((char *)change->record.at);
+	change->live->change = NULL;
+}
+
+/* --- conflicts ---------------------------------------------------------------------- */
+
+/* A start whose id or key another saga has, of which this is the record. */
+static void yield(struct engine *engine, struct change *change, struct slice record)
+{
+	for (struct waiting *waiting = change->waiting; waiting; waiting = waiting->next)
+		if (waiting->start)
+			answer_duplicate(engine, waiting, change, record);
+		else
+			refuse_changed(engine, waiting);
+	drop_change(change);
+	live_remove(&engine->table, change->live);
+}
+
+/* `found`, and `record`, are what the store has under the saga's id. */
+static enum err settle_fresh(struct engine *engine, struct change *change, enum err found,
+			     struct slice record)
+{
+	struct arena *arena = &engine->scratch;
+	struct slice id;
+	enum err err = found;
+
+	if (found == ERR_NOT_FOUND) { /* then it is the key that is taken */
+		err = store_find(engine->parts.store, change->live->definition->name,
+				 change->saga.key, arena, &id);
+		if (!err)
+			err = store_get(engine->parts.store, id, arena, NULL, &record);
+	}
+	if (!err)
+		yield(engine, change, record);
+	/* Gone meanwhile: it is written again. */
+	return err == ERR_NOT_FOUND ? ERR_UNAVAILABLE : err;
+}
+
+/* Somebody else wrote the saga: go on from there. */
+static enum err take_over(struct engine *engine, struct change *change, struct slice record)
+{
+	struct live *live = change->live;
+	struct stored_saga stored;
+	struct diag diag = {{0}};
+	struct log_line line;
+	char *copy = NULL;
+	enum err err;
+
+	err = read_record(engine, record, &engine->scratch, &stored, &diag);
+	if (!err && !saga_ended(&stored.saga)) {
+		copy = malloc(record.len);
+		err = copy ? OK : ERR_NOMEM;
+	}
+	if (err == ERR_NOMEM)
+		return err;
+	log_begin(&line, engine->parts.log, LOG_LEVEL_WARN, "saga-taken-over");
+	log_text(&line, "saga", live_id(live));
+	log_end(&line);
+	for (struct waiting *waiting = change->waiting; waiting; waiting = waiting->next)
+		refuse_changed(engine, waiting);
+	drop_change(change);
+	if (err)
+		leave_out(engine, live_id(live), diag.text);
+	else
+		tell_watchers(engine, live, saga_status(&stored.saga));
+	if (!copy) {
+		live_remove(&engine->table, live);
+		return OK;
+	}
+	memcpy(copy, record.at, record.len);
+	live_keep(live, (struct slice){copy, record.len});
+	live->definition = stored.definition;
+	live->n_entries = stored.n_entries;
+	live_forget_all(live);
+	send_outstanding(engine, live, &stored.saga, &engine->scratch);
+	live_rewake(&engine->table, live, &stored.saga);
+	return OK;
+}
+
+/* Somebody else wrote the saga, or we did and never heard of it. What it returns
+ * is of the store, or ERR_NOMEM: the change is to be settled later. */
+static enum err settle_conflict(struct engine *engine, struct change *change,
+				const struct saga_row *row)
+{
+	struct slice record = {0};
+	enum err err;
+
+	err = store_get(engine->parts.store, row->id, &engine->scratch, NULL, &record);
+	if (err == ERR_CORRUPT) /* damage to one saga concerns no other */
+		err = OK;
+	if (!err && slice_equal(record, change->record)) {
+		adopt(engine, change, row);
+		return OK;
+	}
+	if (change->fresh)
+		return settle_fresh(engine, change, err, record);
+	if (err == ERR_NOT_FOUND) { /* it had ended, and is pruned */
+		for (struct waiting *waiting = change->waiting; waiting;
+		     waiting = waiting->next)
+			refuse_changed(engine, waiting);
+		drop_change(change);
+		live_remove(&engine->table, change->live);
+		return OK;
+	}
+	return err ? err : take_over(engine, change, record);
+}
+
+static void settle_undecided(struct engine *engine, struct change *change)
+{
+	change->live->change = NULL;
+	if (change->visiting)
+		live_remove(&engine->table, change->live);
+}
+
+/* --- one by one --------------------------------------------------------------------- */
+
+enum err settle_all(struct engine *engine)
+{
+	const struct saga_write *write = engine->writes;
+	struct change **link = &engine->changes;
+	enum err first = OK;
+
+	engine->settling = true;
+	while (*link) {
+		struct change *change = *link;
+		enum err err = OK;
+
+		arena_reset(&engine->scratch);
+		if (!change->decided)
+			settle_undecided(engine, change);
+		else if (write->result)
+			err = settle_conflict(engine, change, &write->row);
+		else
+			adopt(engine, change, &write->row);
+		write += change->decided;
+		first = first ? first : err;
+		if (err) {
+			link = &change->next;
+			continue;
+		}
+		*link = change->next;
+		engine->n_changes--;
+	}
+	engine->changes_end = link;
+	engine->settling = false;
+	return first;
+}
