@@ -16,6 +16,7 @@ enum statement {
 	ROLLBACK,
 	LOOK_UP,
 	TAKEN_KEY,
+	TAKEN_ID,
 	LAST_NUMBER,
 	INSERT,
 	UPDATE,
@@ -68,13 +69,13 @@ static const char *const texts[N_STATEMENTS] = {
 	[COMMIT] = "COMMIT",
 	[ROLLBACK] = "ROLLBACK",
 	[LOOK_UP] = "SELECT number, revision, status FROM saga WHERE id = ?1",
-	[TAKEN_KEY] =
-		"SELECT 1 FROM saga WHERE key = ?1 AND saga = ?2"
-		" UNION ALL SELECT 1 FROM saga WHERE id = ?1 AND key IS NULL AND saga = ?2",
+	[TAKEN_KEY] = "SELECT 1 FROM saga WHERE key = ?1 AND saga = ?2",
+	[TAKEN_ID] = "SELECT 1 FROM saga WHERE id = ?1 AND key IS NULL AND saga = ?2",
 	[LAST_NUMBER] = "SELECT max(number) FROM saga WHERE number < ?1",
 	[INSERT] = "INSERT INTO saga (status, ended_ms, paused, revision, updated_ms, step,"
 		   " reason, record, number, id, key, saga, version)"
-		   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+		   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
+		   " ON CONFLICT (id) DO NOTHING",
 	/* The indexes are not touched where status and end stay. */
 	[UPDATE] = "UPDATE saga SET paused = ?3, revision = ?4, updated_ms = ?5, step = ?6,"
 		   " reason = ?7, record = ?8 WHERE number = ?9",
@@ -261,37 +262,66 @@ static void bind_row(sqlite3_stmt *statement, const struct saga_write *write, in
 	sqlite3_bind_int64(statement, 9, number);
 }
 
+/* Whether a saga of that name has the key. */
+static bool taken(struct store_sqlite *store, enum statement which, const struct saga_row *row,
+		  enum err *err)
+{
+	sqlite3_stmt *statement = store->statements[which];
+	bool there;
+
+	bind_text(statement, 1, row->key);
+	bind_text(statement, 2, row->saga);
+	there = next(store, which, err);
+	sqlite3_reset(statement);
+	return there;
+}
+
 static enum err insert(struct store_sqlite *store, struct saga_write *write)
 {
-	sqlite3_stmt *taken = store->statements[TAKEN_KEY];
 	sqlite3_stmt *statement = store->statements[INSERT];
 	const struct saga_row *row = &write->row;
+	bool key_is_id = slice_equal(row->key, row->id);
 	enum err err = OK;
 	int64_t number;
 
-	bind_text(taken, 1, row->key);
-	bind_text(taken, 2, row->saga);
-	if (next(store, TAKEN_KEY, &err))
-		write->result = ERR_CONFLICT;
-	sqlite3_reset(taken);
-	if (err || write->result)
+	write->result = ERR_CONFLICT;
+	/* The index sees to it that the id is new, also where it is a key. */
+	if (taken(store, TAKEN_KEY, row, &err) || err ||
+	    (!key_is_id && taken(store, TAKEN_ID, row, &err)) || err)
 		return err;
 	err = give_number(store, row->started_ms, &number);
 	if (err)
 		return err;
 	bind_row(statement, write, number);
 	bind_text(statement, 10, row->id);
-	bind_text(statement, 11, slice_equal(row->key, row->id) ? (struct slice){0} : row->key);
+	bind_text(statement, 11, key_is_id ? (struct slice){0} : row->key);
 	bind_text(statement, 12, row->saga);
 	bind_text(statement, 13, row->version);
-	return run(store, INSERT);
+	err = run(store, INSERT);
+	if (!err && sqlite3_changes(store->file.handle) == 1)
+		write->result = OK;
+	return err;
 }
 
-static enum err update(struct store_sqlite *store, const struct saga_write *write,
-		       int64_t number, int status)
+static enum err update(struct store_sqlite *store, struct saga_write *write)
 {
+	sqlite3_stmt *look_up = store->statements[LOOK_UP];
 	enum statement which = UPDATE_STATUS;
+	int64_t number = 0;
+	enum err err = OK;
+	int status = 0;
 
+	write->result = ERR_CONFLICT;
+	bind_text(look_up, 1, write->row.id);
+	if (next(store, LOOK_UP, &err)) {
+		number = sqlite3_column_int64(look_up, 0);
+		status = sqlite3_column_int(look_up, 2);
+		if ((uint64_t)sqlite3_column_int64(look_up, 1) == write->before)
+			write->result = OK;
+	}
+	sqlite3_reset(look_up);
+	if (err || write->result)
+		return err;
 	if (status < 0 || status >= STATUSES)
 		return damaged(store, "a saga's status is none");
 	/* What has ended may end anew, later. */
@@ -305,27 +335,8 @@ static enum err update(struct store_sqlite *store, const struct saga_write *writ
 /* A conflict is in write->result, and is no error here. */
 static enum err write_saga(struct store_sqlite *store, struct saga_write *write)
 {
-	sqlite3_stmt *look_up = store->statements[LOOK_UP];
-	uint64_t revision = 0;
-	int64_t number = 0;
-	enum err err = OK;
-	int status = 0;
-	bool there;
+	enum err err = write->before ? update(store, write) : insert(store, write);
 
-	bind_text(look_up, 1, write->row.id);
-	there = next(store, LOOK_UP, &err);
-	if (there) {
-		number = sqlite3_column_int64(look_up, 0);
-		revision = (uint64_t)sqlite3_column_int64(look_up, 1);
-		status = sqlite3_column_int(look_up, 2);
-	}
-	sqlite3_reset(look_up);
-	if (err)
-		return err;
-	write->result =
-		there == (write->before != 0) && revision == write->before ? OK : ERR_CONFLICT;
-	if (!write->result)
-		err = there ? update(store, write, number, status) : insert(store, write);
 	if (!write->result)
 		store->counts.by_status[write->row.status]++;
 	return err;
