@@ -255,18 +255,18 @@ static bool set_up(struct service *service, const struct settings *settings, con
 	return true;
 }
 
-static bool run(struct service *service, const struct settings *settings, const char *path,
-		skald_error *error)
+static bool run(struct service *service, const struct settings *settings, skald_options options,
+		const char *path, skald_error *error)
 {
 	char guard[PATH_SIZE + 16];
-	skald_options options = {.bus = settings->bus,
-				 .guard = guard,
-				 .log = log_line,
-				 .log_context = service,
-				 .error = error};
 	bool ok =
 		set_limits(settings, &options, error) && set_up(service, settings, path, error);
 
+	options.bus = settings->bus;
+	options.guard = guard;
+	options.log = log_line;
+	options.log_context = service;
+	options.error = error;
 	snprintf(guard, sizeof guard, "%.*s.guard", (int)(strlen(path) - strlen(".db")), path);
 	if (ok)
 		options.barrier = skald_sqlite_barrier(service->db, error);
@@ -289,6 +289,7 @@ static bool run(struct service *service, const struct settings *settings, const 
 int service_main(const struct service_kind *kind, int argc, char **argv)
 {
 	struct service service = {.kind = kind};
+	skald_options options = {0};
 	struct settings settings;
 	skald_error error = {""};
 	char path[PATH_SIZE];
@@ -304,6 +305,8 @@ int service_main(const struct service_kind *kind, int argc, char **argv)
 	}
 	if (usable && settings.faults)
 		usable = faults_parse(settings.faults, &service.faults, &error);
+	if (usable)
+		usable = set_limits(&settings, &options, &error);
 	if (!usable) {
 		fprintf(stderr, "skald-%s: %s\n", kind->name, error.text);
 		return 2;
@@ -315,7 +318,7 @@ int service_main(const struct service_kind *kind, int argc, char **argv)
 	else if (settings.audit)
 		ok = audit_print(kind, path, settings.json, settings.sagas, &error);
 	else
-		ok = run(&service, &settings, path, &error);
+		ok = run(&service, &settings, options, path, &error);
 	close_database(&service);
 	if (!ok && *error.text)
 		fprintf(stderr, "skald-%s: %s\n", kind->name, error.text);

@@ -87,7 +87,7 @@ static const char *ask(struct service *service, struct command_message command)
 	return next_reply(service);
 }
 
-/* --- what a handler sees ---------------------------------------------------------------- */
+/* --- what a handler sees ----------------------------------------------------------- */
 
 static skald_outcome look(const skald_command *command, skald_reply *reply, void *context)
 {
@@ -121,8 +121,7 @@ START_TEST(test_a_handler_sees_its_command)
 }
 END_TEST
 
-/* --- what it may answer --------------------------------------------------------------------
- */
+/* --- what it may answer ------------------------------------------------------------ */
 
 static skald_outcome ok_without(const skald_command *command, skald_reply *reply, void *context)
 {
@@ -287,8 +286,7 @@ START_TEST(test_long_texts_are_cut)
 }
 END_TEST
 
-/* --- registering and polling
- * ------------------------------------------------------------------ */
+/* --- registering and polling ------------------------------------------------------- */
 
 START_TEST(test_a_command_has_one_handler)
 {
@@ -378,9 +376,7 @@ START_TEST(test_what_is_older_than_the_records_is_expired)
 }
 END_TEST
 
-/* --- when something fails
- * ------------------------------------------------------------------------
- */
+/* --- when something fails ---------------------------------------------------------- */
 
 /* A barrier whose store is away, as often as `left` says. */
 struct absent {
