@@ -9,26 +9,11 @@
 
 /* --- the barrier ----------------------------------------------------------------- */
 
-/* What the barrier's record can be after a command arrived. A handler that
- * fails leaves the record as it was. */
-static const record_set after_do[RECORDS] = {
-	[RECORD_NONE] = NONE | DID | REFUSED,
-	[RECORD_OK] = DID,
-	[RECORD_REFUSED] = REFUSED,
-	[RECORD_BARRED] = BARRED,
-	[RECORD_UNDONE] = UNDONE,
-	[RECORD_TWICE] = TWICE,
-};
-
-static const record_set after_undo[RECORDS] = {
-	[RECORD_NONE] = NONE | BARRED, [RECORD_OK] = DID | UNDONE, [RECORD_REFUSED] = REFUSED,
-	[RECORD_BARRED] = BARRED,      [RECORD_UNDONE] = UNDONE,   [RECORD_TWICE] = TWICE,
-};
-
-static const record_set after_revoke[RECORDS] = {
-	[RECORD_NONE] = NONE | BARRED, [RECORD_OK] = DID,        [RECORD_REFUSED] = REFUSED,
-	[RECORD_BARRED] = BARRED,      [RECORD_UNDONE] = UNDONE, [RECORD_TWICE] = TWICE,
-};
+/* What else the barrier's record can be once a command was sent. It stays what
+ * it is where the command is lost or its handler fails. */
+static const record_set after_do[RECORDS] = {[RECORD_NONE] = DID | REFUSED};
+static const record_set after_undo[RECORDS] = {[RECORD_NONE] = BARRED, [RECORD_OK] = UNDONE};
+static const record_set after_revoke[RECORDS] = {[RECORD_NONE] = BARRED};
 
 /* The records with which an answer can be under way. An ok of a do can be late,
  * and a do that is repeated after its undo is refused. */
