@@ -92,7 +92,6 @@ static void refuse(struct hub *hub, struct hub_connection *connection, const cha
 	va_end(args);
 	say(hub, connection, &(struct frame){.type = FRAME_REFUSE, .refuse = slice_of(text)});
 	connection->state = CLOSING;
-	share_leave(hub->share, &connection->worker);
 }
 
 /* See share.h. A command that does not fit ends the connection, and then goes to

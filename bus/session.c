@@ -346,8 +346,7 @@ bool session_welcome(const struct session *session)
 	return session->welcome;
 }
 
-/* --- all of it
- * --------------------------------------------------------------------------------- */
+/* --- all of it --------------------------------------------------------------------- */
 
 struct session *session_new(const struct session_setup *setup)
 {

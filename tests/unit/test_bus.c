@@ -380,9 +380,7 @@ START_TEST(test_a_command_waits_for_its_participant)
 }
 END_TEST
 
-/* --- settling
- * ------------------------------------------------------------------------------------
- */
+/* --- settling ---------------------------------------------------------------------- */
 
 START_TEST(test_what_was_not_acknowledged_comes_again)
 {
@@ -595,9 +593,7 @@ START_TEST(test_nobody_asked)
 }
 END_TEST
 
-/* --- limits
- * ---------------------------------------------------------------------------------------
- */
+/* --- limits ------------------------------------------------------------------------ */
 
 START_TEST(test_a_full_queue_is_busy)
 {

@@ -265,8 +265,7 @@ START_TEST(test_paths_that_are_no_good)
 }
 END_TEST
 
-/* --- waiting
- * ----------------------------------------------------------------------------------- */
+/* --- waiting ----------------------------------------------------------------------- */
 
 START_TEST(test_the_descriptor_says_when_there_is_something_to_do)
 {
@@ -313,8 +312,36 @@ START_TEST(test_the_descriptor_says_when_there_is_something_to_do)
 }
 END_TEST
 
-/* --- who breaks the rules
- * ------------------------------------------------------------------------- */
+/* The same pump gives what a process leaves to another, and pushes it out. */
+START_TEST(test_what_somebody_leaves_goes_on_at_once)
+{
+	struct command_message command;
+	struct port *a, *b;
+	struct bus *bus;
+
+	folder_enter();
+	bus = open_bus();
+	a = open_port(5, clock_system(), -1);
+	port_pump(a, 0);
+	bus_pump(bus);
+	ck_assert_int_eq(ask_for(bus, 1, 1), OK);
+	bus_pump(bus);
+	b = open_port(5, clock_system(), -1);
+	port_pump(b, 0);
+	bus_pump(bus);
+	bus_pump(bus);
+	ck_assert_uint_eq(look(bus)->processes, 2);
+	port_close(a);
+	bus_pump(bus);
+	port_pump(b, 0);
+	ck_assert(port_poll(b, &command) && slice_is(command.id, "s1/a#0/0/do"));
+	port_close(b);
+	bus_close(bus);
+	folder_leave();
+}
+END_TEST
+
+/* --- who breaks the rules ---------------------------------------------------------- */
 
 START_TEST(test_garbage_ends_its_own_connection)
 {
@@ -488,8 +515,7 @@ START_TEST(test_no_descriptor_is_left)
 }
 END_TEST
 
-/* --- who does not read
- * ---------------------------------------------------------------------------------- */
+/* --- who does not read ------------------------------------------------------------- */
 
 /* It has more commands than its socket holds; its colleague gets the next ones. */
 START_TEST(test_who_does_not_read_holds_nobody_up)
@@ -543,8 +569,7 @@ START_TEST(test_who_does_not_read_holds_nobody_up)
 }
 END_TEST
 
-/* --- several processes
- * ---------------------------------------------------------------------------------------- */
+/* --- several processes ------------------------------------------------------------- */
 
 enum { PROCESSES = 3, COMMANDS = 3000, INFLIGHT = 300 };
 
@@ -634,9 +659,7 @@ START_TEST(test_processes_that_are_killed_lose_nothing)
 }
 END_TEST
 
-/* --- opening
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- opening ----------------------------------------------------------------------- */
 
 START_TEST(test_every_allocation_fails_in_turn)
 {
@@ -736,6 +759,7 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_a_file_that_a_crash_left_is_replaced);
 	tcase_add_test(tcase, test_paths_that_are_no_good);
 	tcase_add_test(tcase, test_the_descriptor_says_when_there_is_something_to_do);
+	tcase_add_test(tcase, test_what_somebody_leaves_goes_on_at_once);
 	tcase_add_test(tcase, test_garbage_ends_its_own_connection);
 	tcase_add_test(tcase, test_leaving_in_the_middle_of_a_frame);
 	tcase_add_test(tcase, test_the_last_words_count);

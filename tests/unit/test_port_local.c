@@ -72,6 +72,7 @@ START_TEST(test_a_participant_waits_until_it_is_woken)
 	struct port *port;
 	struct bus *bus;
 	int wake[2];
+	char byte;
 
 	folder_enter();
 	ck_assert_int_eq(pipe(wake), 0);
@@ -88,6 +89,7 @@ START_TEST(test_a_participant_waits_until_it_is_woken)
 	started_ms = now_ms();
 	ck_assert_int_eq(write(wake[1], "x", 1), 1);
 	port_pump(port, PATIENCE_MS);
+	ck_assert_int_eq(read(wake[0], &byte, 1), 1);
 	ck_assert_int_eq(ask_for(bus, 1, 1), OK);
 	bus_pump(bus);
 	port_pump(port, PATIENCE_MS);

@@ -245,8 +245,7 @@ START_TEST(test_output_is_made_ready_as_it_goes)
 }
 END_TEST
 
-/* --- an orchestrator that is none
- * --------------------------------------------------------------- */
+/* --- an orchestrator that is none -------------------------------------------------- */
 
 static const struct wrong_row {
 	const char *name;
@@ -321,8 +320,7 @@ START_TEST(test_wrong_bytes)
 }
 END_TEST
 
-/* --- without memory
- * -------------------------------------------------------------------------------- */
+/* --- without memory ---------------------------------------------------------------- */
 
 START_TEST(test_every_allocation_fails_in_turn)
 {

@@ -278,8 +278,7 @@ START_TEST(test_sagas_of_one_name_at_two_participants)
 }
 END_TEST
 
-/* --- who leaves
- * --------------------------------------------------------------------------------- */
+/* --- who leaves -------------------------------------------------------------------- */
 
 START_TEST(test_what_was_not_answered_goes_to_the_others_in_order)
 {
@@ -308,6 +307,26 @@ START_TEST(test_what_was_not_answered_goes_to_the_others_in_order)
 }
 END_TEST
 
+/* What comes while nobody is there joins what was left. */
+START_TEST(test_a_saga_goes_on_in_order_after_its_process_has_left)
+{
+	struct world world;
+
+	world_open(&world);
+	join(&world, 'a', 1);
+	put(&world, "s/1#0/0/do");
+	put(&world, "s/2#0/0/do");
+	leave(&world, 'a');
+	put(&world, "s/3#0/0/do");
+	check_log(&world, "a:s/1#0/0/do");
+	join(&world, 'b', 1);
+	answered(&world, 'b', "s/1#0/0/do", 1);
+	answered(&world, 'b', "s/2#0/0/do", 1);
+	check_log(&world, "b:s/1#0/0/do b:s/2#0/0/do b:s/3#0/0/do");
+	world_close(&world);
+}
+END_TEST
+
 START_TEST(test_an_answer_to_what_is_held_settles_it)
 {
 	struct world world;
@@ -328,8 +347,7 @@ START_TEST(test_an_answer_to_what_is_held_settles_it)
 }
 END_TEST
 
-/* --- one command of a step at a time
- * ------------------------------------------------------------- */
+/* --- one command of a step at a time ----------------------------------------------- */
 
 START_TEST(test_a_newer_attempt_takes_the_place_of_one_that_waits)
 {
@@ -367,6 +385,24 @@ START_TEST(test_a_newer_attempt_takes_no_further_place)
 }
 END_TEST
 
+START_TEST(test_a_newer_attempt_does_not_overtake)
+{
+	struct world world;
+
+	world_open(&world);
+	join(&world, 'a', 2);
+	put(&world, "s/1#0/0/do");
+	put(&world, "s/2#0/0/do");
+	put(&world, "s/3#0/0/do");
+	heard(&world, 'a');
+	try_again(&world, "s/1#0/0/do", 2);
+	check_log(&world, "a:s/1#0/0/do a:s/2#0/0/do a:s/3#0/0/do");
+	answered(&world, 'a', "s/2#0/0/do", 1);
+	check_log(&world, "a:s/1#0/0/do#2");
+	world_close(&world);
+}
+END_TEST
+
 START_TEST(test_an_answer_to_a_later_attempt_settles)
 {
 	struct world world;
@@ -396,11 +432,21 @@ START_TEST(test_an_undo_elsewhere_frees_the_place_of_its_do)
 	answered(&world, 'a', "s/1#0/0/do", 1); /* late, and of no account */
 	check_count(&world, 2, 2, 0);
 	world_close(&world);
+	/* What waits for that one process alone gets the place, too. */
+	world_open(&world);
+	join_crew(&world, 'a', "stock", 2);
+	join_crew(&world, 'b', "depot", 1);
+	put(&world, "s/1#0/0/do");
+	put(&world, "t/1#0/0/do");
+	put(&world, "t/2#0/0/do");
+	check_log(&world, "a:s/1#0/0/do a:t/1#0/0/do");
+	ck_assert_int_eq(add_for(&world, "depot", "s/1#0/0/undo", 1), OK);
+	check_log(&world, "b:s/1#0/0/undo a:t/2#0/0/do");
+	world_close(&world);
 }
 END_TEST
 
-/* --- who says nothing
- * -------------------------------------------------------------------------------- */
+/* --- who says nothing -------------------------------------------------------------- */
 
 START_TEST(test_who_says_nothing_loses_his_work_to_his_colleagues)
 {
@@ -480,8 +526,7 @@ START_TEST(test_where_nobody_says_anything_all_are_asked)
 }
 END_TEST
 
-/* --- limits
- * ----------------------------------------------------------------------------------------- */
+/* --- limits ------------------------------------------------------------------------ */
 
 START_TEST(test_too_much_is_busy)
 {
@@ -581,8 +626,7 @@ START_TEST(test_every_allocation_fails_in_turn)
 }
 END_TEST
 
-/* --- anything may happen
- * ------------------------------------------------------------------------------ */
+/* --- anything may happen ----------------------------------------------------------- */
 
 enum { SAGAS = 4, STEPS = 3, MOVES = 4000, SEEDS = 20 };
 
@@ -721,9 +765,11 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_what_is_held_is_free_when_the_saga_is);
 	tcase_add_test(tcase, test_sagas_of_one_name_at_two_participants);
 	tcase_add_test(tcase, test_what_was_not_answered_goes_to_the_others_in_order);
+	tcase_add_test(tcase, test_a_saga_goes_on_in_order_after_its_process_has_left);
 	tcase_add_test(tcase, test_an_answer_to_what_is_held_settles_it);
 	tcase_add_test(tcase, test_a_newer_attempt_takes_the_place_of_one_that_waits);
 	tcase_add_test(tcase, test_a_newer_attempt_takes_no_further_place);
+	tcase_add_test(tcase, test_a_newer_attempt_does_not_overtake);
 	tcase_add_test(tcase, test_an_answer_to_a_later_attempt_settles);
 	tcase_add_test(tcase, test_an_undo_elsewhere_frees_the_place_of_its_do);
 	tcase_add_test(tcase, test_who_says_nothing_loses_his_work_to_his_colleagues);

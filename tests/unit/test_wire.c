@@ -388,8 +388,7 @@ START_TEST(test_what_may_travel)
 }
 END_TEST
 
-/* --- bytes that nobody here writes
- * ------------------------------------------------------------ */
+/* --- bytes that nobody here writes ------------------------------------------------- */
 
 static const struct raw_row {
 	const char *name;
@@ -550,8 +549,7 @@ START_TEST(test_frames_follow_one_another)
 }
 END_TEST
 
-/* --- without memory
- * --------------------------------------------------------------------------- */
+/* --- without memory ---------------------------------------------------------------- */
 
 START_TEST(test_no_room_to_write)
 {
