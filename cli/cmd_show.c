@@ -102,12 +102,30 @@ struct watching {
 	bool picture;
 	char last[32]; /* status of the one saga */
 	uint64_t revision;
+	uint64_t n_told; /* entries of the one saga's timeline */
 	bool failed;
 };
 
-static void print_entries(const struct watching *watching, struct json data,
+/* A stream that was begun again tells everything once more. Where the timeline is
+ * long, entries behind the first were dropped: they count as told. */
+static bool was_told(struct watching *watching, bool whole, uint64_t index, uint64_t folded)
+{
+	if (!whole) {
+		watching->n_told++;
+		return false;
+	}
+	if (index > 0)
+		index += folded;
+	if (index < watching->n_told)
+		return true;
+	watching->n_told = index + 1;
+	return false;
+}
+
+static void print_entries(struct watching *watching, bool whole, struct json data,
 			  struct arena *arena)
 {
+	uint64_t folded = (uint64_t)member_number(data, "timeline_folded"), index = 0;
 	struct json_each each = json_each(member_json(data, "entries"));
 	struct bytes out = BYTES(SIZE_MAX / 2, arena);
 	struct slice id = member_text(data, "id", arena);
@@ -115,6 +133,8 @@ static void print_entries(const struct watching *watching, struct json data,
 	while (json_next(&each)) {
 		char time[TIME_TEXT_SIZE];
 
+		if (watching->id && was_told(watching, whole, index++, folded))
+			continue;
 		if (watching->id) {
 			saga_view_entry(&watching->remote->cli->out, each.value,
 					member_time(data, "started_at"), arena, &out);
@@ -140,7 +160,7 @@ static void draw_picture(struct watching *watching, struct arena *arena)
 		watching->failed = true;
 		return;
 	}
-	/* From the top, each line over what was there, then clear the rest. */
+	/* From the top of an empty screen. */
 	fputs("\033[H\033[2J", stdout);
 	print_bytes(&out);
 }
@@ -175,7 +195,7 @@ static bool on_event(void *context, struct slice name, struct json data)
 		else if (watching->picture)
 			draw_picture(watching, &arena);
 		else
-			print_entries(watching, data, &arena);
+			print_entries(watching, slice_is(name, "saga"), data, &arena);
 		fflush(stdout);
 	}
 	arena_release(&arena);

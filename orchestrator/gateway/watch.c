@@ -230,6 +230,7 @@ void route_watch(struct request *request)
 		return;
 	begin_event(&first, "saga", &view.row);
 	timeline_json(&first, view.definition, &view.timeline);
+	json_add_number(&first, "timeline_folded", (int64_t)view.timeline.n_folded);
 	end_event(&first);
 	if (first.err) {
 		request_fail_err(request, first.err);

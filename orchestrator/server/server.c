@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -433,6 +434,18 @@ static void serve(struct server *server)
 	say_goodbye(server);
 }
 
+/* A thousand connections need more descriptors than a shell often allows. */
+static void allow_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		/* It is worth trying, and that is all. */
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 enum err server_run(const struct server_settings *settings, struct diag *diag)
 {
 	struct server server = {
@@ -445,6 +458,7 @@ enum err server_run(const struct server_settings *settings, struct diag *diag)
 	enum err err;
 
 	server.log = (struct log){settings->log_level, log_write_fd, &server.sink};
+	allow_descriptors();
 	err = open_all(&server, diag);
 	if (!err)
 		serve(&server);

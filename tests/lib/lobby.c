@@ -151,8 +151,6 @@ static size_t take_body(char *data, size_t size, size_t n, void *context)
 {
 	struct visitor *visitor = context;
 
-	if (visitor->impatient)
-		return CURL_WRITEFUNC_PAUSE;
 	bytes_append(&visitor->body, (struct slice){data, size * n});
 	return visitor->body.err ? 0 : size * n;
 }
@@ -235,12 +233,6 @@ void visitor_until(struct visitor *visitor, const char *text)
 		lobby_turn(visitor->lobby);
 		assert(real_ms() < end_ms);
 	}
-}
-
-void visitor_resume(struct visitor *visitor)
-{
-	visitor->impatient = false;
-	curl_easy_pause(visitor->curl, CURLPAUSE_CONT);
 }
 
 void visitor_end(struct visitor *visitor)

@@ -69,9 +69,8 @@ struct visitor {
 	struct bytes head; /* of the answer */
 	struct bytes body;
 	bool done;
-	bool failed;    /* the connection broke */
-	bool impatient; /* takes nothing: its window is closed */
-	long status;    /* once done, or once the head came */
+	bool failed; /* the connection broke */
+	long status; /* once done, or once the head came */
 };
 
 void visitor_begin(struct visitor *visitor, struct lobby *lobby,
@@ -83,9 +82,6 @@ void visitor_finish(struct visitor *visitor);
 void visitor_until(struct visitor *visitor, const char *text);
 bool visitor_has(const struct visitor *visitor, const char *text);
 void visitor_end(struct visitor *visitor);
-
-/* One that was impatient takes what comes from now on. */
-void visitor_resume(struct visitor *visitor);
 
 struct lobby_answer {
 	long status;

@@ -366,6 +366,55 @@ START_TEST(test_watch_one)
 }
 END_TEST
 
+static size_t count_of(struct slice text, const char *part)
+{
+	size_t n = 0;
+
+	for (const char *at = text.at; (at = strstr(at, part)) != NULL; at++)
+		n++;
+	return n;
+}
+
+/* Until the file holds the text. */
+static struct slice until_file(const char *name, const char *part)
+{
+	for (int i = 0; i < 1000; i++) {
+		struct slice text = folder_read(name, &arena);
+
+		if (strstr(text.at, part))
+			return text;
+		RUN("--version"); /* a little later */
+	}
+	ck_abort_msg("no `%s` in %s", part, name);
+	return (struct slice){0};
+}
+
+START_TEST(test_watching_outlives_the_server)
+{
+	struct process_setup setup = {.argv = {"/bin/sh", "-c"}};
+	struct background watching;
+	struct slice text;
+	char command[8192];
+
+	open_all();
+	RUN("start", "visit", "--id", "v-1");
+	until_status("v-1", "running");
+	folder_write("out.txt", "");
+	snprintf(command, sizeof command, "exec '%s' watch v-1 >out.txt", skald);
+	setup.argv[2] = command;
+	setup.env[0] = serving.env;
+	background_start(&watching, &setup, "watch.log");
+	until_file("out.txt", "talk: awaits talked\n");
+	background_stop(&serving.process, SIGKILL);
+	serving_again(&serving, skald);
+	check(RUN("signal", "v-1", "talked"), 0, NULL, NULL);
+	ck_assert_int_eq(background_wait(&watching), 0);
+	text = until_file("out.txt", "the saga ended: completed\n");
+	ck_assert_uint_eq(count_of(text, "the saga starts"), 1); /* told once */
+	close_all();
+}
+END_TEST
+
 START_TEST(test_stats)
 {
 	struct process_result result;
@@ -611,6 +660,7 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_show);
 	tcase_add_test(tcase, test_show_tells_what_to_do);
 	tcase_add_test(tcase, test_watch_one);
+	tcase_add_test(tcase, test_watching_outlives_the_server);
 	tcase_add_test(tcase, test_stats);
 	tcase_add_test(tcase, test_operations);
 	tcase_add_test(tcase, test_skip_with_an_output);

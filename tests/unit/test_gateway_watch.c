@@ -3,8 +3,13 @@
 #include "tests/lib/lobby.h"
 #include "tests/lib/suite.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 static const struct lobby_request watch_v1 = {"GET", "/v1/sagas/v1/events", {0}, {NULL}};
 static const struct lobby_request watch_all = {"GET", "/v1/events", {0}, {NULL}};
@@ -147,6 +152,101 @@ START_TEST(test_a_reader_that_is_gone_is_forgotten)
 }
 END_TEST
 
+/* A lot happens: so many sagas are started at once. */
+static void start_many(struct lobby *lobby, unsigned *next)
+{
+	enum { N = 500 };
+	struct bytes body = BYTES(1024 * 1024, NULL);
+	struct lobby_request request = {"POST", "/v1/sagas:batch", {0}, {NULL}};
+
+	for (unsigned i = 0; i < N; i++, ++*next)
+		bytes_format(
+			&body,
+			"{\"saga\":\"visit\",\"id\":\"many-%u\",\"input\":{\"no\":\"%u\"}}\n",
+			*next, *next);
+	request.body = bytes_slice(&body);
+	ck_assert_int_eq(lobby_ask_with(lobby, &request).status, 200);
+	bytes_release(&body);
+}
+
+static bool has_dropped_one(struct lobby *lobby)
+{
+	return strstr(lobby_ask(lobby, "GET", "/metrics", NULL).body.at,
+		      "skald_watchers_dropped_total 1") != NULL;
+}
+
+/* A client that asks, and then does not look at what comes. */
+static int ask_and_wait(const struct lobby *lobby)
+{
+	static const char request[] = "GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n";
+	const char *port = strrchr(lobby->url, ':') + 1;
+	struct sockaddr_in at = {.sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+				 .sin_port = htons((uint16_t)strtol(port, NULL, 10))};
+	int fd = socket(AF_INET, SOCK_STREAM, 0), small = 4096;
+
+	ck_assert(fd >= 0);
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
+	ck_assert_int_eq(write(fd, request, sizeof request - 1), sizeof request - 1);
+	ck_assert_int_eq(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+	return fd;
+}
+
+/* All that comes, up to the end of the answer. */
+static void read_to_the_end(struct lobby *lobby, int fd, struct bytes *out)
+{
+	static const char end[] = "0\r\n\r\n"; /* of an answer in chunks */
+	char part[64 * 1024];
+
+	while (out->len < sizeof end ||
+	       memcmp(out->at + out->len - (sizeof end - 1), end, sizeof end - 1) != 0) {
+		ssize_t n = read(fd, part, sizeof part);
+
+		ck_assert(n > 0 || (n < 0 && errno == EAGAIN));
+		if (n > 0)
+			bytes_append(out, (struct slice){part, (size_t)n});
+		lobby_turn(lobby);
+	}
+	bytes_add(out, '\0');
+	ck_assert_int_eq(out->err, OK);
+}
+
+START_TEST(test_a_reader_that_does_not_read_is_dropped_and_told)
+{
+	enum { MANY_MAX = 100000 };
+	struct bytes told = BYTES(SIZE_MAX / 2, NULL);
+	struct visitor quick;
+	struct lobby lobby;
+	unsigned next = 0;
+	int slow;
+
+	lobby_open(&lobby);
+	slow = ask_and_wait(&lobby);
+	visitor_begin(&quick, &lobby, &watch_all);
+	visitor_until(&quick, ": watching\n\n");
+	/* Sockets take some megabytes before the buffer does. */
+	while (!has_dropped_one(&lobby) && next < MANY_MAX) {
+		start_many(&lobby, &next);
+		bytes_clear(&quick.body);
+		arena_reset(&lobby.arena);
+	}
+	ck_assert_uint_lt(next, MANY_MAX);
+	/* Now it reads: everything up to the end, which says what happened. */
+	read_to_the_end(&lobby, slow, &told);
+	ck_assert_ptr_nonnull(strstr(told.at, "\"id\":\"many-0\""));
+	ck_assert_ptr_nonnull(strstr(told.at, "event: dropped\ndata: {\"code\":\"too-slow\""));
+	close(slow);
+	bytes_release(&told);
+	/* The other one goes on. */
+	bytes_clear(&quick.body);
+	lobby_start(&lobby, "v2", "two");
+	visitor_until(&quick, "\"id\":\"v2\"");
+	visitor_end(&quick);
+	lobby_close(&lobby);
+}
+END_TEST
+
 START_TEST(test_streams_have_a_maximum)
 {
 	static struct visitor visitors[GATEWAY_WATCHERS_MAX];
@@ -208,6 +308,7 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_all_sagas_are_followed_by_name);
 	tcase_add_test(tcase, test_a_stream_shows_that_it_is_alive);
 	tcase_add_test(tcase, test_a_reader_that_is_gone_is_forgotten);
+	tcase_add_test(tcase, test_a_reader_that_does_not_read_is_dropped_and_told);
 	tcase_add_test(tcase, test_streams_have_a_maximum);
 	tcase_add_test(tcase, test_a_server_that_stops_says_so);
 	tcase_add_test(tcase, test_closing_with_a_stream_that_sleeps);
