@@ -1,0 +1,255 @@
+#include "tests/sim/case.h"
+
+#include "orchestrator/load/load.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* --- definitions -------------------------------------------------------------------- */
+
+static const char *const files[] = {
+	"sagas/order.yaml",     "sagas/order-bench.yaml", "sagas/transfer.yaml",
+	"sagas/travel.yaml",    "sagas/trial.yaml",       "tests/sim/rollback.yaml",
+	"tests/sim/brisk.yaml",
+};
+enum { FILES = sizeof files / sizeof *files };
+
+/* So that nobody adds a saga that is not simulated. */
+static size_t count_shipped(void)
+{
+	DIR *folder = opendir("sagas");
+	const struct dirent *file;
+	size_t n = 0;
+
+	while (folder && (file = readdir(folder))) {
+		size_t len = strlen(file->d_name);
+
+		n += len > 5 && !strcmp(file->d_name + len - 5, ".yaml");
+	}
+	if (folder)
+		closedir(folder);
+	return n;
+}
+
+static bool load(const char *path, struct definition **out)
+{
+	struct arena arena = {0};
+	struct problems problems = {.arena = &arena};
+	enum err err = load_file(path, &problems, out);
+
+	if (err)
+		fprintf(stderr, "%s: %s\n", path,
+			problems.n ? problems.list[0].text : err_text(err));
+	arena_release(&arena);
+	return !err;
+}
+
+bool catalogue_load(struct catalogue *catalogue)
+{
+	*catalogue = (struct catalogue){{NULL}, 0};
+	for (; catalogue->n < FILES; catalogue->n++)
+		if (!load(files[catalogue->n], &catalogue->list[catalogue->n]))
+			return false;
+	if (count_shipped() == FILES - 2)
+		return true;
+	fprintf(stderr, "not all of sagas/*.yaml are named in tests/sim/case.c, or the "
+			"simulator was not started in the root of the tree\n");
+	return false;
+}
+
+void catalogue_release(struct catalogue *catalogue)
+{
+	while (catalogue->n)
+		definition_free(catalogue->list[--catalogue->n]);
+}
+
+/* --- inputs ------------------------------------------------------------------------- */
+
+static void write_order(struct bytes *out, uint32_t n, struct random *random)
+{
+	bytes_format(out,
+		     "{\"order_id\":\"o-%u\",\"sku\":\"book\",\"qty\":%d,\"total\":19.99,"
+		     "\"email\":\"ann@example.com\",\"card\":\"4111\"%s}",
+		     (unsigned)n, random_percent(random, 10) ? 2000 : 2,
+		     random_percent(random, 15) ? ",\"decline\":true" : "");
+}
+
+static void write_bench(struct bytes *out, uint32_t n, struct random *random)
+{
+	bytes_format(out, "{\"sku\":\"book\",\"qty\":%d,\"total\":19.99,\"decline\":%s}",
+		     random_percent(random, 10) ? 2000 : 2,
+		     random_percent(random, 15) ? "true" : "false");
+}
+
+static void write_transfer(struct bytes *out, uint32_t n, struct random *random)
+{
+	bytes_format(out,
+		     "{\"transfer_id\":\"t-%u\",\"from\":\"CH9300762011623852957\","
+		     "\"to\":\"DE89370400440532013000\",\"amount\":12.50,"
+		     "\"currency\":\"CHF\"}",
+		     (unsigned)n);
+}
+
+/* A trip for which nobody asks, or one that somebody has to approve. */
+static void write_travel(struct bytes *out, uint32_t n, struct random *random)
+{
+	bytes_format(out,
+		     "{\"trip_id\":\"j-%u\",\"traveller\":{\"name\":\"Ann\",\"email\":"
+		     "\"ann@example.com\",\"passport\":\"X1\"},\"flight\":\"LX1\","
+		     "\"hotel\":\"Ritz\",%s\"limit\":%d,\"card\":\"4111\"}",
+		     (unsigned)n, random_percent(random, 50) ? "\"car\":\"T\"," : "",
+		     random_percent(random, 50) ? 100 : 100000);
+}
+
+static void write_trial(struct bytes *out, uint32_t n, struct random *random)
+{
+	bytes_format(out, "{\"email\":\"A%u@example.com\",\"plan\":\"basic\"}", (unsigned)n);
+}
+
+static void write_rollback(struct bytes *out, uint32_t n, struct random *random)
+{
+	bytes_format(out, "{\"n\":%u,\"all\":%s}", (unsigned)n,
+		     random_percent(random, 70) ? "true" : "false");
+}
+
+static void write_brisk(struct bytes *out, uint32_t n, struct random *random)
+{
+	bytes_format(out, "{\"n\":%u}", (unsigned)n);
+}
+
+/* The input with one text in it replaced. */
+static void write_other(struct sim_case *sim_case, const char *from, const char *to)
+{
+	const char *input = sim_case->input, *at = strstr(input, from);
+
+	assert(at);
+	snprintf(sim_case->other_input, sizeof sim_case->other_input, "%.*s%s%s",
+		 (int)(at - input), input, to, at + strlen(from));
+}
+
+static void write_input(struct sim_case *sim_case, struct random *random)
+{
+	static const struct {
+		const char *saga;
+		void (*write)(struct bytes *out, uint32_t n, struct random *random);
+		const char *from, *to; /* what another input has */
+	} writers[] = {
+		{"order", write_order, "4111", "4112"},
+		{"order-bench", write_bench, "19.99", "19.98"},
+		{"transfer", write_transfer, "12.50", "12.60"},
+		{"travel", write_travel, "Ritz", "Hilton"},
+		{"trial", write_trial, "basic", "team"},
+		{"rollback", write_rollback, "{", "{\"other\":1,"},
+		{"brisk", write_brisk, "{", "{\"other\":1,"},
+	};
+	struct bytes input = {.at = sim_case->input,
+			      .capacity = CASE_INPUT_SIZE - 1,
+			      .max = CASE_INPUT_SIZE - 1};
+	size_t i = 0;
+
+	while (!slice_is(sim_case->definition->name, writers[i].saga))
+		i++;
+	writers[i].write(&input, sim_case->number, random);
+	assert(!input.err && input.at == sim_case->input);
+	sim_case->input[input.len] = '\0';
+	write_other(sim_case, writers[i].from, writers[i].to);
+}
+
+/* --- a case -------------------------------------------------------------------------- */
+
+/* The key that the definition gives it; false: it gives none. */
+static bool find_key(struct sim_case *sim_case)
+{
+	struct arena arena = {0};
+	struct failure_text failure;
+	struct slice key;
+	enum err err;
+
+	if (!sim_case->definition->key)
+		return false;
+	err = saga_key(sim_case->definition, SLICE_LITERAL("id"), slice_of(sim_case->input),
+		       &arena, &key, &failure);
+	assert(!err);
+	snprintf(sim_case->key, sizeof sim_case->key, "%.*s", SLICE_ARG(key));
+	arena_release(&arena);
+	return true;
+}
+
+/* Ids of which each is the beginning of the next; some sagas have none of their
+ * own, and some are asked for under two. */
+static void name_case(struct sim_case *sim_case, struct random *random)
+{
+	static const char chain[] = "s17042.x-9_0Zk8";
+	uint32_t n = sim_case->number;
+	bool keyed = find_key(sim_case);
+
+	if (!keyed && random_percent(random, 50)) {
+		snprintf(sim_case->key, sizeof sim_case->key, "k-%u", (unsigned)n);
+		keyed = sim_case->names_key = true;
+	}
+	if (!keyed || random_percent(random, 80))
+		snprintf(sim_case->ids[0], sizeof sim_case->ids[0], "%.*s", (int)n + 1, chain);
+	if (!keyed || random_percent(random, 70))
+		memcpy(sim_case->ids[1], sim_case->ids[0], sizeof sim_case->ids[0]);
+	else if (random_percent(random, 50))
+		snprintf(sim_case->ids[1], sizeof sim_case->ids[1], "again-%u", (unsigned)n);
+}
+
+static struct fate make_fate(const struct plan *plan, struct random *random)
+{
+	struct fate fate = {FATE_OK, 1 + random_below(random, 3)};
+	uint32_t kind = random_below(random, 10);
+
+	if (!random_percent(random, plan->fates_percent))
+		return fate;
+	if (kind < 3)
+		fate.kind = FATE_REFUSED;
+	else if (kind < 6)
+		fate.kind = FATE_FAILED;
+	else if (kind < 8)
+		fate.kind = FATE_FAILING;
+	else if (kind < 9)
+		fate.kind = FATE_DEADLY;
+	else
+		fate.kind = FATE_THOUGHTLESS;
+	return fate;
+}
+
+void case_make(struct sim_case *sim_case, uint32_t number, const struct plan *plan,
+	       const struct catalogue *catalogue, struct random *random)
+{
+	const struct definition *definition =
+		catalogue->list[random_below(random, (uint32_t)catalogue->n)];
+
+	*sim_case = (struct sim_case){.number = number, .definition = definition};
+	sim_case->steps = calloc(definition->n_steps, sizeof *sim_case->steps);
+	assert(sim_case->steps);
+	for (uint32_t i = 0; i < definition->n_steps; i++) {
+		sim_case->steps[i].fates[0] = make_fate(plan, random);
+		sim_case->steps[i].fates[1] = make_fate(plan, random);
+	}
+	write_input(sim_case, random);
+	name_case(sim_case, random);
+}
+
+void case_release(struct sim_case *sim_case)
+{
+	free(sim_case->steps);
+}
+
+static bool is_in(const struct definition *definition, uint32_t step, uint32_t container)
+{
+	return step >= container && step < definition->steps[container].end;
+}
+
+bool case_depends(const struct definition *definition, uint32_t first, uint32_t second)
+{
+	for (uint32_t i = first; i != NO_STEP; i = definition->steps[i].parent)
+		for (uint32_t next = definition->steps[i].next; next != NO_STEP;
+		     next = definition->steps[next].next)
+			if (is_in(definition, second, next))
+				return true;
+	return false;
+}

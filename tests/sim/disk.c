@@ -1,0 +1,259 @@
+#include "tests/sim/disk.h"
+
+#include "tests/sim/judge.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* A write of a store that lies: it says that it is kept. */
+struct late_write {
+	struct late_write *next;
+	struct arena arena;
+	struct saga_write write;
+};
+
+static struct disk *disk_of(struct store *base)
+{
+	return (struct disk *)base;
+}
+
+static void copy_write(struct arena *arena, const struct saga_write *from,
+		       struct saga_write *out)
+{
+	*out = *from;
+	if (!saga_row_copy(arena, &from->row, &out->row) ||
+	    !arena_copy(arena, from->record, &out->record))
+		assert(!"memory");
+}
+
+static void put_off(struct disk *disk, const struct saga_write *write)
+{
+	struct late_write *late = calloc(1, sizeof *late), **end = &disk->late;
+
+	assert(late);
+	copy_write(&late->arena, write, &late->write);
+	while (*end)
+		end = &(*end)->next;
+	*end = late;
+}
+
+void disk_write_late(struct disk *disk)
+{
+	while (disk->late) {
+		struct late_write *late = disk->late;
+
+		disk->late = late->next;
+		if (!store_commit(disk->real, &late->write, 1, NULL, 0) && !late->write.result)
+			judge_stored(disk->world, &late->write);
+		arena_release(&late->arena);
+		free(late);
+	}
+}
+
+/* Whether the store lies about this write. */
+static bool lies(struct disk *disk, const struct saga_write *write)
+{
+	struct world *world = disk->world;
+
+	switch (world->sabotage) {
+	case SABOTAGE_LOSE_SAGA: return !write->before && random_percent(&world->random, 20);
+	case SABOTAGE_LOSE_WRITES: return write->before && random_percent(&world->random, 5);
+	case SABOTAGE_STORE_LATE: put_off(disk, write); return true;
+	default: return false;
+	}
+}
+
+/* What the store lies about is left out; returns how many are left. */
+static size_t leave_out_lies(struct disk *disk, struct saga_write *writes, size_t n,
+			     struct saga_write *honest, size_t *from)
+{
+	size_t n_honest = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		writes[i].result = OK;
+		if (lies(disk, &writes[i]))
+			continue;
+		from[n_honest] = i;
+		honest[n_honest++] = writes[i];
+	}
+	return n_honest;
+}
+
+static enum err disk_commit(struct store *base, struct saga_write *writes, size_t n,
+			    const struct audit_entry *audit, size_t n_audit)
+{
+	struct disk *disk = disk_of(base);
+	struct saga_write *honest = malloc((n + 1) * sizeof *honest);
+	size_t *from = malloc((n + 1) * sizeof *from), n_honest;
+	enum err err = ERR_IO;
+
+	assert(honest && from);
+	if (disk->world->outage)
+		goto out;
+	n_honest = leave_out_lies(disk, writes, n, honest, from);
+	err = store_commit(disk->real, honest, n_honest, audit, n_audit);
+	for (size_t i = 0; !err && i < n_honest; i++) {
+		writes[from[i]].result = honest[i].result;
+		if (honest[i].result)
+			diary_write(&disk->world->diary, "%.*s is not stored: conflict",
+				    SLICE_ARG(honest[i].row.id));
+		else
+			judge_stored(disk->world, &honest[i]);
+	}
+out:
+	free(honest);
+	free(from);
+	return err;
+}
+
+/* The damaged saga's bytes are not what was written. */
+static bool damage(struct disk *disk, struct slice id, struct arena *arena,
+		   struct slice *record)
+{
+	const struct sim_case *damaged = disk->world->damaged;
+
+	if (!damaged || !*damaged->id || !slice_is(id, damaged->id))
+		return true;
+	if (!arena_copy(arena, *record, record))
+		return false;
+	((char *)record->at)[record->len / 2] ^= 0x10;
+	return true;
+}
+
+static enum err disk_get(struct store *base, struct slice id, struct arena *arena,
+			 struct saga_row *row, struct slice *record)
+{
+	struct disk *disk = disk_of(base);
+	enum err err = store_get(disk->real, id, arena, row, record);
+
+	return err || damage(disk, id, arena, record) ? err : ERR_NOMEM;
+}
+
+static enum err disk_find(struct store *base, struct slice saga, struct slice key,
+			  struct arena *arena, struct slice *id)
+{
+	return store_find(disk_of(base)->real, saga, key, arena, id);
+}
+
+/* --- loading, with the damaged one among the others ----------------------------------- */
+
+struct loading {
+	struct disk *disk;
+	struct arena arena;
+	enum err (*visit)(void *context, struct slice record);
+	void *context;
+};
+
+static enum err load_one(void *context, struct slice record)
+{
+	struct loading *loading = context;
+	const struct sim_case *damaged = loading->disk->world->damaged;
+	struct slice row_record;
+
+	/* A record does not say whose it is where it can be searched for. */
+	arena_reset(&loading->arena);
+	if (damaged && *damaged->id &&
+	    !store_get(loading->disk->real, slice_of(damaged->id), &loading->arena, NULL,
+		       &row_record) &&
+	    slice_equal(row_record, record) &&
+	    !damage(loading->disk, slice_of(damaged->id), &loading->arena, &record))
+		return ERR_NOMEM;
+	return loading->visit(loading->context, record);
+}
+
+static enum err disk_load(struct store *base,
+			  enum err (*visit)(void *context, struct slice record), void *context)
+{
+	struct loading loading = {.disk = disk_of(base), .visit = visit, .context = context};
+	enum err err = store_load(loading.disk->real, load_one, &loading);
+
+	arena_release(&loading.arena);
+	return err;
+}
+
+static enum err disk_list(struct store *base, const struct saga_filter *filter,
+			  struct slice after, size_t limit,
+			  enum err (*visit)(void *context, const struct saga_row *row),
+			  void *context)
+{
+	return store_list(disk_of(base)->real, filter, after, limit, visit, context);
+}
+
+static enum err disk_counts(struct store *base, struct store_counts *out)
+{
+	return store_counts(disk_of(base)->real, out);
+}
+
+static enum err disk_audit(struct store *base, struct slice saga_id, size_t limit,
+			   enum err (*visit)(void *context, const struct audit_entry *entry),
+			   void *context)
+{
+	return store_audit(disk_of(base)->real, saga_id, limit, visit, context);
+}
+
+static enum err disk_put_definition(struct store *base,
+				    const struct stored_definition *definition)
+{
+	struct disk *disk = disk_of(base);
+
+	return disk->world->outage ? ERR_IO : store_put_definition(disk->real, definition);
+}
+
+static enum err disk_definitions(struct store *base,
+				 enum err (*visit)(void *context,
+						   const struct stored_definition *definition),
+				 void *context)
+{
+	return store_definitions(disk_of(base)->real, visit, context);
+}
+
+static enum err disk_prune(struct store *base, int64_t ended_before_ms, size_t limit, size_t *n)
+{
+	return store_prune(disk_of(base)->real, ended_before_ms, limit, n);
+}
+
+static enum err disk_backup(struct store *base, const char *path, struct diag *diag)
+{
+	return store_backup(disk_of(base)->real, path, diag);
+}
+
+static void disk_close_base(struct store *base)
+{
+	disk_close(disk_of(base));
+}
+
+struct store *disk_open(struct disk *disk, struct world *world)
+{
+	static const struct store_ops ops = {
+		.commit = disk_commit,
+		.get = disk_get,
+		.find = disk_find,
+		.load = disk_load,
+		.list = disk_list,
+		.counts = disk_counts,
+		.audit = disk_audit,
+		.put_definition = disk_put_definition,
+		.definitions = disk_definitions,
+		.prune = disk_prune,
+		.backup = disk_backup,
+		.close = disk_close_base,
+	};
+
+	*disk = (struct disk){.base = {.ops = &ops}, .world = world};
+	disk->real = store_memory_open(world->vault);
+	assert(disk->real);
+	return &disk->base;
+}
+
+/* What was not written is lost. */
+void disk_close(struct disk *disk)
+{
+	while (disk->late) {
+		struct late_write *late = disk->late;
+
+		disk->late = late->next;
+		arena_release(&late->arena);
+		free(late);
+	}
+	store_close(disk->real);
+}

@@ -1,0 +1,22 @@
+/* disk.h - the store of an orchestrator: watched by the judge, full at times, and
+ * with a record that cannot be read. */
+#ifndef SKALD_TESTS_SIM_DISK_H
+#define SKALD_TESTS_SIM_DISK_H
+
+#include "orchestrator/store/store.h"
+#include "tests/sim/world.h"
+
+struct disk {
+	struct store base; /* first, so that the two pointers are one */
+	struct world *world;
+	struct store *real;
+	struct late_write *late; /* SABOTAGE_STORE_LATE: what is not written yet */
+};
+
+struct store *disk_open(struct disk *disk, struct world *world);
+void disk_close(struct disk *disk);
+
+/* What was not written yet is, or is lost. */
+void disk_write_late(struct disk *disk);
+
+#endif

@@ -1,0 +1,274 @@
+#include "tests/sim/judge.h"
+
+#include "orchestrator/store/record.h"
+
+#include <stdio.h>
+
+/* --- what is stored -------------------------------------------------------------------- */
+
+/* The saga as it is on the disk; in memory until the next call. */
+static bool read_saga(struct world *world, const struct sim_case *sim_case, struct saga *out)
+{
+	struct slice record, bytes, timeline;
+	uint8_t hash[SHA256_SIZE];
+	enum err err;
+
+	arena_reset(&world->scratch);
+	err = store_get(world->archive, slice_of(sim_case->id), &world->scratch, NULL, &record);
+	if (!err)
+		err = record_split(record, &bytes, &timeline);
+	if (!err)
+		err = saga_decode(bytes, &world->scratch, out, hash, NULL);
+	if (err)
+		diary_fault(&world->diary, "P2: %s cannot be read any more: %s", sim_case->id,
+			    err_text(err));
+	return !err;
+}
+
+static struct sim_case *find_new(struct world *world, const struct saga_row *row)
+{
+	for (uint32_t i = 0; i < world->plan.n_cases; i++) {
+		struct sim_case *sim_case = &world->cases[i];
+		bool named = slice_is(row->id, sim_case->ids[0]) ||
+			     slice_is(row->id, sim_case->ids[1]);
+		bool keyed = *sim_case->key && slice_is(row->key, sim_case->key);
+
+		if (!slice_equal(row->saga, sim_case->definition->name))
+			continue;
+		if (*sim_case->key ? keyed : named)
+			return sim_case;
+	}
+	return NULL;
+}
+
+static void store_new(struct world *world, const struct saga_write *write)
+{
+	struct sim_case *sim_case = find_new(world, &write->row);
+	struct slice bytes, timeline;
+	struct saga saga;
+
+	if (!sim_case) {
+		diary_fault(&world->diary,
+			    "P2: the saga %.*s was stored, and nobody asked for it",
+			    SLICE_ARG(write->row.id));
+		return;
+	}
+	if (*sim_case->id) {
+		diary_fault(&world->diary, "P2: %s was begun again as %.*s", sim_case->id,
+			    SLICE_ARG(write->row.id));
+		return;
+	}
+	snprintf(sim_case->id, sizeof sim_case->id, "%.*s", SLICE_ARG(write->row.id));
+	snprintf(sim_case->version, sizeof sim_case->version, "%.*s",
+		 SLICE_ARG(write->row.version));
+	arena_reset(&world->scratch);
+	if (record_split(write->record, &bytes, &timeline) ||
+	    saga_decode(bytes, &world->scratch, &saga, sim_case->hash, NULL))
+		diary_fault(&world->diary, "P2: %s was stored and cannot be read",
+			    sim_case->id);
+	world->tally.sagas++;
+}
+
+/* What had ended stays so; only a completed one can be undone. */
+static bool may_go_on(const struct sim_case *sim_case)
+{
+	return sim_case->status == STATUS_COMPLETED && sim_case->undo_asked &&
+	       sim_case->definition->pivot == NO_STEP;
+}
+
+void judge_stored(struct world *world, const struct saga_write *write)
+{
+	const struct saga_row *row = &write->row;
+	struct sim_case *sim_case;
+
+	if (!write->before)
+		store_new(world, write);
+	sim_case = world_case_by_id(world, row->id);
+	if (!sim_case) {
+		diary_fault(&world->diary, "P2: %.*s is changed, and was never begun",
+			    SLICE_ARG(row->id));
+		return;
+	}
+	diary_write(&world->diary, "%s is stored: revision %llu, %s%s%s%.*s", sim_case->id,
+		    (unsigned long long)row->revision, status_text(row->status),
+		    row->paused ? ", paused" : "", row->step.len ? ", at " : "",
+		    SLICE_ARG(row->step));
+	if (!slice_is(row->version, sim_case->version))
+		diary_fault(&world->diary, "P5: %s has begun as version %s and is %.*s now",
+			    sim_case->id, sim_case->version, SLICE_ARG(row->version));
+	if (sim_case->ended && !may_go_on(sim_case))
+		diary_fault(&world->diary, "P2: %s is changed although it was %s", sim_case->id,
+			    status_text(sim_case->status));
+	if (row->status == STATUS_PARKED && !row->reason.len)
+		diary_fault(&world->diary, "P2: %s is parked without a reason", sim_case->id);
+	if (row->status == STATUS_KILLED && !sim_case->kill_asked)
+		diary_fault(&world->diary, "P4: %s is killed, and nobody did", sim_case->id);
+	world->tally.parked +=
+		row->status == STATUS_PARKED && sim_case->status != STATUS_PARKED;
+	sim_case->status = row->status;
+	sim_case->ended = status_ended(row->status);
+	sim_case->paused = row->paused;
+	sim_case->touched = true;
+}
+
+/* --- what is sent ------------------------------------------------------------------------- */
+
+static uint16_t round_of(const struct step *step)
+{
+	return step->verb == VERB_UNDO ? step->undo_round : step->do_round;
+}
+
+static bool in_flight(const struct saga *saga, const struct sim_case *sim_case, uint32_t i)
+{
+	return !saga_ended(saga) &&
+	       step_in_flight(&sim_case->definition->steps[i], &saga->steps[i]);
+}
+
+void judge_sent(struct world *world, uint32_t number, const struct command_message *command,
+		bool taken)
+{
+	struct command_place place;
+	const struct step *step;
+	struct step_book *book;
+	struct saga saga;
+
+	if (!judge_place(world, command->id, &place)) {
+		diary_fault(&world->diary, "order: %.*s is sent, and its saga is not stored",
+			    SLICE_ARG(command->id));
+		return;
+	}
+	book = &place.sim_case->steps[place.step];
+	book->handed_by = number;
+	book->handed_verb = place.verb;
+	book->handed_round = place.round;
+	book->handed_attempt = command->attempt;
+	world->tally.commands += taken;
+	/* One that has a rival may know an older truth. */
+	if (world->tally.rivals || !read_saga(world, place.sim_case, &saga))
+		return;
+	step = &saga.steps[place.step];
+	if (!in_flight(&saga, place.sim_case, place.step) || step->verb != place.verb ||
+	    round_of(step) != place.round || step->attempt != command->attempt)
+		diary_fault(&world->diary, "order: attempt %u of %.*s is sent, and not stored",
+			    (unsigned)command->attempt, SLICE_ARG(command->id));
+}
+
+/* All that the saga waits for was handed to the bus by this orchestrator. */
+static void check_handed(struct world *world, const struct sim_case *sim_case, uint32_t number,
+			 const char *when)
+{
+	struct saga saga;
+
+	if (!read_saga(world, sim_case, &saga))
+		return;
+	for (uint32_t i = 0; i < saga.n_steps; i++) {
+		const struct step_book *book = &sim_case->steps[i];
+		const struct step *step = &saga.steps[i];
+
+		if (!in_flight(&saga, sim_case, i))
+			continue;
+		if (book->handed_by != number || book->handed_verb != step->verb ||
+		    book->handed_round != round_of(step) ||
+		    book->handed_attempt != step->attempt)
+			diary_fault(&world->diary,
+				    "order: %s waits for attempt %u of %s %.*s, which was not "
+				    "sent %s",
+				    sim_case->id, (unsigned)step->attempt,
+				    verb_text((enum verb)step->verb),
+				    SLICE_ARG(sim_case->definition->steps[i].name), when);
+	}
+}
+
+/* --- what is acknowledged --------------------------------------------------------------------
+ */
+
+/* Whether the saga still waits for what this reply says. */
+static void check_taken(struct world *world, const struct polled_reply *reply)
+{
+	struct command_place place;
+	const struct step *step;
+	struct saga saga;
+
+	if (reply->outcome == MESSAGE_FAILED || reply->outcome == MESSAGE_EXPIRED ||
+	    !judge_place(world, slice_of(reply->id), &place) ||
+	    place.sim_case == world->damaged || !read_saga(world, place.sim_case, &saga) ||
+	    saga_ended(&saga))
+		return;
+	step = &saga.steps[place.step];
+	if (!in_flight(&saga, place.sim_case, place.step) && step->state != STEP_BACKOFF &&
+	    step->state != STEP_UNDO_BACKOFF)
+		return;
+	if (step->verb == place.verb && round_of(step) == place.round &&
+	    reply->attempt <= step->attempt)
+		diary_fault(&world->diary,
+			    "order: the reply to attempt %u of %s is acknowledged, and what "
+			    "follows from it is not stored",
+			    (unsigned)reply->attempt, reply->id);
+}
+
+void judge_acknowledged(struct world *world, uint32_t number,
+			const struct polled_reply *replies, size_t n)
+{
+	if (world->tally.rivals)
+		return;
+	for (size_t i = 0; i < n; i++)
+		check_taken(world, &replies[i]);
+	for (uint32_t i = 0; i < world->plan.n_cases; i++) {
+		struct sim_case *sim_case = &world->cases[i];
+
+		if (!sim_case->touched)
+			continue;
+		sim_case->touched = false;
+		check_handed(world, sim_case, number, "before replies were acknowledged");
+	}
+}
+
+void judge_opened(struct world *world, uint32_t number)
+{
+	for (uint32_t i = 0; i < world->plan.n_cases; i++) {
+		struct sim_case *sim_case = &world->cases[i];
+
+		sim_case->touched = false;
+		if (*sim_case->id && !sim_case->ended && sim_case != world->damaged)
+			check_handed(world, sim_case, number, "when it was loaded");
+	}
+}
+
+/* --- what people are told --------------------------------------------------------------------
+ */
+
+void judge_started(struct world *world, struct sim_case *sim_case, struct slice saga_id)
+{
+	struct saga saga;
+
+	sim_case->acknowledged = true;
+	if (!*sim_case->id)
+		diary_fault(&world->diary,
+			    "P2: the start of %.*s is acknowledged, and not stored",
+			    SLICE_ARG(saga_id));
+	else if (!slice_is(saga_id, sim_case->id))
+		diary_fault(&world->diary, "P2: a start is told that %s is %.*s", sim_case->id,
+			    SLICE_ARG(saga_id));
+	else
+		(void)read_saga(world, sim_case, &saga);
+}
+
+void judge_signalled(struct world *world, struct sim_case *sim_case, const char *signal_id)
+{
+	struct saga saga;
+
+	if (!read_saga(world, sim_case, &saga))
+		return;
+	for (uint32_t i = 0; i < saga.n_signals; i++)
+		if (slice_is(saga.signals[i].id, signal_id))
+			return;
+	diary_fault(&world->diary, "P2: the signal %s to %s is acknowledged, and not stored",
+		    signal_id, sim_case->id);
+}
+
+bool judge_is_parked(struct world *world, const struct sim_case *sim_case, uint32_t step)
+{
+	struct saga saga;
+
+	return read_saga(world, sim_case, &saga) && saga.steps[step].state == STEP_PARKED;
+}

@@ -1,0 +1,86 @@
+/* judge.h - holds a run to the promises.
+ *
+ * It keeps the books of everything that took effect at a service, sees every
+ * command that is sent and every record that is stored, and asks nobody: what is
+ * right is said here once more, in terms of books and records. The first thing
+ * that is wrong ends the run.
+ *
+ * P1  an effect occurs once for each round of a command, whatever comes twice
+ * P2  a start that was acknowledged is never lost, and comes to its end in time
+ * P3  what took effect is undone, in the opposite order, or a person decided
+ * P4  a cancelled saga is compensated unless its pivot took effect; only kill
+ *     leaves things as they are, and is in the audit
+ * P5  a saga stays on the version with which it started
+ * P6  a saga that cannot be read, or a participant that never answers, is no
+ *     business of the others
+ * and the order that the engine promises: nothing is sent that is not stored,
+ * nothing is acknowledged that is not stored and sent.
+ */
+#ifndef SKALD_TESTS_SIM_JUDGE_H
+#define SKALD_TESTS_SIM_JUDGE_H
+
+#include "orchestrator/engine/engine.h"
+#include "tests/sim/world.h"
+
+/* --- what services do ------------------------------------------------------------------ */
+
+/* Which command of which case an id means; false: none that the judge knows. */
+struct command_place {
+	struct sim_case *sim_case;
+	uint32_t step;
+	enum verb verb;
+	uint16_t round;
+};
+bool judge_place(struct world *world, struct slice command_id, struct command_place *out);
+
+/* A handler's effect was committed. */
+void judge_effect(struct world *world, const struct command_place *place);
+
+/* A service sends a reply, which must be true. */
+void judge_reply(struct world *world, const struct reply_message *reply);
+
+/* --- what an orchestrator does ------------------------------------------------------------ */
+
+void judge_stored(struct world *world, const struct saga_write *write);
+
+/* `number` of the orchestrator. A command that the bus did not take was tried. */
+void judge_sent(struct world *world, uint32_t number, const struct command_message *command,
+		bool taken);
+
+/* Messages that were polled are acknowledged: `replies` of them, by their ids. */
+struct polled_reply {
+	char id[COMMAND_ID_MAX + 1];
+	uint32_t attempt;
+	enum message_outcome outcome;
+};
+void judge_acknowledged(struct world *world, uint32_t number,
+			const struct polled_reply *replies, size_t n);
+
+/* It has loaded what there is: everything that is waited for was sent again. */
+void judge_opened(struct world *world, uint32_t number);
+
+/* --- what people are told -------------------------------------------------------------------
+ */
+
+void judge_started(struct world *world, struct sim_case *sim_case, struct slice saga_id);
+void judge_signalled(struct world *world, struct sim_case *sim_case, const char *signal_id);
+
+/* For whoever helps: whether it is this step that needs it. */
+bool judge_is_parked(struct world *world, const struct sim_case *sim_case, uint32_t step);
+
+/* --- in the end ------------------------------------------------------------------------------
+ */
+
+/* Whether all have come to their end: those that can, as long as not all is
+ * mended. */
+bool judge_all_ended(struct world *world);
+
+/* How long that may take when nothing goes wrong any more. */
+int64_t judge_patience_ms(const struct world *world);
+
+/* Too long: say who is still under way. */
+void judge_impatient(struct world *world);
+
+void judge_end(struct world *world);
+
+#endif

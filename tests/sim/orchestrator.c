@@ -1,0 +1,468 @@
+#include "tests/sim/orchestrator.h"
+
+#include "orchestrator/load/load.h"
+#include "tests/lib/tripwire.h"
+#include "tests/sim/disk.h"
+#include "tests/sim/judge.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { NAME_SIZE = 32, HOUR_MS = 3600000 };
+
+struct orchestrator {
+	struct world *world;
+	uint32_t number;
+	char name[NAME_SIZE];
+	struct tripwire wire;
+	struct disk disk;
+	struct store_tripwire store_wire;
+	struct bus *real_bus;
+	struct bus_tripwire bus_wire;
+	struct bus *bus; /* both of the two, so that the judge sees what was tried */
+	struct watched_bus {
+		struct bus base; /* first, so that the two pointers are one */
+		struct orchestrator *orchestrator;
+	} watched;
+	struct log log;
+	struct engine *engine;
+	int64_t hangs_until_ms;
+	int64_t turn_ms;             /* the next one; INT64_MAX: not known yet */
+	struct polled_reply *polled; /* and not acknowledged */
+	size_t n_polled, polled_capacity;
+};
+
+/* --- what the bus says ------------------------------------------------------------------ */
+
+static struct orchestrator *owner(struct bus *base)
+{
+	return ((struct watched_bus *)base)->orchestrator;
+}
+
+/* What it does now it does not do. */
+static bool is_dead(const struct orchestrator *self)
+{
+	return self->wire.fired && self->wire.effect == TRIPWIRE_DIES;
+}
+
+static enum err watched_send(struct bus *base, const struct command_message *command)
+{
+	struct orchestrator *self = owner(base);
+	enum err err = OK;
+
+	if (is_dead(self))
+		return ERR_UNAVAILABLE;
+	if (self->world->sabotage != SABOTAGE_KEEP_SENDS ||
+	    !random_percent(&self->world->random, 5))
+		err = bus_send(self->bus, command);
+	diary_write(&self->world->diary, "%s sends attempt %u of %.*s%s", self->name,
+		    (unsigned)command->attempt, SLICE_ARG(command->id),
+		    err ? ": the bus is busy" : "");
+	judge_sent(self->world, self->number, command, !err);
+	return err;
+}
+
+static void keep_polled(struct orchestrator *self, const struct reply_message *reply)
+{
+	struct polled_reply *polled;
+
+	if (self->n_polled == self->polled_capacity) {
+		self->polled_capacity = self->polled_capacity ? self->polled_capacity * 2 : 16;
+		self->polled = realloc(self->polled, self->polled_capacity * sizeof *polled);
+		assert(self->polled);
+	}
+	polled = &self->polled[self->n_polled];
+	snprintf(polled->id, sizeof polled->id, "%.*s", SLICE_ARG(reply->id));
+	polled->attempt = reply->attempt;
+	polled->outcome = reply->outcome;
+	self->n_polled++;
+}
+
+static bool watched_poll(struct bus *base, struct inbox_message *out)
+{
+	struct orchestrator *self = owner(base);
+
+	if (!bus_poll(self->bus, out))
+		return false;
+	if (out->type == INBOX_REPLY)
+		keep_polled(self, &out->reply);
+	return true;
+}
+
+static void watched_answer(struct bus *base, uint64_t origin,
+			   const struct result_message *result)
+{
+	bus_answer(owner(base)->bus, origin, result);
+}
+
+static void watched_ended(struct bus *base, uint64_t origin, struct slice saga_id,
+			  struct slice status)
+{
+	bus_ended(owner(base)->bus, origin, saga_id, status);
+}
+
+static void watched_acknowledge(struct bus *base)
+{
+	struct orchestrator *self = owner(base);
+
+	if (is_dead(self))
+		return;
+	if (self->n_polled)
+		judge_acknowledged(self->world, self->number, self->polled, self->n_polled);
+	self->n_polled = 0;
+	disk_write_late(&self->disk);
+	bus_acknowledge(self->bus);
+}
+
+static void watched_pump(struct bus *base)
+{
+	bus_pump(owner(base)->bus);
+}
+
+static int watched_fd(struct bus *base)
+{
+	return bus_fd(owner(base)->bus);
+}
+
+static void watched_participants(struct bus *base,
+				 void (*visit)(void *context,
+					       const struct bus_participant *participant),
+				 void *context)
+{
+	bus_participants(owner(base)->bus, visit, context);
+}
+
+static void watched_close(struct bus *base)
+{
+}
+
+static struct bus *watch_bus(struct orchestrator *self)
+{
+	static const struct bus_ops ops = {
+		.send = watched_send,
+		.poll = watched_poll,
+		.answer = watched_answer,
+		.ended = watched_ended,
+		.acknowledge = watched_acknowledge,
+		.pump = watched_pump,
+		.fd = watched_fd,
+		.participants = watched_participants,
+		.close = watched_close,
+	};
+
+	self->bus = bus_tripwire_init(&self->bus_wire, self->real_bus, &self->wire);
+	self->watched = (struct watched_bus){{&ops}, self};
+	return &self->watched.base;
+}
+
+/* --- definitions ---------------------------------------------------------------------------
+ */
+
+static enum err read_definition(struct slice normal, struct definition **out, struct diag *diag)
+{
+	struct arena arena = {0};
+	struct problems problems = {.arena = &arena};
+	enum err err = load_text("stored.yaml", normal, NULL, &problems, out);
+
+	if (err)
+		err = diag_set(diag, err, "%s", problems.n ? problems.list[0].text : "");
+	arena_release(&arena);
+	return err;
+}
+
+/* The same saga under a later version. */
+static struct definition *newer(const struct definition *from)
+{
+	static const char before[] = "version: 1.0.0", after[] = "version: 1.1.0";
+	struct definition *definition = NULL;
+	struct arena arena = {0};
+	struct slice text;
+	char *at;
+
+	if (!arena_copy(&arena, from->normal, &text))
+		assert(!"memory");
+	at = strstr(text.at, before);
+	assert(at);
+	memcpy(at, after, sizeof after - 1);
+	if (read_definition(text, &definition, NULL))
+		assert(!"a definition");
+	arena_release(&arena);
+	return definition;
+}
+
+static enum err deploy_one(struct orchestrator *self, const struct definition *definition,
+			   bool newest)
+{
+	struct slice version = newest ? SLICE_LITERAL("1.1.0") : definition->version;
+	struct definition *mine = NULL;
+
+	if (engine_definition(self->engine, definition->name, version))
+		return OK;
+	if (newest)
+		mine = newer(definition);
+	else if (read_definition(definition->normal, &mine, NULL))
+		assert(!"a definition");
+	return engine_deploy(self->engine, &mine, NULL);
+}
+
+/* All that the cases need. */
+static enum err deploy(struct orchestrator *self)
+{
+	enum err err = OK;
+
+	for (uint32_t i = 0; !err && i < self->world->plan.n_cases; i++) {
+		const struct definition *definition = self->world->cases[i].definition;
+
+		err = deploy_one(self, definition, false);
+		if (!err && self->world->deployed)
+			err = deploy_one(self, definition, true);
+	}
+	return err;
+}
+
+/* --- turns
+ * ------------------------------------------------------------------------------------ */
+
+static void plan_turn(struct orchestrator *self, int64_t at_ms);
+
+static void begin_again(void *context, uint64_t argument)
+{
+	struct world *world = context;
+
+	if (!world->orchestrator)
+		orchestrator_start(world);
+}
+
+/* Everything that was only in memory is gone. */
+static void end(struct orchestrator *self)
+{
+	struct world *world = self->world;
+
+	engine_close(self->engine);
+	bus_close(self->real_bus);
+	disk_close(&self->disk);
+	if (world->orchestrator == self)
+		world->orchestrator = NULL;
+	if (world->rival == self)
+		world->rival = NULL;
+	free(self->polled);
+	free(self);
+}
+
+static void die(struct orchestrator *self)
+{
+	struct world *world = self->world;
+	bool last = world->orchestrator == self;
+
+	end(self);
+	if (last)
+		agenda_add(&world->agenda,
+			   world_soon_ms(world, world->part == PART_TROUBLE
+							? world->plan.away_ms
+							: 100),
+			   begin_again, world, 0);
+}
+
+/* The moment at which it wants to be called, on the clock that never jumps. */
+static void plan_next(struct orchestrator *self, size_t n)
+{
+	int64_t now_ms = world_now_ms(self->world), wake_ms = engine_wake_ms(self->engine);
+
+	if (n)
+		plan_turn(self, now_ms);
+	if (wake_ms == INT64_MAX)
+		return;
+	wake_ms -= self->world->clock.now_ms;
+	plan_turn(self, now_ms + (wake_ms > 0 ? wake_ms : 1));
+}
+
+static void take_turn(struct orchestrator *self)
+{
+	struct world *world = self->world;
+	bool outage = world->outage;
+	size_t n = 0;
+	enum err err;
+
+	bus_pump(self->bus);
+	err = engine_turn(self->engine, &n);
+	bus_pump(self->bus);
+	if (world_looks_dead(world, &self->wire, self->name)) {
+		die(self);
+		return;
+	}
+	if (err && !outage && !self->wire.fired && err != ERR_UNAVAILABLE)
+		diary_fault(&world->diary, "P2: a turn failed: %s", err_text(err));
+	if (self->wire.fired)
+		world_arm(world, &self->wire, &world->plan.orchestrator);
+	plan_next(self, n);
+}
+
+static void do_turn(void *context, uint64_t argument)
+{
+	struct world *world = context;
+	struct orchestrator *self = world->orchestrator;
+
+	if (!self || self->number != (uint32_t)argument)
+		self = world->rival;
+	if (!self || self->number != (uint32_t)argument || self->turn_ms != world_now_ms(world))
+		return;
+	self->turn_ms = INT64_MAX;
+	if (self->hangs_until_ms > world_now_ms(world))
+		plan_turn(self, self->hangs_until_ms);
+	else
+		take_turn(self);
+}
+
+static void plan_turn(struct orchestrator *self, int64_t at_ms)
+{
+	if (at_ms >= self->turn_ms)
+		return;
+	self->turn_ms = at_ms;
+	agenda_add(&self->world->agenda, at_ms, do_turn, self->world, self->number);
+}
+
+void orchestrator_wake(struct world *world, const struct bus *bus)
+{
+	struct orchestrator *self = world->orchestrator;
+
+	if (!self || self->real_bus != bus)
+		self = world->rival;
+	if (self && self->real_bus == bus)
+		plan_turn(self, world_soon_ms(world, world->plan.weather.latency_ms));
+}
+
+void orchestrator_hurry(struct world *world)
+{
+	if (world->orchestrator)
+		plan_turn(world->orchestrator, world_now_ms(world));
+}
+
+/* --- beginning
+ * ----------------------------------------------------------------------------------- */
+
+static void write_log(void *sink, enum log_level level, struct slice line)
+{
+	struct orchestrator *self = sink;
+
+	diary_write(&self->world->diary, "%s logs %.*s", self->name, SLICE_ARG(line));
+}
+
+void orchestrator_start(struct world *world)
+{
+	struct orchestrator *self = calloc(1, sizeof *self);
+	struct engine_parts parts = {.clock = &world->clock.base,
+				     .read_definition = read_definition,
+				     .live_max = world->plan.live_max};
+	enum err err;
+
+	assert(self);
+	self->world = world;
+	self->number = ++world->n_orchestrators;
+	snprintf(self->name, sizeof self->name, "orchestrator %u", (unsigned)self->number);
+	self->turn_ms = INT64_MAX;
+	self->real_bus = world->transport->ops->open_bus(world->transport);
+	self->log = (struct log){LOG_LEVEL_DEBUG, write_log, self};
+	world->orchestrator = self;
+	world_arm(world, &self->wire, &world->plan.orchestrator);
+	parts.store = store_tripwire_init(&self->store_wire, disk_open(&self->disk, world),
+					  &self->wire);
+	parts.bus = watch_bus(self);
+	parts.log = &self->log;
+	parts.seed = random_next(&world->random);
+	diary_write(&world->diary, "%s begins", self->name);
+	err = engine_open(&parts, &self->engine, NULL);
+	if (!err)
+		err = deploy(self);
+	if (world_looks_dead(world, &self->wire, self->name) || err) {
+		diary_write(&world->diary, "%s cannot begin: %s", self->name, err_text(err));
+		die(self);
+		return;
+	}
+	judge_opened(world, self->number);
+	plan_turn(self, world_now_ms(world));
+}
+
+struct engine *orchestrator_engine(struct world *world)
+{
+	struct orchestrator *self = world->orchestrator;
+
+	return self && self->hangs_until_ms <= world_now_ms(world) ? self->engine : NULL;
+}
+
+/* --- trouble
+ * --------------------------------------------------------------------------------------- */
+
+void orchestrator_hang(struct world *world, uint32_t at_most_ms)
+{
+	struct orchestrator *self = world->orchestrator;
+
+	if (!self)
+		return;
+	diary_write(&world->diary, "%s hangs", self->name);
+	self->hangs_until_ms = world_soon_ms(world, at_most_ms);
+}
+
+static void end_rival(void *context, uint64_t argument)
+{
+	struct world *world = context;
+
+	if (!world->rival || world->rival->number != (uint32_t)argument)
+		return;
+	diary_write(&world->diary, "%s ends", world->rival->name);
+	end(world->rival);
+}
+
+void orchestrator_rival(struct world *world)
+{
+	struct orchestrator *self = world->orchestrator;
+
+	if (!self || world->rival)
+		return;
+	diary_write(&world->diary, "%s is taken for dead", self->name);
+	world->tally.rivals++;
+	self->hangs_until_ms = world_soon_ms(world, 60000);
+	agenda_add(&world->agenda,
+		   self->hangs_until_ms + world_soon_ms(world, HOUR_MS) - world_now_ms(world),
+		   end_rival, world, self->number);
+	world->rival = self;
+	world->orchestrator = NULL;
+	orchestrator_start(world);
+}
+
+void orchestrator_restart(struct world *world)
+{
+	if (world->orchestrator) {
+		diary_write(&world->diary, "%s is stopped", world->orchestrator->name);
+		die(world->orchestrator);
+	}
+}
+
+void orchestrator_calm(struct world *world)
+{
+	if (world->rival)
+		end_rival(world, world->rival->number);
+	if (!world->orchestrator) {
+		orchestrator_start(world);
+		return;
+	}
+	world->orchestrator->hangs_until_ms = 0;
+	world_arm(world, &world->orchestrator->wire, &world->plan.orchestrator);
+	orchestrator_hurry(world);
+}
+
+void orchestrator_deploy(struct world *world)
+{
+	diary_write(&world->diary, "newer definitions are deployed");
+	world->deployed = true;
+	if (orchestrator_engine(world) && deploy(world->orchestrator))
+		diary_write(&world->diary, "not all of them, for now");
+}
+
+void orchestrators_free(struct world *world)
+{
+	if (world->rival)
+		end(world->rival);
+	if (world->orchestrator)
+		end(world->orchestrator);
+}

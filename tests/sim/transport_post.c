@@ -1,0 +1,479 @@
+#include "tests/sim/transport.h"
+
+#include "proto/wire.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A message on its way, and once it is there. */
+struct letter {
+	struct letter *next;
+	struct post_transport *post;
+	struct mailbox *mailbox; /* where it goes: a command; NULL: the inbox */
+	struct arena arena;
+	struct frame frame;
+};
+
+struct letters {
+	struct letter *first, **end;
+};
+
+struct mailbox {
+	struct mailbox *next;
+	char participant[WIRE_NAME_MAX + 1];
+	struct letters letters;
+};
+
+struct post_bus {
+	struct bus base; /* first, so that the two pointers are one */
+	struct post_transport *post;
+	struct letters polled; /* and not acknowledged */
+};
+
+struct post_port {
+	struct port base; /* first, so that the two pointers are one */
+	struct post_port *next;
+	struct post_transport *post;
+	struct mailbox *mailbox;
+	uint32_t process;
+	struct letters polled; /* and not answered */
+};
+
+struct post_transport {
+	struct transport base; /* first, so that the two pointers are one */
+	struct mailbox *mailboxes;
+	struct letters inbox;
+	struct letters under_way; /* what is on the agenda; freed at the end */
+	struct post_bus *bus;     /* the newest; NULL: none */
+	struct post_port *ports;
+	struct bytes scratch;
+};
+
+/* --- letters ------------------------------------------------------------------------ */
+
+static void letters_add(struct letters *letters, struct letter *letter)
+{
+	letter->next = NULL;
+	if (!letters->end)
+		letters->end = &letters->first;
+	*letters->end = letter;
+	letters->end = &letter->next;
+}
+
+static struct letter *letters_take(struct letters *letters)
+{
+	struct letter *letter = letters->first;
+
+	if (!letter)
+		return NULL;
+	letters->first = letter->next;
+	if (!letters->first)
+		letters->end = &letters->first;
+	return letter;
+}
+
+static void letter_free(struct letter *letter)
+{
+	arena_release(&letter->arena);
+	free(letter);
+}
+
+static void letters_clear(struct letters *letters)
+{
+	struct letter *letter;
+
+	while ((letter = letters_take(letters)))
+		letter_free(letter);
+}
+
+/* Put them in front of the others, in the same order. */
+static void letters_give_back(struct letters *from, struct letters *to)
+{
+	if (!from->first)
+		return;
+	*from->end = to->first;
+	if (!to->first)
+		to->end = from->end;
+	to->first = from->first;
+	*from = (struct letters){0};
+}
+
+/* --- on the way ---------------------------------------------------------------------- */
+
+static void wake_readers(struct post_transport *post, const struct mailbox *mailbox)
+{
+	const struct transport_user *user = &post->base.setup.user;
+
+	for (const struct post_port *port = post->ports; port; port = port->next)
+		if (port->mailbox == mailbox)
+			user->process_woken(user->context, port->process);
+}
+
+static void unlink_letter(struct letters *letters, struct letter *letter)
+{
+	struct letter **link = &letters->first;
+
+	while (*link != letter)
+		link = &(*link)->next;
+	*link = letter->next;
+	if (letters->end == &letter->next)
+		letters->end = link;
+}
+
+static void arrive(void *context, uint64_t argument)
+{
+	struct letter *letter = context;
+	struct post_transport *post = letter->post;
+	const struct transport_user *user = &post->base.setup.user;
+
+	unlink_letter(&post->under_way, letter);
+	switch (letter->frame.type) {
+	case FRAME_COMMAND:
+		letters_add(&letter->mailbox->letters, letter);
+		wake_readers(post, letter->mailbox);
+		return;
+	case FRAME_RESULT:
+		user->result(user->context, (uint32_t)letter->frame.request,
+			     &letter->frame.result);
+		letter_free(letter);
+		return;
+	case FRAME_ENDED:
+		user->ended(user->context, letter->frame.ended.saga_id,
+			    letter->frame.ended.status);
+		letter_free(letter);
+		return;
+	default:
+		letters_add(&post->inbox, letter);
+		if (post->bus)
+			user->orchestrator_woken(user->context, &post->bus->base);
+	}
+}
+
+static void post_one(struct post_transport *post, struct mailbox *mailbox, struct slice bytes)
+{
+	struct transport_setup *setup = &post->base.setup;
+	struct letter *letter = calloc(1, sizeof *letter);
+	enum err err;
+
+	assert(letter);
+	letter->post = post;
+	letter->mailbox = mailbox;
+	err = wire_read(
+		(struct slice){bytes.at + WIRE_LENGTH_SIZE, bytes.len - WIRE_LENGTH_SIZE},
+		&letter->arena, &letter->frame, NULL);
+	assert(!err);
+	letters_add(&post->under_way, letter);
+	agenda_add(setup->agenda, setup->clock->monotonic_ms + transport_delay_ms(&post->base),
+		   arrive, letter, 0);
+}
+
+static void post_frame(struct post_transport *post, struct mailbox *mailbox,
+		       const struct frame *frame)
+{
+	struct transport_setup *setup = &post->base.setup;
+	enum err err;
+
+	bytes_clear(&post->scratch);
+	err = wire_write(frame, &post->scratch, NULL);
+	assert(!err);
+	if (random_percent(setup->random, setup->weather.lost_percent)) {
+		diary_write(setup->diary, "  lost");
+		return;
+	}
+	post_one(post, mailbox, bytes_slice(&post->scratch));
+	if (random_percent(setup->random, setup->weather.repeated_percent)) {
+		diary_write(setup->diary, "  repeated");
+		post_one(post, mailbox, bytes_slice(&post->scratch));
+	}
+}
+
+static struct mailbox *find_mailbox(struct post_transport *post, struct slice participant)
+{
+	struct mailbox *mailbox = post->mailboxes;
+
+	while (mailbox && !slice_is(participant, mailbox->participant))
+		mailbox = mailbox->next;
+	if (mailbox)
+		return mailbox;
+	mailbox = calloc(1, sizeof *mailbox);
+	assert(mailbox && participant.len < sizeof mailbox->participant);
+	memcpy(mailbox->participant, participant.at, participant.len);
+	mailbox->next = post->mailboxes;
+	post->mailboxes = mailbox;
+	return mailbox;
+}
+
+/* --- the orchestrator's end ------------------------------------------------------------- */
+
+static struct post_transport *post_of(struct bus *bus)
+{
+	return ((struct post_bus *)bus)->post;
+}
+
+static enum err post_send(struct bus *bus, const struct command_message *command)
+{
+	const struct frame frame = {.type = FRAME_COMMAND, .command = *command};
+
+	post_frame(post_of(bus), find_mailbox(post_of(bus), command->participant), &frame);
+	return OK;
+}
+
+static bool post_poll(struct bus *base, struct inbox_message *out)
+{
+	struct post_bus *bus = (struct post_bus *)base;
+	struct letter *letter = letters_take(&bus->post->inbox);
+	const struct frame *frame;
+
+	if (!letter)
+		return false;
+	letters_add(&bus->polled, letter);
+	frame = &letter->frame;
+	*out = (struct inbox_message){.origin = frame->request, .watch = frame->watch};
+	switch (frame->type) {
+	case FRAME_START:
+		out->type = INBOX_START;
+		out->start = frame->start;
+		return true;
+	case FRAME_SIGNAL:
+		out->type = INBOX_SIGNAL;
+		out->signal = frame->signal;
+		return true;
+	default:
+		assert(frame->type == FRAME_REPLY);
+		out->type = INBOX_REPLY;
+		out->reply = frame->reply;
+		return true;
+	}
+}
+
+static void post_answer(struct bus *bus, uint64_t origin, const struct result_message *result)
+{
+	post_frame(post_of(bus), NULL,
+		   &(struct frame){.type = FRAME_RESULT, .request = origin, .result = *result});
+}
+
+static void post_ended(struct bus *bus, uint64_t origin, struct slice saga_id,
+		       struct slice status)
+{
+	post_frame(post_of(bus), NULL,
+		   &(struct frame){.type = FRAME_ENDED, .ended = {saga_id, status}});
+}
+
+static void post_acknowledge(struct bus *base)
+{
+	letters_clear(&((struct post_bus *)base)->polled);
+}
+
+static void post_pump(struct bus *base)
+{
+}
+
+static int post_fd(struct bus *base)
+{
+	return -1;
+}
+
+static void post_participants(struct bus *base,
+			      void (*visit)(void *context,
+					    const struct bus_participant *participant),
+			      void *context)
+{
+}
+
+/* What was polled and not acknowledged is there again for the next one. */
+static void post_close(struct bus *base)
+{
+	struct post_bus *bus = (struct post_bus *)base;
+
+	letters_give_back(&bus->polled, &bus->post->inbox);
+	if (bus->post->bus == bus)
+		bus->post->bus = NULL;
+	free(bus);
+}
+
+static struct bus *post_open_bus(struct transport *transport)
+{
+	static const struct bus_ops ops = {
+		.send = post_send,
+		.poll = post_poll,
+		.answer = post_answer,
+		.ended = post_ended,
+		.acknowledge = post_acknowledge,
+		.pump = post_pump,
+		.fd = post_fd,
+		.participants = post_participants,
+		.close = post_close,
+	};
+	struct post_transport *post = (struct post_transport *)transport;
+	struct post_bus *bus = calloc(1, sizeof *bus);
+
+	assert(bus);
+	bus->base.ops = &ops;
+	bus->post = post;
+	post->bus = bus;
+	return &bus->base;
+}
+
+/* --- a participant's end ------------------------------------------------------------------ */
+
+static bool post_poll_command(struct port *base, struct command_message *out)
+{
+	struct post_port *port = (struct post_port *)base;
+	struct letter *letter = letters_take(&port->mailbox->letters);
+
+	if (!letter)
+		return false;
+	letters_add(&port->polled, letter);
+	*out = letter->frame.command;
+	return true;
+}
+
+/* The command needs not be kept any more; nor do earlier attempts of it. */
+static void forget_polled(struct post_port *port, const struct reply_message *reply)
+{
+	struct letter **link = &port->polled.first;
+
+	while (*link) {
+		struct letter *letter = *link;
+
+		if (!slice_equal(letter->frame.command.id, reply->id) ||
+		    letter->frame.command.attempt > reply->attempt) {
+			link = &letter->next;
+			continue;
+		}
+		*link = letter->next;
+		if (port->polled.end == &letter->next)
+			port->polled.end = link;
+		letter_free(letter);
+	}
+}
+
+static enum err post_reply(struct port *base, const struct reply_message *reply)
+{
+	struct post_port *port = (struct post_port *)base;
+
+	post_frame(port->post, NULL, &(struct frame){.type = FRAME_REPLY, .reply = *reply});
+	forget_polled(port, reply);
+	return OK;
+}
+
+static void post_pump_port(struct port *base, int timeout_ms)
+{
+}
+
+/* What was polled and not answered comes again, or nobody has it any more. */
+static void post_close_port(struct port *base)
+{
+	struct post_port *port = (struct post_port *)base, **link = &port->post->ports;
+
+	if (random_percent(port->post->base.setup.random, 50))
+		letters_give_back(&port->polled, &port->mailbox->letters);
+	else
+		letters_clear(&port->polled);
+	while (*link != port)
+		link = &(*link)->next;
+	*link = port->next;
+	free(port);
+}
+
+static struct port *post_open_port(struct transport *transport, const char *participant,
+				   uint32_t process)
+{
+	static const struct port_ops ops = {post_poll_command, post_reply, post_pump_port,
+					    post_close_port};
+	struct post_transport *post = (struct post_transport *)transport;
+	struct post_port *port = calloc(1, sizeof *port);
+
+	assert(port);
+	*port = (struct post_port){.base = {&ops},
+				   .next = post->ports,
+				   .post = post,
+				   .mailbox = find_mailbox(post, slice_of(participant)),
+				   .process = process};
+	post->ports = port;
+	return &port->base;
+}
+
+/* --- everybody else --------------------------------------------------------------------------
+ */
+
+static bool post_start(struct transport *transport, uint32_t request,
+		       const struct start_message *start)
+{
+	post_frame((struct post_transport *)transport, NULL,
+		   &(struct frame){.type = FRAME_START,
+				   .request = request,
+				   .watch = true,
+				   .start = *start});
+	return true;
+}
+
+static bool post_signal(struct transport *transport, uint32_t request,
+			const struct signal_message *signal)
+{
+	post_frame(
+		(struct post_transport *)transport, NULL,
+		&(struct frame){.type = FRAME_SIGNAL, .request = request, .signal = *signal});
+	return true;
+}
+
+/* Messages here have no line that could break: they get lost one by one. */
+static void post_cut(struct transport *transport)
+{
+}
+
+/* Answers to what nobody asked. */
+static void post_vandalize(struct transport *transport, struct slice saga_id)
+{
+	static const char *const endings[] = {"/nothing#0/0/do", "/x", "/reserve#7/0/do",
+					      "/reserve#0/99999/do", "/reserve#0/0/don't"};
+	char id[WIRE_ID_MAX];
+
+	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+		struct reply_message reply = {
+			.attempt = 1, .outcome = MESSAGE_OK, .output = SLICE_LITERAL("{]")};
+
+		snprintf(id, sizeof id, "%.*s%s", SLICE_ARG(saga_id), endings[i]);
+		reply.id = slice_of(id);
+		post_frame((struct post_transport *)transport, NULL,
+			   &(struct frame){.type = FRAME_REPLY, .reply = reply});
+	}
+}
+
+static void post_free(struct transport *transport)
+{
+	struct post_transport *post = (struct post_transport *)transport;
+
+	assert(!post->ports && !post->bus);
+	while (post->mailboxes) {
+		struct mailbox *mailbox = post->mailboxes;
+
+		post->mailboxes = mailbox->next;
+		letters_clear(&mailbox->letters);
+		free(mailbox);
+	}
+	letters_clear(&post->inbox);
+	letters_clear(&post->under_way);
+	bytes_release(&post->scratch);
+	free(post);
+}
+
+struct transport *transport_post_new(const struct transport_setup *setup)
+{
+	static const struct transport_ops ops = {
+		.open_bus = post_open_bus,
+		.open_port = post_open_port,
+		.start = post_start,
+		.signal = post_signal,
+		.cut = post_cut,
+		.vandalize = post_vandalize,
+		.free = post_free,
+	};
+	struct post_transport *post = calloc(1, sizeof *post);
+
+	assert(post);
+	post->base = (struct transport){&ops, *setup};
+	post->scratch = BYTES(WIRE_LENGTH_SIZE + WIRE_FRAME_MAX, NULL);
+	return &post->base;
+}

@@ -1,0 +1,340 @@
+#include "tests/sim/world.h"
+
+#include "tests/lib/tripwire.h"
+#include "tests/sim/judge.h"
+#include "tests/sim/orchestrator.h"
+#include "tests/sim/people.h"
+#include "tests/sim/service.h"
+
+#include <assert.h>
+
+enum {
+	MINUTE_MS = 60000,
+	FAULTS_MAX = 100,         /* of calls, in a run */
+	JUMP_MS = 20 * MINUTE_MS, /* of the wall clock; services reckon with an hour */
+	EVENTS_MAX = 3000000,     /* of one run: more is a loop without an end */
+	START_MS = 1700000000,    /* seconds since 1970 at which each run begins */
+};
+
+int64_t world_soon_ms(struct world *world, uint32_t at_most_ms)
+{
+	return world_now_ms(world) + random_below(&world->random, at_most_ms + 1);
+}
+
+struct sim_case *world_case_by_id(struct world *world, struct slice id)
+{
+	for (uint32_t i = 0; i < world->plan.n_cases; i++)
+		if (*world->cases[i].id && slice_is(id, world->cases[i].id))
+			return &world->cases[i];
+	return NULL;
+}
+
+/* --- calls that go wrong ---------------------------------------------------------------- */
+
+void world_arm(struct world *world, struct tripwire *wire, const struct fuse *fuse)
+{
+	const struct tally *tally = &world->tally;
+	uint64_t n_faults = tally->deaths + tally->failed_calls + tally->lost_answers;
+
+	*wire = (struct tripwire){.calls_left = -1};
+	if (!fuse->calls || world->part != PART_TROUBLE || n_faults > FAULTS_MAX)
+		return;
+	wire->calls_left = random_below(&world->random, 2 * fuse->calls);
+	if (random_percent(&world->random, fuse->dies_percent))
+		wire->effect = TRIPWIRE_DIES;
+	else if (random_percent(&world->random, fuse->unanswered_percent))
+		wire->effect = TRIPWIRE_NO_ANSWER;
+	else
+		wire->effect = TRIPWIRE_FAILS;
+}
+
+bool world_looks_dead(struct world *world, const struct tripwire *wire, const char *who)
+{
+	if (!wire->fired)
+		return false;
+	switch (wire->effect) {
+	case TRIPWIRE_DIES:
+		diary_write(&world->diary, "%s dies", who);
+		world->tally.deaths++;
+		return true;
+	case TRIPWIRE_FAILS:
+		diary_write(&world->diary, "a call of %s failed", who);
+		world->tally.failed_calls++;
+		return false;
+	case TRIPWIRE_NO_ANSWER:
+		diary_write(&world->diary, "the answer to a call of %s was lost", who);
+		world->tally.lost_answers++;
+		return false;
+	}
+	return false;
+}
+
+/* --- trouble ------------------------------------------------------------------------------ */
+
+static void cut(void *context, uint64_t argument)
+{
+	struct world *world = context;
+
+	if (world->part != PART_TROUBLE)
+		return;
+	world->tally.cuts++;
+	world->transport->ops->cut(world->transport);
+}
+
+static void hang(void *context, uint64_t argument)
+{
+	struct world *world = context;
+
+	if (world->part != PART_TROUBLE)
+		return;
+	world->tally.hangs++;
+	if (random_percent(&world->random, 40))
+		orchestrator_hang(world, MINUTE_MS);
+	else
+		services_hang(world->services, 5 * MINUTE_MS);
+}
+
+static void end_outage(void *context, uint64_t argument)
+{
+	struct world *world = context;
+
+	if (world->outage)
+		diary_write(&world->diary, "the disk works again");
+	world->outage = false;
+}
+
+static void outage(void *context, uint64_t argument)
+{
+	struct world *world = context;
+
+	if (world->part != PART_TROUBLE)
+		return;
+	diary_write(&world->diary, "the disk takes nothing any more");
+	world->tally.outages++;
+	world->outage = true;
+	agenda_add(&world->agenda, world_soon_ms(world, 2 * MINUTE_MS), end_outage, world, 0);
+}
+
+static void rival(void *context, uint64_t argument)
+{
+	struct world *world = context;
+
+	if (world->part == PART_TROUBLE)
+		orchestrator_rival(world);
+}
+
+/* Somebody sets the clock, and sets it right again the next time. */
+static void jump(void *context, uint64_t argument)
+{
+	struct world *world = context;
+	int64_t right_ms = START_MS * INT64_C(1000) + world_now_ms(world);
+	int64_t wrong_ms = (int64_t)random_below(&world->random, 2 * JUMP_MS) - JUMP_MS;
+	bool is_right = world->clock.now_ms == right_ms;
+
+	clock_sim_set(&world->clock, is_right ? right_ms + wrong_ms : right_ms);
+	diary_write(&world->diary, "the clock is set %s", is_right ? "wrong" : "right");
+	orchestrator_hurry(world);
+}
+
+static void deploy(void *context, uint64_t argument)
+{
+	orchestrator_deploy(context);
+}
+
+static void vandalize(void *context, uint64_t argument)
+{
+	struct world *world = context;
+	const struct sim_case *victim =
+		&world->cases[random_below(&world->random, world->plan.n_cases)];
+
+	if (world->part != PART_TROUBLE)
+		return;
+	diary_write(&world->diary, "a vandal comes");
+	world->transport->ops->vandalize(world->transport,
+					 slice_of(*victim->id ? victim->id : "nobody"));
+}
+
+static void plan_trouble(struct world *world, uint32_t n, happening *happen)
+{
+	uint32_t most = (uint32_t)world->plan.trouble_ms;
+
+	while (n-- > 0)
+		agenda_add(&world->agenda, world_soon_ms(world, most), happen, world, 0);
+}
+
+/* --- the parts of a run ------------------------------------------------------------------- */
+
+static void begin_calm(struct world *world)
+{
+	diary_write(&world->diary, "--- the trouble is over");
+	world->part = PART_CALM;
+	world->part_ms = world_now_ms(world);
+	world->transport->setup.weather = (struct weather){.latency_ms = 2};
+	clock_sim_set(&world->clock, START_MS * INT64_C(1000) + world_now_ms(world));
+	end_outage(world, 0);
+	orchestrator_calm(world);
+	services_calm(world->services);
+	people_help(world->people);
+}
+
+static void begin_mended(struct world *world)
+{
+	diary_write(&world->diary, "--- all is mended");
+	world->part = PART_MENDED;
+	world->part_ms = world_now_ms(world);
+	if (world->damaged) {
+		world->damaged = NULL;
+		orchestrator_restart(world);
+	}
+	services_mend(world->services);
+}
+
+/* Whether the part is over. */
+static bool go_on(struct world *world)
+{
+	bool ended;
+
+	if (world->part == PART_TROUBLE) {
+		if (world_now_ms(world) >= world->plan.trouble_ms)
+			begin_calm(world);
+		return true;
+	}
+	ended = judge_all_ended(world) && people_satisfied(world->people);
+	if (!ended && world_now_ms(world) > world->part_ms + judge_patience_ms(world))
+		judge_impatient(world);
+	if (!ended)
+		return true;
+	if (world->part == PART_CALM)
+		begin_mended(world);
+	else
+		world->finished = true;
+	return !world->finished;
+}
+
+static void end_trouble(void *context, uint64_t argument)
+{
+}
+
+static void run(struct world *world)
+{
+	struct agenda_item item;
+
+	while (go_on(world) && !world->diary.faulty) {
+		if (!agenda_next(&world->agenda, &item)) {
+			diary_fault(&world->diary, "P2: nothing happens any more");
+			break;
+		}
+		if (++world->tally.events > EVENTS_MAX) {
+			diary_fault(&world->diary, "P2: so much happens that it never ends");
+			break;
+		}
+		clock_sim_advance(&world->clock, item.at_ms - world_now_ms(world));
+		item.happen(item.context, item.argument);
+	}
+}
+
+/* --- all of it ------------------------------------------------------------------------------
+ */
+
+static void orchestrator_woken(void *context, struct bus *bus)
+{
+	orchestrator_wake(context, bus);
+}
+
+static void process_woken(void *context, uint32_t process)
+{
+	struct world *world = context;
+
+	services_wake(world->services, process);
+}
+
+static void told(void *context, uint32_t request, const struct result_message *result)
+{
+	people_told(context, request, result);
+}
+
+static void ended(void *context, struct slice saga_id, struct slice status)
+{
+	struct world *world = context;
+
+	diary_write(&world->diary, "a client is told that %.*s is %.*s", SLICE_ARG(saga_id),
+		    SLICE_ARG(status));
+}
+
+static struct transport *make_transport(struct world *world)
+{
+	const struct transport_setup setup = {
+		.user = {world, orchestrator_woken, process_woken, told, ended},
+		.weather = world->plan.weather,
+		.agenda = &world->agenda,
+		.clock = &world->clock,
+		.random = &world->random,
+		.diary = &world->diary,
+		.limits = &world->plan.limits,
+		.window = world->plan.window,
+		.line_bytes = world->plan.line_bytes,
+	};
+
+	return world->plan.hub ? transport_hub_new(&setup) : transport_post_new(&setup);
+}
+
+static void world_init(struct world *world, const struct catalogue *catalogue, uint64_t seed,
+		       enum sabotage sabotage, FILE *transcript)
+{
+	*world = (struct world){.sabotage = sabotage, .catalogue = catalogue, .random = {seed}};
+	plan_make(&world->plan, seed);
+	clock_sim_init(&world->clock, START_MS * INT64_C(1000));
+	diary_init(&world->diary, &world->clock, transcript);
+	world->vault = vault_new();
+	world->archive = store_memory_open(world->vault);
+	assert(world->vault && world->archive);
+	for (uint32_t i = 0; i < world->plan.n_cases; i++)
+		case_make(&world->cases[i], i, &world->plan, catalogue, &world->random);
+	if (world->plan.damaged) {
+		world->damaged =
+			&world->cases[random_below(&world->random, world->plan.n_cases)];
+		world->damaged->was_damaged = true;
+	}
+	world->transport = make_transport(world);
+	world->services = services_new(world);
+	world->people = people_new(world);
+	plan_trouble(world, world->plan.cuts, cut);
+	plan_trouble(world, world->plan.hangs, hang);
+	plan_trouble(world, world->plan.outages, outage);
+	plan_trouble(world, world->plan.rivals, rival);
+	plan_trouble(world, world->plan.jumps, jump);
+	plan_trouble(world, world->plan.deploys, deploy);
+	plan_trouble(world, world->plan.vandals, vandalize);
+	agenda_add(&world->agenda, world->plan.trouble_ms, end_trouble, world, 0);
+	orchestrator_start(world);
+	services_start(world->services);
+}
+
+static void world_release(struct world *world)
+{
+	orchestrators_free(world);
+	services_free(world->services);
+	people_free(world->people);
+	world->transport->ops->free(world->transport);
+	agenda_release(&world->agenda);
+	for (uint32_t i = 0; i < world->plan.n_cases; i++)
+		case_release(&world->cases[i]);
+	store_close(world->archive);
+	vault_free(world->vault);
+	arena_release(&world->scratch);
+}
+
+void world_run(const struct catalogue *catalogue, uint64_t seed, enum sabotage sabotage,
+	       FILE *transcript, struct run_result *out)
+{
+	struct world world;
+
+	world_init(&world, catalogue, seed, sabotage, transcript);
+	run(&world);
+	if (!world.diary.faulty)
+		judge_end(&world);
+	*out = (struct run_result){
+		.ok = !world.diary.faulty, .hash = world.diary.hash, .tally = world.tally};
+	memcpy(out->fault, world.diary.fault, sizeof out->fault);
+	world_release(&world);
+}

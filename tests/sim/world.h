@@ -1,0 +1,100 @@
+/* world.h - the simulated world: everything that a run consists of.
+ *
+ * The engine, the hub, the sessions, the participant library and its barrier are
+ * the real ones. The clock, the network, the disks, the processes and the people
+ * are not: a seed decides what they do. A run has three parts. In the first one
+ * there is trouble. In the second one there is no more of it, but for a saga whose
+ * record is damaged and a participant that never answers: nobody else may suffer
+ * from those. In the third these two are mended as well, and then every saga has to
+ * come to its end. */
+#ifndef SKALD_TESTS_SIM_WORLD_H
+#define SKALD_TESTS_SIM_WORLD_H
+
+#include "orchestrator/store/store_memory.h"
+#include "tests/sim/case.h"
+
+/* What is broken on purpose, so that a test sees the judge notice. */
+enum sabotage {
+	SABOTAGE_NONE,
+	SABOTAGE_FORGET_BARS,    /* the barrier forgets what was undone before it came */
+	SABOTAGE_FORGET_RECORDS, /* and, now and then, what it has answered */
+	SABOTAGE_LOSE_EFFECTS,   /* a commit keeps the records without the effects */
+	SABOTAGE_LOSE_SAGA,      /* the store says that a new saga is kept, and forgets it */
+	SABOTAGE_LOSE_WRITES,    /* likewise a change of one */
+	SABOTAGE_STORE_LATE,     /* what is stored is stored when it is acknowledged */
+	SABOTAGE_KEEP_SENDS,     /* commands are not sent, and nobody is told */
+	SABOTAGES
+};
+
+enum part { PART_TROUBLE, PART_CALM, PART_MENDED };
+
+/* What happened, for people who want to know how much a run is worth. */
+struct tally {
+	uint64_t sagas, completed, compensated, killed, parked;
+	uint64_t commands, effects, undos, replies;
+	uint64_t deaths, failed_calls, lost_answers, cuts, hangs, outages, rivals;
+	uint64_t starts, signals, operations, helps;
+	uint64_t events;
+};
+
+struct world {
+	struct plan plan;
+	enum sabotage sabotage;
+	const struct catalogue *catalogue;
+	struct random random;
+	struct agenda agenda;
+	struct clock_sim clock;
+	struct diary diary;
+	struct tally tally;
+	enum part part;
+	int64_t part_ms; /* when it began */
+	bool finished;   /* every saga has come to its end */
+
+	struct transport *transport;
+	struct vault *vault;   /* the orchestrators' disk */
+	struct store *archive; /* the judge looks at it through this */
+	struct arena scratch;  /* of the judge */
+	bool outage;           /* the disk takes nothing */
+	struct sim_case *damaged;
+	bool deployed; /* newer versions of all sagas */
+
+	struct sim_case cases[PLAN_CASES_MAX];
+	struct orchestrator *orchestrator; /* NULL: none runs */
+	struct orchestrator *rival;        /* one that does not know of the present one */
+	uint32_t n_orchestrators;
+	struct services *services;
+	struct people *people;
+};
+
+struct run_result {
+	bool ok;
+	char fault[DIARY_FAULT_SIZE];
+	uint64_t hash; /* of all that happened */
+	struct tally tally;
+};
+
+/* `transcript` may be NULL. */
+void world_run(const struct catalogue *catalogue, uint64_t seed, enum sabotage sabotage,
+	       FILE *transcript, struct run_result *out);
+
+/* --- for the parts of the world ------------------------------------------------------ */
+
+static inline int64_t world_now_ms(const struct world *world)
+{
+	return world->clock.monotonic_ms;
+}
+
+/* A moment from now, at most so long. */
+int64_t world_soon_ms(struct world *world, uint32_t at_most_ms);
+
+/* Set the wire of a process that begins, or goes on. */
+struct tripwire;
+void world_arm(struct world *world, struct tripwire *wire, const struct fuse *fuse);
+
+/* What the wire did, into diary and tally; true: the process is dead. */
+bool world_looks_dead(struct world *world, const struct tripwire *wire, const char *who);
+
+/* NULL: none. */
+struct sim_case *world_case_by_id(struct world *world, struct slice id);
+
+#endif
