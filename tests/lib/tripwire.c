@@ -358,9 +358,8 @@ static enum err tripwire_prune_records(struct barrier *base, int64_t before_ms, 
 {
 	struct barrier_tripwire *wrapper = (struct barrier_tripwire *)base;
 
-	return dead(wrapper->wire)
-		       ? ERR_UNAVAILABLE
-		       : wrapper->real->ops->prune(wrapper->real, before_ms, limit);
+	return dead(wrapper->wire) ? ERR_UNAVAILABLE
+				   : wrapper->real->ops->prune(wrapper->real, before_ms, limit);
 }
 
 static void tripwire_close_barrier(struct barrier *base)
