@@ -32,11 +32,11 @@ struct json {
 #define JSON_OF(literal) ((struct json){{"" literal "", sizeof(literal) - 1}})
 
 /* Check a whole text: RFC 8259, UTF-8, no duplicate names, no lone surrogates,
- * nesting of JSON_DEPTH_MAX. The normal form is copied into the arena; at most
- * `max` bytes of it (ERR_TOO_LARGE). In it only the quote, the backslash and
- * control characters are escaped, so that equal texts have equal bytes. The diag
- * begins with "line:column: " and says what is wrong there; it never quotes more
- * than 20 bytes of the text. *out is untouched on failure. */
+ * nesting of JSON_DEPTH_MAX. The normal form is copied into the arena, with a
+ * terminator after it; at most `max` bytes of it (ERR_TOO_LARGE). In it only the
+ * quote, the backslash and control characters are escaped, so that equal texts have
+ * equal bytes. The diag begins with "line:column: " and says what is wrong there; it
+ * never quotes more than 20 bytes of the text. *out is untouched on failure. */
 CHECKED enum err json_parse(struct slice text, size_t max, struct arena *arena,
 			    struct json *out, struct diag *diag);
 

@@ -467,7 +467,7 @@ enum err json_parse(struct slice text, size_t max, struct arena *arena, struct j
 	bool parsed;
 
 	parser.names = parser.few;
-	parser.out = arena_alloc(arena, parser.capacity);
+	parser.out = arena_alloc(arena, parser.capacity + 1); /* zeroed: it is terminated */
 	if (!parser.out)
 		return diag_set(diag, ERR_NOMEM, "out of memory while reading JSON");
 	parsed = parse_document(&parser);

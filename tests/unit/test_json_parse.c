@@ -240,6 +240,29 @@ static struct slice nest(struct bytes *text, int levels)
 	return bytes_slice(text);
 }
 
+/* What comes next in the arena does not run into it. */
+START_TEST(test_a_terminator_follows)
+{
+	for (size_t len = 2; len <= 64; len++) {
+		struct arena arena = {0};
+		struct json value;
+		char text[64], *next;
+
+		memset(text, 'a', sizeof text);
+		text[0] = text[len - 1] = '"';
+		ck_assert_int_eq(
+			json_parse((struct slice){text, len}, NO_LIMIT, &arena, &value, NULL),
+			OK);
+		next = arena_alloc(&arena, 1);
+		ck_assert(next);
+		*next = '!';
+		ck_assert_uint_eq(value.text.len, len);
+		ck_assert_uint_eq(strlen(value.text.at), len);
+		arena_release(&arena);
+	}
+}
+END_TEST
+
 START_TEST(test_depth_has_a_limit)
 {
 	struct arena arena = {0};
@@ -352,6 +375,7 @@ static void add(TCase *tcase)
 	tcase_add_loop_test(tcase, test_errors_say_where, 0, ROWS(error_rows));
 	tcase_add_test(tcase, test_zero_slice_is_no_value);
 	tcase_add_test(tcase, test_limit_is_of_the_normal_form);
+	tcase_add_test(tcase, test_a_terminator_follows);
 	tcase_add_test(tcase, test_depth_has_a_limit);
 	tcase_add_loop_test(tcase, test_many_names_take_little_time, 0, ROWS(orders));
 	tcase_add_test(tcase, test_memory_may_run_out);

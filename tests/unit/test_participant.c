@@ -121,6 +121,33 @@ START_TEST(test_a_handler_sees_its_command)
 }
 END_TEST
 
+/* Of whatever length: some just fill what an arena gives. */
+START_TEST(test_arguments_are_terminated)
+{
+	struct command_message undo = command_of("put-back", "c/undo");
+	struct service service;
+	char args[64], id[16], undo_id[16], seen[128];
+
+	service_open(&service);
+	on(&service, "take", look);
+	on(&service, "put-back", look);
+	undo.verb = MESSAGE_UNDO;
+	for (int n = 1; n <= 32; n++) {
+		snprintf(id, sizeof id, "c%d/do", n);
+		ck_assert_str_eq(ask(&service, command_of("take", id)), "ok [1]");
+		undo.do_id = slice_of(id);
+		snprintf(args, sizeof args, "[%.*s]", n, "77777777777777777777777777777777");
+		snprintf(undo_id, sizeof undo_id, "c%d/undo", n);
+		undo.id = slice_of(undo_id);
+		undo.args = slice_of(args);
+		ck_assert_str_eq(ask(&service, undo), "ok");
+		snprintf(seen, sizeof seen, "%s order-17 2 %s [1]", undo_id, args);
+		ck_assert_str_eq(service.seen, seen);
+	}
+	service_close(&service);
+}
+END_TEST
+
 /* --- what it may answer ------------------------------------------------------------ */
 
 static skald_outcome ok_without(const skald_command *command, skald_reply *reply, void *context)
@@ -540,6 +567,7 @@ END_TEST
 static void add(TCase *tcase)
 {
 	tcase_add_test(tcase, test_a_handler_sees_its_command);
+	tcase_add_test(tcase, test_arguments_are_terminated);
 	tcase_add_loop_test(tcase, test_row, 0, ROWS(rows));
 	tcase_add_test(tcase, test_long_texts_are_cut);
 	tcase_add_test(tcase, test_a_command_has_one_handler);
