@@ -192,6 +192,12 @@ $(B)/tests/unit/test_floor: | $(FLOOR)
 $(B)/tests/unit/test_stock_example: | $(EXAMPLE)
 $(B)/tests/unit/test_services: | $(SERVICES:%=$(B)/skald-%)
 
+# A test of the whole, as processes: a program a file test_*.c, and what they share.
+E2E := $(patsubst %.c,$(B)/%,$(wildcard tests/e2e/test_*.c))
+e2e_shared := $(patsubst %.c,$(B)/%.o,$(filter-out tests/e2e/test_%,$(wildcard tests/e2e/*.c)))
+$(E2E): %: %.o $(e2e_shared) $(patsubst %.c,$(B)/%.o,$(unit_only)) $(call archives,$(LIBRARIES)) | $(PROGRAMS)
+$(E2E): private all_ldflags += $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup)
+
 # A fuzz target and the driver that replays its corpus; libFuzzer, where clang
 # has it, takes the driver's place (see the target fuzz).
 FUZZERS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -206,14 +212,14 @@ $(SIM): $(B)/tests/sim/main.o $(call archives,$(LIBRARIES))
 JUDGE := $(B)/tests/editor/judge
 $(JUDGE): %: %.o $(call archives,load core base)
 
-LINKED := $(PROGRAMS) $(EXAMPLE) $(DEMOS) $(BENCHES) $(FLOOR) $(TESTS) $(FUZZERS) $(JUDGE) $(SIM)
+LINKED := $(PROGRAMS) $(EXAMPLE) $(DEMOS) $(BENCHES) $(FLOOR) $(TESTS) $(E2E) $(FUZZERS) $(JUDGE) $(SIM)
 OBJECTS += $(floor_objects) $(patsubst %.c,$(B)/%.o,$(unit_only) $(wildcard cli/main.c tests/demo/*.c bench/bench_*.c \
-	tests/editor/*.c tests/sim/main.c tests/unit/test_*.c tests/fuzz/*.c))
+	tests/editor/*.c tests/e2e/*.c tests/sim/main.c tests/unit/test_*.c tests/fuzz/*.c))
 
 # Where there is a static libyaml the tests take it: its allocations then fail
 # in turn, too, instead of ours alone.
 libs = $(if $(packages),$(shell $(PKG_CONFIG) --libs $(packages)))
-$(TESTS): private libs = $(or $(wildcard $(shell $(PKG_CONFIG) --variable=libdir yaml-0.1)/libyaml.a),-lyaml) \
+$(TESTS) $(E2E): private libs = $(or $(wildcard $(shell $(PKG_CONFIG) --variable=libdir yaml-0.1)/libyaml.a),-lyaml) \
 	$(shell $(PKG_CONFIG) --libs $(filter-out yaml-0.1,$(packages)) check)
 
 # --- rules --------------------------------------------------------------------
@@ -270,7 +276,7 @@ tally = tools/tally $(if $(T),-v) '$(if $(SANITIZE),$(SANITIZE) )$(1)' $(2);
 corpus = tests/fuzz/corpus/$(patsubst fuzz_%,%,$(notdir $(1)))
 replay = $(call tally,$(1:$(B)/tests/%=%),$(1) $(call corpus,$(1)))
 
-.PHONY: test fuzz-replay golden installed sanitize
+.PHONY: test e2e torture fuzz-replay golden installed sanitize
 # T=editor is the schema for editors, any other T a unit test.
 chosen = $(if $(filter editor,$(T)),$(JUDGE),$(B)/tests/unit/test_$(T))
 test: $(if $(T),$(chosen),$(TESTS) $(JUDGE) $(FUZZERS)) ## Run the tests (T=json: that one, and show its output)
@@ -279,6 +285,14 @@ test: $(if $(T),$(chosen),$(TESTS) $(JUDGE) $(FUZZERS)) ## Run the tests (T=json
 	$(foreach t,$(filter $(JUDGE),$^),$(call tally,editor,tests/editor/run.sh $(t))) \
 	$(foreach t,$(filter $(FUZZERS),$^),$(call replay,$(t))) \
 	$(end_tally)
+
+# Smaller where everything is slower.
+export TORTURE_ORDERS ?= $(if $(SANITIZE),200,1000)
+e2e: $(if $(T),$(B)/tests/e2e/test_$(T),$(E2E)) ## Run server and services as processes, with kill -9 (T=torture: that one)
+	@$(begin_tally); $(foreach t,$^,$(call tally,$(t:$(B)/tests/%=%),$(t))) $(end_tally)
+
+torture: ## Kill and hold server and services while 5,000 orders are under way
+	@$(MAKE) --no-print-directory T=torture TORTURE_ORDERS=5000 e2e
 
 fuzz-replay: $(FUZZERS) ## Run the corpus through every fuzz target
 	@$(begin_tally); $(foreach t,$^,$(call replay,$(t))) $(end_tally)
@@ -299,7 +313,7 @@ sanitize: ## Run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(begin_tally); mkdir -p $(B)
 	+@if echo 'int main(void) { return 0; }' | \
 		$(CC) -fsanitize=address,undefined -xc -o $(B)/probe - 2>/dev/null; then \
-		for t in test golden; do \
+		for t in test e2e golden; do \
 			$(MAKE) --no-print-directory SANITIZE=address,undefined \
 				B=$(beside)/address-undefined $$t || tools/tally "sanitized $$t" false; \
 		done; \
@@ -382,7 +396,7 @@ check: ## Everything that a change must pass
 	+@for t in layers pure headers format banned; do \
 		tools/tally $$t $(MAKE) --no-print-directory WERROR=1 $$t; \
 	done; \
-	for t in all test golden installed sanitize; do \
+	for t in all test e2e golden installed sanitize; do \
 		$(MAKE) --no-print-directory WERROR=1 $$t || tools/tally "make $$t" false; \
 	done; \
 	$(end_tally)
