@@ -1,6 +1,7 @@
 #include "orchestrator/engine/inside.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 void answer(struct engine *engine, const struct waiting *waiting, const struct answer *text)
@@ -46,12 +47,22 @@ void refuse_nomem(struct engine *engine, const struct waiting *waiting)
 	       "the server is out of memory; try again later");
 }
 
+static void refuse_stalled(struct engine *engine, const struct waiting *waiting)
+{
+	const char *why = engine->parts.store->trouble.text;
+	char text[DIAG_MAX + 96];
+
+	snprintf(text, sizeof text,
+		 "the store does not take anything at the moment%s%s; try again in a second",
+		 why[0] ? ": " : "", why);
+	refuse(engine, waiting, ERR_BUSY, "store-unavailable", text);
+}
+
 bool refuse_busy(struct engine *engine, const struct waiting *waiting)
 {
 	assert(!engine->settling);
 	if (engine->stalled)
-		refuse(engine, waiting, ERR_BUSY, "store-unavailable",
-		       "the store does not take anything at the moment; try again in a second");
+		refuse_stalled(engine, waiting);
 	else if (batch_full(engine) ||
 		 (waiting->start && engine->table.n >= engine->parts.live_max))
 		refuse(engine, waiting, ERR_BUSY, "busy",

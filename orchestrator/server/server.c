@@ -218,7 +218,6 @@ static enum err open_events(struct server *server, struct diag *diag)
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGHUP);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
-	signal(SIGPIPE, SIG_IGN); /* a client that is gone shows when it is written to */
 	server->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (server->signal_fd < 0 || server->epoll_fd < 0)
@@ -446,6 +445,13 @@ static void allow_descriptors(void)
 	}
 }
 
+/* A client that is gone, and a file that may not grow, show when they are written to. */
+static void survive_writes(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+}
+
 enum err server_run(const struct server_settings *settings, struct diag *diag)
 {
 	struct server server = {
@@ -459,6 +465,7 @@ enum err server_run(const struct server_settings *settings, struct diag *diag)
 
 	server.log = (struct log){settings->log_level, log_write_fd, &server.sink};
 	allow_descriptors();
+	survive_writes();
 	err = open_all(&server, diag);
 	if (!err)
 		serve(&server);

@@ -171,8 +171,16 @@ static void catch_signals(void)
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
-	action.sa_handler = SIG_IGN;
+}
+
+/* A socket that is closed, and a file that may not grow, are errors of a write. */
+static void survive_writes(void)
+{
+	struct sigaction action = {.sa_handler = SIG_IGN};
+
+	sigemptyset(&action.sa_mask);
 	sigaction(SIGPIPE, &action, NULL);
+	sigaction(SIGXFSZ, &action, NULL);
 }
 
 static void log_line(void *context, skald_log_level level, const char *line)
@@ -259,9 +267,10 @@ static bool run(struct service *service, const struct settings *settings, skald_
 		const char *path, skald_error *error)
 {
 	char guard[PATH_SIZE + 16];
-	bool ok =
-		set_limits(settings, &options, error) && set_up(service, settings, path, error);
+	bool ok;
 
+	survive_writes();
+	ok = set_limits(settings, &options, error) && set_up(service, settings, path, error);
 	options.bus = settings->bus;
 	options.guard = guard;
 	options.log = log_line;

@@ -2,6 +2,7 @@
  * table beside the service's own, on the functions that any host may give. */
 #include "skald/sqlite.h"
 
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -248,10 +249,25 @@ static int sqlite_prune(void *context, int64_t before_ms, size_t limit)
 
 /* --- making one ------------------------------------------------------------------------- */
 
+/* A disk without room, or a file that may not grow, which SQLite tells as any other
+ * failure of the disk. */
+static bool is_full(sqlite3 *db)
+{
+	int code = sqlite3_errcode(db) & 0xff, number = sqlite3_system_errno(db);
+
+	if (!number)
+		number = errno; /* a failed commit leaves it only there */
+	return code == SQLITE_FULL ||
+	       (code == SQLITE_IOERR &&
+		(number == ENOSPC || number == EDQUOT || number == EFBIG));
+}
+
 static const char *sqlite_why(void *context)
 {
 	const struct barrier_sqlite *barrier = context;
 
+	if (is_full(barrier->db))
+		return "the disk is full; make room, and it goes on";
 	if (sqlite3_get_autocommit(barrier->db) && barrier->marked)
 		return "a handler has ended the transaction that it was called in";
 	return sqlite3_errmsg(barrier->db);
