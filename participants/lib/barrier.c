@@ -14,10 +14,7 @@ struct answering {
 static void answer(struct reply_message *reply, const struct barrier_record *record)
 {
 	switch (record->state) {
-	case BARRIER_OK:
-		reply->outcome = MESSAGE_OK;
-		reply->output = record->output;
-		return;
+	case BARRIER_OK: reply->output = record->output; return;
 	case BARRIER_REFUSED:
 		reply->outcome = MESSAGE_REFUSED;
 		reply->code = record->code;
@@ -41,6 +38,14 @@ static void answer_expired(struct reply_message *reply)
 	reply->text = SLICE_LITERAL("it is older than this participant's records");
 }
 
+static void answer_already_done(struct reply_message *reply, const struct barrier_record *done)
+{
+	reply->outcome = MESSAGE_REFUSED;
+	reply->code = SLICE_LITERAL("already-done");
+	reply->text = SLICE_LITERAL("it was done before it could be revoked");
+	reply->output = done->output;
+}
+
 static enum err find(const struct answering *at, struct slice id, struct barrier_record *out)
 {
 	struct barrier *barrier = at->desk->barrier;
@@ -56,26 +61,39 @@ static enum err keep(const struct answering *at, struct slice id, struct barrier
 	return barrier->ops->keep(barrier, id, &record);
 }
 
-/* Run the handler and keep what it answered, if that is to be kept. */
+/* Without marks the transaction holds nothing but this command. */
+static enum err take_back(struct barrier *barrier)
+{
+	if (barrier->ops->back)
+		return barrier->ops->back(barrier);
+	barrier->ops->rollback(barrier);
+	return barrier->ops->begin(barrier);
+}
+
+/* A refused undo, a failure, and what answers later leave nothing of what the
+ * handler wrote, and no record. */
+static bool leaves_record(const struct answering *at)
+{
+	if (at->later)
+		return false;
+	return at->reply->outcome == MESSAGE_OK ||
+	       (at->reply->outcome == MESSAGE_REFUSED && at->command->verb == MESSAGE_DO);
+}
+
 static enum err run_and_keep(struct answering *at, const struct command_message *command)
 {
 	const struct barrier_desk *desk = at->desk;
-	struct barrier_record record = {0};
+	const struct reply_message *reply = at->reply;
+	struct barrier_record record;
 
-	if (!desk->run(desk->context, command, desk->arena, at->reply)) {
-		at->later = true;
-		return OK;
-	}
-	if (at->reply->outcome == MESSAGE_OK) {
-		record.state = BARRIER_OK;
-		record.output = at->reply->output;
-	} else if (at->reply->outcome == MESSAGE_REFUSED && command->verb == MESSAGE_DO) {
-		record.state = BARRIER_REFUSED;
-		record.code = at->reply->code;
-		record.text = at->reply->text;
-	} else {
-		return OK;
-	}
+	at->later = !desk->run(desk->context, command, desk->arena, at->reply);
+	if (!leaves_record(at))
+		return take_back(desk->barrier);
+	if (reply->outcome == MESSAGE_OK)
+		record = (struct barrier_record){.state = BARRIER_OK, .output = reply->output};
+	else
+		record = (struct barrier_record){
+			.state = BARRIER_REFUSED, .code = reply->code, .text = reply->text};
 	return keep(at, command->id, record);
 }
 
@@ -88,102 +106,63 @@ static enum err undo(struct answering *at, struct barrier_record *done)
 	if (!known.output.len)
 		known.output = done->output;
 	err = run_and_keep(at, &known);
-	if (err || at->later || at->reply->outcome != MESSAGE_OK)
+	if (err || !leaves_record(at))
 		return err;
 	done->state = BARRIER_UNDONE;
 	return keep(at, at->command->do_id, *done);
 }
 
-static enum err answer_undo(struct answering *at, struct barrier_record *done)
+/* See to it that a do that has not come never takes effect. The undo or revoke
+ * needs no record of its own: the do's answers every repeat alike. */
+static enum err bar(struct answering *at, struct barrier_record *done)
 {
-	enum err err;
-
-	switch (done->state) {
-	case BARRIER_NONE:
-		if (at->expired) {
-			answer_expired(at->reply);
-			return OK;
-		}
-		done->state = BARRIER_BARRED;
-		err = keep(at, at->command->do_id, *done);
-		if (err)
-			return err;
-		break;
-	case BARRIER_OK: return undo(at, done);
-	case BARRIER_REFUSED:
-	case BARRIER_BARRED:
-	case BARRIER_UNDONE: break;
-	}
-	at->reply->outcome = MESSAGE_OK;
-	return keep(at, at->command->id, (struct barrier_record){.state = BARRIER_OK});
-}
-
-/* Needs no record of its own: the do's answers every repeat alike. */
-static enum err answer_revoke(struct answering *at, struct barrier_record *done)
-{
-	struct reply_message *reply = at->reply;
-
-	if (done->state == BARRIER_OK) {
-		reply->outcome = MESSAGE_REFUSED;
-		reply->code = SLICE_LITERAL("already-done");
-		reply->text = SLICE_LITERAL("it was done before it could be revoked");
-		reply->output = done->output;
-		return OK;
-	}
-	if (done->state == BARRIER_NONE && at->expired) {
-		answer_expired(reply);
-		return OK;
-	}
-	reply->outcome = MESSAGE_OK;
 	if (done->state != BARRIER_NONE)
 		return OK;
+	if (at->expired) {
+		answer_expired(at->reply);
+		return OK;
+	}
 	done->state = BARRIER_BARRED;
 	return keep(at, at->command->do_id, *done);
+}
+
+/* Of an undo or revoke. */
+static enum err decide_by_do(struct answering *at)
+{
+	struct barrier_record done;
+	enum err err = find(at, at->command->do_id, &done);
+
+	if (err)
+		return err;
+	if (done.state != BARRIER_OK)
+		return bar(at, &done);
+	if (at->command->verb == MESSAGE_UNDO)
+		return undo(at, &done);
+	answer_already_done(at->reply, &done);
+	return OK;
 }
 
 static enum err decide(struct answering *at)
 {
 	const struct command_message *command = at->command;
-	struct barrier_record record, done;
+	struct barrier_record record;
 	enum err err;
 
-	if (command->verb != MESSAGE_REVOKE) {
-		err = find(at, command->id, &record);
-		if (err)
-			return err;
-		if (record.state != BARRIER_NONE) {
-			answer(at->reply, &record);
-			return OK;
-		}
-	}
-	if (command->verb == MESSAGE_DO) {
-		if (!at->expired)
-			return run_and_keep(at, command);
-		answer_expired(at->reply);
-		return OK;
-	}
-	err = find(at, command->do_id, &done);
+	if (command->verb == MESSAGE_REVOKE)
+		return decide_by_do(at);
+	err = find(at, command->id, &record);
 	if (err)
 		return err;
-	return command->verb == MESSAGE_REVOKE ? answer_revoke(at, &done)
-					       : answer_undo(at, &done);
-}
-
-/* A refused undo, a failure, and what answers later leave nothing of what the
- * handler wrote. */
-static bool leaves_nothing(const struct answering *at)
-{
-	return at->later || at->reply->outcome == MESSAGE_FAILED ||
-	       (at->reply->outcome == MESSAGE_REFUSED && at->command->verb == MESSAGE_UNDO);
-}
-
-/* Without marks the transaction holds nothing but this command. */
-static enum err take_back(struct barrier *barrier)
-{
-	if (barrier->ops->back)
-		return barrier->ops->back(barrier);
-	barrier->ops->rollback(barrier);
-	return barrier->ops->begin(barrier);
+	if (record.state != BARRIER_NONE) {
+		answer(at->reply, &record);
+		return OK;
+	}
+	if (command->verb == MESSAGE_UNDO)
+		return decide_by_do(at);
+	if (!at->expired)
+		return run_and_keep(at, command);
+	answer_expired(at->reply);
+	return OK;
 }
 
 enum err barrier_answer(const struct barrier_desk *desk, const struct command_message *command,
@@ -196,13 +175,13 @@ enum err barrier_answer(const struct barrier_desk *desk, const struct command_me
 			       .expired = desk->horizon_ms && age_ms > desk->horizon_ms};
 	enum err err = OK;
 
-	*reply = (struct reply_message){.id = command->id, .attempt = command->attempt};
+	/* Ok is the answer, unless something is said against it. */
+	*reply = (struct reply_message){
+		.id = command->id, .attempt = command->attempt, .outcome = MESSAGE_OK};
 	if (desk->barrier->ops->mark)
 		err = desk->barrier->ops->mark(desk->barrier);
 	if (!err)
 		err = decide(&at);
-	if (!err && leaves_nothing(&at))
-		err = take_back(desk->barrier);
 	*answer = at.later ? BARRIER_LATER : BARRIER_ANSWERED;
 	return err;
 }

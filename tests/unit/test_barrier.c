@@ -102,6 +102,8 @@ static bool handle(void *context, const struct command_message *command, struct 
 	handler->runs += command->verb == MESSAGE_DO;
 	snprintf(handler->told, sizeof handler->told, "%.*s", SLICE_ARG(command->output));
 	reply->outcome = handler->outcome;
+	if (handler->outcome != MESSAGE_OK)
+		reply->text = SLICE_LITERAL("because");
 	if (handler->outcome == MESSAGE_REFUSED)
 		reply->code = SLICE_LITERAL("no");
 	else if (handler->outcome == MESSAGE_FAILED)
@@ -226,6 +228,7 @@ START_TEST(test_row)
 		ck_assert_int_eq(answer(barrier, &in, &handler, &arena, &reply), OK);
 		ck_assert(slice_equal(reply.id, in.message.id));
 		ck_assert_uint_eq(reply.attempt, 3);
+		ck_assert((reply.outcome == MESSAGE_OK) == !reply.text.len);
 		write_answer(&handler, &in, &reply, got, sizeof got);
 		ck_assert_msg(!strcmp(got, expected), "%s: %s: \"%s\" was answered \"%s\"",
 			      kind->name, row->name, row->lines[n], got);
@@ -349,6 +352,14 @@ static enum err faulty_back(struct barrier *base)
 	return faulty->real->ops->back(faulty->real);
 }
 
+static void faulty_close(struct barrier *base)
+{
+	struct faulty *faulty = (struct faulty *)base;
+
+	barrier_close(faulty->real);
+	faulty->real = NULL;
+}
+
 static const struct barrier_ops faulty_ops = {
 	.begin = faulty_begin,
 	.commit = faulty_commit,
@@ -357,6 +368,7 @@ static const struct barrier_ops faulty_ops = {
 	.back = faulty_back,
 	.find = faulty_find,
 	.keep = faulty_keep,
+	.close = faulty_close,
 };
 
 static const struct barrier_ops faulty_ops_without_marks = {
@@ -365,6 +377,7 @@ static const struct barrier_ops faulty_ops_without_marks = {
 	.rollback = faulty_rollback,
 	.find = faulty_find,
 	.keep = faulty_keep,
+	.close = faulty_close,
 };
 
 static void faulty_open(struct faulty *faulty, const struct barrier_kind *kind, int calls_left)
@@ -372,6 +385,12 @@ static void faulty_open(struct faulty *faulty, const struct barrier_kind *kind, 
 	*faulty = (struct faulty){.real = kind->open(), .calls_left = calls_left};
 	faulty->base.ops =
 		barrier_has_marks(faulty->real) ? &faulty_ops : &faulty_ops_without_marks;
+}
+
+static void faulty_end(struct faulty *faulty)
+{
+	barrier_close(&faulty->base);
+	ck_assert_ptr_null(faulty->real);
 }
 
 /* Writes into the host's book, within the transaction. */
@@ -426,7 +445,7 @@ START_TEST(test_every_call_fails_in_turn)
 		ck_assert_int_eq(deliver(&faulty, "revoke #2 ok =>"), MESSAGE_OK);
 		ck_assert_int_eq(deliver(&faulty, "do #2 ok =>"), MESSAGE_REFUSED);
 		ck_assert_int_eq(faulty.book, 0);
-		barrier_close(faulty.real);
+		faulty_end(&faulty);
 	}
 }
 END_TEST
@@ -489,7 +508,7 @@ START_TEST(test_failures_and_refused_undos_roll_back)
 	ck_assert_int_eq(faulty.book, 1);
 	ck_assert_int_eq(deliver(&faulty, "undo ok =>"), MESSAGE_OK);
 	ck_assert_int_eq(faulty.book, 0);
-	barrier_close(faulty.real);
+	faulty_end(&faulty);
 }
 END_TEST
 
@@ -602,6 +621,37 @@ START_TEST(test_one_of_a_batch_fails_alone)
 }
 END_TEST
 
+/* A do that never ran is told from one that was undone; what bars it writes one record. */
+START_TEST(test_what_bars_a_do_is_kept_with_the_do)
+{
+	struct barrier *barrier = barriers[_i].open();
+	static const char *const lines[] = {"undo #1 ok =>", "revoke #2 ok =>",
+					    "do #3 ok =>",   "undo #3 ok =>",
+					    "undo #1 ok =>", "revoke #3 ok =>"};
+	struct handler handler = {0};
+	struct reply_message reply;
+	struct arena arena = {0};
+	struct incoming in;
+
+	for (int n = 0; n < ROWS(lines); n++) {
+		read_line(lines[n], &in, &handler);
+		ck_assert_int_eq(answer(barrier, &in, &handler, &arena, &reply), OK);
+		ck_assert_int_eq(reply.outcome, MESSAGE_OK);
+	}
+	ck_assert_int_eq(barrier->ops->begin(barrier), OK);
+	check_record(barrier, "s/a#1/0/do", BARRIER_BARRED, "", "", "");
+	check_record(barrier, "s/a#1/0/undo", BARRIER_NONE, "", "", "");
+	check_record(barrier, "s/a#2/0/do", BARRIER_BARRED, "", "", "");
+	check_record(barrier, "s/a#2/0/revoke", BARRIER_NONE, "", "", "");
+	check_record(barrier, "s/a#3/0/do", BARRIER_UNDONE, "[1]", "", "");
+	check_record(barrier, "s/a#3/0/undo", BARRIER_OK, "", "", "");
+	check_record(barrier, "s/a#3/0/revoke", BARRIER_NONE, "", "", "");
+	barrier->ops->rollback(barrier);
+	arena_release(&arena);
+	barrier_close(barrier);
+}
+END_TEST
+
 /* Its age is that of its do, whenever it is written. */
 START_TEST(test_a_record_is_as_old_as_its_do)
 {
@@ -640,6 +690,7 @@ static void add(TCase *tcase)
 	tcase_add_loop_test(tcase, test_every_allocation_fails_in_turn, 0, N_BARRIERS);
 	tcase_add_loop_test(tcase, test_no_memory_for_a_barrier, 0, N_BARRIERS);
 	tcase_add_loop_test(tcase, test_one_of_a_batch_fails_alone, 0, N_BARRIERS);
+	tcase_add_loop_test(tcase, test_what_bars_a_do_is_kept_with_the_do, 0, N_BARRIERS);
 	tcase_add_loop_test(tcase, test_a_record_is_as_old_as_its_do, 0, N_BARRIERS);
 }
 

@@ -69,6 +69,13 @@ static const struct row {
 	 .entries = "started; entered x do#0; sent a do#1; sent b do#1"},
 	{"a parallel step is left", "x{a|b}", .before = {"start", "a do ok"},
 	 .happening = "b do ok", .entries = "ok b do#1; left x do#0; ended \"completed\""},
+	{"many at once are all told, in order",
+	 "w{x{a|b|c|d|e|f}|y{g|h|i|j|k|l}|z{m|n|o|p|q|r}}", .happening = "start",
+	 .entries = "started; entered w do#0; entered x do#0; sent a do#1; sent b do#1; sent c "
+		    "do#1; sent d do#1; sent e do#1; sent f do#1; entered y do#0; sent g do#1; "
+		    "sent h do#1; sent i do#1; sent j do#1; sent k do#1; sent l do#1; entered "
+		    "z do#0; sent m do#1; sent n do#1; sent o do#1; sent p do#1; sent q do#1; "
+		    "sent r do#1"},
 	{"an await is entered", "w:await", .happening = "start",
 	 .entries = "started; entered w do#0 \"w\""},
 	{"an await is left", "w:await", .before = {"start"}, .happening = "signal w one",
@@ -109,7 +116,9 @@ static void write_entries(const struct transcript *t, char text[], size_t size)
 		ck_assert_int_eq(entry->at_ms, t->now_ms);
 		len += (size_t)snprintf(text + len, size - len, "%s%s", n ? "; " : "",
 					entry_text(entry->type));
-		if (entry->step != NO_STEP)
+		if (entry->step == NO_STEP)
+			ck_assert(entry->verb == VERB_DO && entry->attempt == 0);
+		else
 			len += (size_t)snprintf(
 				text + len, size - len, " %.*s %s#%u",
 				SLICE_ARG(t->definition->steps[entry->step].name),

@@ -17,6 +17,7 @@ static const struct row {
 	{"each later one is longer by the factor", 200, 30000, {2, 0}, 2, 400},
 	{"and so on", 200, 30000, {2, 0}, 8, 25600},
 	{"but never longer than the maximum", 200, 30000, {2, 0}, 9, 30000},
+	{"nor by a part of the factor", 100, 250, {29, 1}, 2, 250},
 	{"however many attempts there were", 200, 30000, {2, 0}, ATTEMPTS_MAX, 30000},
 	{"a factor of one waits the same time every time", 200, 30000, {1, 0}, 1000, 200},
 	{"a factor may have places", 200, 30000, {15, 1}, 4, 675},
