@@ -16,17 +16,20 @@
 
 enum {
 	GATEWAY_CONNECTIONS_MAX = 1000,
-	GATEWAY_HEADERS_MAX = 32 * 1024,       /* bytes of a request's first line and headers */
-	GATEWAY_BODY_MAX = 272 * 1024,         /* a payload and what stands around it */
-	GATEWAY_BATCH_MAX = 16 * 1024 * 1024,  /* bytes of a batch of starts */
-	GATEWAY_BATCH_LINES_MAX = 100000,      /* of them */
-	GATEWAY_BATCH_WINDOW = 1000,           /* starts of one batch that wait at once */
-	GATEWAY_PAGE_MAX = 1000,               /* sagas on one page of a list */
-	GATEWAY_WATCHERS_MAX = 100,            /* streams of events */
-	GATEWAY_WATCH_BYTES_MAX = 1024 * 1024, /* of events that one of them has not taken */
-	GATEWAY_IDLE_S = 60,                   /* a connection without a request is closed */
-	GATEWAY_PATIENCE_MS = 30000,           /* how long a request waits for its commit */
-	GATEWAY_HEARTBEAT_MS = 15000,          /* a stream shows that it is alive */
+	GATEWAY_HEADERS_MAX = 32 * 1024,      /* bytes of a request's first line and headers */
+	GATEWAY_BODY_MAX = 272 * 1024,        /* a payload and what stands around it */
+	GATEWAY_BATCH_MAX = 16 * 1024 * 1024, /* bytes of a batch of starts */
+	GATEWAY_BATCH_LINES_MAX = 100000,     /* of them */
+	GATEWAY_BATCH_WINDOW = 1000,          /* starts of one batch that wait at once */
+	GATEWAY_PAGE_MAX = 1000,              /* sagas on one page of a list */
+	GATEWAY_WATCHERS_MAX = 100,           /* streams of events */
+
+	/* Of events that one of them has not taken: more than one turn of the engine
+	 * makes, so that it is the reader who is slow where they are too many. */
+	GATEWAY_WATCH_BYTES_MAX = 4 * 1024 * 1024,
+	GATEWAY_IDLE_S = 60,          /* a connection without a request is closed */
+	GATEWAY_PATIENCE_MS = 30000,  /* how long a request waits for its commit */
+	GATEWAY_HEARTBEAT_MS = 15000, /* a stream shows that it is alive */
 };
 
 struct gateway;

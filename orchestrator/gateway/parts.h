@@ -23,6 +23,7 @@ struct gateway {
 	size_t n_watchers;
 	int64_t heartbeat_ms;
 	uint64_t watchers_dropped;
+	uint64_t watched_bytes; /* that all of them have taken */
 
 	uint64_t answered[6]; /* requests by the first digit of their status */
 };

@@ -10,7 +10,9 @@
 #include <stdlib.h>
 
 enum {
-	BLOCK = 16 * 1024, /* bytes that MHD asks for at once */
+	BLOCK = 16 * 1024,       /* bytes that MHD asks for at once */
+	TAKEN_MAX = 1024 * 1024, /* bytes that were taken and are still in a buffer */
+	KEPT = 256 * 1024,       /* of a buffer in which nothing is */
 	LAST_EVENT_ROOM = 512,
 	EVENT_MAX = 16 * 1024 * 1024, /* a snapshot with a whole timeline */
 };
@@ -23,6 +25,7 @@ struct watcher {
 	char saga[NAME_MAX_BYTES + 1]; /* its name; empty: any */
 	struct bytes events;           /* not taken yet, from `sent` on */
 	size_t sent;
+	size_t max; /* bytes that may be there and not taken */
 	bool suspended;
 	bool over; /* what is in the buffer is the end */
 };
@@ -37,16 +40,19 @@ static void wake(struct watcher *watcher)
 	MHD_resume_connection(watcher->connection);
 }
 
-/* What was taken makes room. */
+/* What was taken makes room; seldom, so that events are not moved again and again
+ * for a reader that takes little at a time. */
 static void drop_taken(struct watcher *watcher)
 {
 	struct bytes *events = &watcher->events;
 
-	if (!watcher->sent)
+	if (watcher->sent < events->len && watcher->sent < TAKEN_MAX)
 		return;
 	memmove(events->at, events->at + watcher->sent, events->len - watcher->sent);
 	events->len -= watcher->sent;
 	watcher->sent = 0;
+	if (!events->len && events->capacity > KEPT)
+		bytes_release(events);
 }
 
 static void give(struct watcher *watcher, struct slice event)
@@ -56,9 +62,10 @@ static void give(struct watcher *watcher, struct slice event)
 
 	if (watcher->over)
 		return;
-	drop_taken(watcher);
+	if (watcher->sent)
+		drop_taken(watcher);
 	before = events->len;
-	if (event.len + LAST_EVENT_ROOM <= events->max - events->len)
+	if (before - watcher->sent + event.len + LAST_EVENT_ROOM <= watcher->max)
 		bytes_append(events, event);
 	if (events->len == before) {
 		events->err = OK;
@@ -83,6 +90,7 @@ static ssize_t read_events(void *context, uint64_t position, char *buffer, size_
 	if (n) {
 		memcpy(buffer, watcher->events.at + watcher->sent, n);
 		watcher->sent += n;
+		watcher->gateway->watched_bytes += n;
 		return (ssize_t)n;
 	}
 	if (watcher->over)
@@ -194,6 +202,12 @@ static void begin_stream(struct request *request, struct watcher *watcher)
 	MHD_destroy_response(response);
 }
 
+static void set_room(struct watcher *watcher, size_t max)
+{
+	watcher->max = max;
+	watcher->events = BYTES(max + TAKEN_MAX, NULL);
+}
+
 /* NULL: the request was answered that there are too many. */
 static struct watcher *new_watcher(struct request *request)
 {
@@ -213,7 +227,7 @@ static struct watcher *new_watcher(struct request *request)
 	}
 	watcher->gateway = gateway;
 	watcher->connection = request->connection;
-	watcher->events = BYTES(GATEWAY_WATCH_BYTES_MAX, NULL);
+	set_room(watcher, GATEWAY_WATCH_BYTES_MAX);
 	watcher->next = gateway->watchers;
 	gateway->watchers = watcher;
 	gateway->n_watchers++;
@@ -241,7 +255,7 @@ void route_watch(struct request *request)
 		return;
 	memcpy(watcher->id, view.row.id.at, view.row.id.len);
 	/* However long its timeline is, there is room for more behind it. */
-	watcher->events.max += first.len;
+	set_room(watcher, GATEWAY_WATCH_BYTES_MAX + first.len);
 	give(watcher, bytes_slice(&first));
 	watcher->over = watcher->over || status_ended(view.row.status);
 	begin_stream(request, watcher);

@@ -7,6 +7,7 @@
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 enum { PATIENCE_MS = 10000, URL_MAX = 4096 };
 
@@ -41,7 +42,7 @@ const char lobby_definition[] =
 
 /* --- opening ---------------------------------------------------------------------- */
 
-static void open_gateway(struct lobby *lobby)
+static void open_gateway(struct lobby *lobby, int send_bytes)
 {
 	struct gateway_parts parts = {
 		.engine = lobby->engine,
@@ -54,13 +55,17 @@ static void open_gateway(struct lobby *lobby)
 	enum err err = listen_open("127.0.0.1:0", &parts.listen_fd, address, NULL);
 
 	assert(!err);
+	/* What it accepts takes after it. */
+	if (send_bytes)
+		setsockopt(parts.listen_fd, SOL_SOCKET, SO_SNDBUF, &send_bytes,
+			   sizeof send_bytes);
 	parts.log = &silent;
 	snprintf(lobby->url, sizeof lobby->url, "http://%.50s", address);
 	err = gateway_open(&parts, &lobby->gateway, NULL);
 	assert(!err);
 }
 
-void lobby_open(struct lobby *lobby)
+static void open_lobby(struct lobby *lobby, int send_bytes)
 {
 	struct engine_parts parts = {0};
 	enum err err;
@@ -79,9 +84,19 @@ void lobby_open(struct lobby *lobby)
 	assert(!err);
 	err = desk_deploy_text(lobby->engine, lobby_definition);
 	assert(!err);
-	open_gateway(lobby);
+	open_gateway(lobby, send_bytes);
 	lobby->curl = curl_multi_init();
 	assert(lobby->curl);
+}
+
+void lobby_open(struct lobby *lobby)
+{
+	open_lobby(lobby, 0);
+}
+
+void lobby_open_narrow(struct lobby *lobby)
+{
+	open_lobby(lobby, 64 * 1024);
 }
 
 void lobby_close(struct lobby *lobby)
@@ -204,15 +219,25 @@ void visitor_begin(struct visitor *visitor, struct lobby *lobby,
 	curl_multi_add_handle(lobby->curl, visitor->curl);
 }
 
-bool visitor_has(const struct visitor *visitor, const char *text)
+/* From *at on, which moves to where it is or may begin yet. */
+static bool find(const struct visitor *visitor, const char *text, size_t *at)
 {
 	size_t len = strlen(text);
 
-	for (size_t i = 0; i + len <= visitor->body.len; i++) {
-		if (memcmp(visitor->body.at + i, text, len) == 0)
+	for (; *at + len <= visitor->body.len; ++*at) {
+		const char *found = visitor->body.at + *at;
+
+		if (*found == *text && memcmp(found, text, len) == 0)
 			return true;
 	}
 	return false;
+}
+
+bool visitor_has(const struct visitor *visitor, const char *text)
+{
+	size_t at = 0;
+
+	return find(visitor, text, &at);
 }
 
 void visitor_finish(struct visitor *visitor)
@@ -228,8 +253,9 @@ void visitor_finish(struct visitor *visitor)
 void visitor_until(struct visitor *visitor, const char *text)
 {
 	int64_t end_ms = real_ms() + PATIENCE_MS;
+	size_t at = 0;
 
-	while (!visitor_has(visitor, text)) {
+	while (!find(visitor, text, &at)) {
 		lobby_turn(visitor->lobby);
 		assert(real_ms() < end_ms);
 	}

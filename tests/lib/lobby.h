@@ -42,6 +42,9 @@ struct lobby {
 };
 
 void lobby_open(struct lobby *lobby);
+
+/* Its sockets hold little of what a client does not read. */
+void lobby_open_narrow(struct lobby *lobby);
 void lobby_close(struct lobby *lobby);
 
 /* Everybody's turn once, also that of the client. */
