@@ -55,7 +55,7 @@ endif
 # main.c of a folder is a program's own, and what only unit tests can be linked
 # with stays out of libtesting.a, so that `make` alone needs no test framework;
 # everything else is the library.
-unit_only := $(addprefix tests/lib/,suite.c fail_malloc.c process.c background.c folder.c barriers.c stall.c)
+unit_only := $(addprefix tests/lib/,suite.c fail_malloc.c process.c background.c folder.c barriers.c stall.c typed.c)
 define library
 LIBRARIES += $(1)
 $(1)_objects := $$(patsubst %.c,$(B)/%.o,$$(filter-out %/main.c $(unit_only),$$(wildcard $(2)/*.c)))
@@ -168,10 +168,6 @@ $(B)/docs/stock.c: docs/participants.md
 	@mkdir -p $(@D)
 	@awk '/^```c$$/ && !seen { on = seen = 1; next } /^```$$/ { on = 0 } on' $< >$@
 
-# tests/demo/order.c is the program demo-order: a saga that runs, to look at.
-DEMOS := $(patsubst tests/demo/%.c,$(B)/demo-%,$(wildcard tests/demo/*.c))
-$(DEMOS): $(B)/demo-%: $(B)/tests/demo/%.o $(call archives,$(LIBRARIES))
-
 BENCHES := $(patsubst %.c,$(B)/%,$(wildcard bench/bench_*.c))
 $(BENCHES): %: %.o $(call archives,$(LIBRARIES))
 
@@ -212,8 +208,8 @@ $(SIM): $(B)/tests/sim/main.o $(call archives,$(LIBRARIES))
 JUDGE := $(B)/tests/editor/judge
 $(JUDGE): %: %.o $(call archives,load core base)
 
-LINKED := $(PROGRAMS) $(EXAMPLE) $(DEMOS) $(BENCHES) $(FLOOR) $(TESTS) $(E2E) $(FUZZERS) $(JUDGE) $(SIM)
-OBJECTS += $(floor_objects) $(patsubst %.c,$(B)/%.o,$(unit_only) $(wildcard cli/main.c tests/demo/*.c bench/bench_*.c \
+LINKED := $(PROGRAMS) $(EXAMPLE) $(BENCHES) $(FLOOR) $(TESTS) $(E2E) $(FUZZERS) $(JUDGE) $(SIM)
+OBJECTS += $(floor_objects) $(patsubst %.c,$(B)/%.o,$(unit_only) $(wildcard cli/main.c bench/bench_*.c \
 	tests/editor/*.c tests/e2e/*.c tests/sim/main.c tests/unit/test_*.c tests/fuzz/*.c))
 
 # Where there is a static libyaml the tests take it: its allocations then fail
@@ -228,9 +224,9 @@ $(TESTS) $(E2E): private libs = $(or $(wildcard $(shell $(PKG_CONFIG) --variable
 all: programs ## Build everything (the default)
 
 # build/skald is the release flavour, for people and scripts.
-programs: $(PROGRAMS) $(DEMOS) $(public_libraries)
+programs: $(PROGRAMS) $(public_libraries)
 ifeq ($(B),build/release)
-	$(Q)$(foreach p,$(notdir $(PROGRAMS) $(DEMOS)),ln -sfn release/$(p) build/$(p);)
+	$(Q)$(foreach p,$(notdir $(PROGRAMS)),ln -sfn release/$(p) build/$(p);)
 endif
 
 # A change of compiler or flags rebuilds everything, a change of the list of

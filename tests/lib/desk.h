@@ -1,4 +1,4 @@
-/* desk.h - asks an engine and waits for the answer, for tests and the demo. */
+/* desk.h - asks an engine and waits for the answer, for tests. */
 #ifndef SKALD_TESTS_LIB_DESK_H
 #define SKALD_TESTS_LIB_DESK_H
 

@@ -29,10 +29,11 @@ static struct sim_case *find_new(struct world *world, const struct saga_row *row
 {
 	for (uint32_t i = 0; i < world->plan.n_cases; i++) {
 		struct sim_case *sim_case = &world->cases[i];
-		bool named = slice_is(row->id, sim_case->ids[0]) ||
-			     slice_is(row->id, sim_case->ids[1]);
+		bool named = false;
 		bool keyed = *sim_case->key && slice_is(row->key, sim_case->key);
 
+		for (int k = 0; k < 2; k++)
+			named |= slice_is(row->id, sim_case->ids[k]);
 		if (!slice_equal(row->saga, sim_case->definition->name))
 			continue;
 		if (*sim_case->key ? keyed : named)

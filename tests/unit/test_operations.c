@@ -2,6 +2,7 @@
 #include "tests/lib/background.h"
 #include "tests/lib/folder.h"
 #include "tests/lib/suite.h"
+#include "tests/lib/typed.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -61,17 +62,6 @@ static void run_line(const struct serving *serving, struct slice line)
 		      command.at, result.exit_code, result.out.at, result.errs.at);
 }
 
-static struct slice next_line(struct slice *rest)
-{
-	const char *end = memchr(rest->at, '\n', rest->len);
-	struct slice line = {rest->at, end ? (size_t)(end - rest->at) : rest->len};
-	size_t taken = line.len + (end != NULL);
-
-	rest->at += taken;
-	rest->len -= taken;
-	return line;
-}
-
 START_TEST(test_every_command_of_the_page)
 {
 	struct serving serving;
@@ -79,15 +69,14 @@ START_TEST(test_every_command_of_the_page)
 	struct slice rest = folder_read("docs/operations.md", &arena);
 	struct slice order = folder_read("sagas/order.yaml", &arena);
 	struct slice schema = folder_read("sagas/schemas/order.json", &arena);
+	struct slice line;
 	size_t n = 0;
 
 	folder_enter();
 	write_files(order, schema);
 	serving_start(&serving, skald, NULL);
 	services_start(&services, "data/bus.sock");
-	while (rest.len) {
-		struct slice line = next_line(&rest);
-
+	while (typed_line(&rest, &line)) {
 		if (line.len > 2 && memcmp(line.at, "$ ", 2) == 0) {
 			run_line(&serving, (struct slice){line.at + 2, line.len - 2});
 			n++;
