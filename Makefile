@@ -10,6 +10,7 @@ BINDIR     ?= $(PREFIX)/bin
 LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 MANDIR     ?= $(PREFIX)/share/man
+SAGADIR    ?= $(PREFIX)/share/skald/sagas
 INSTALL    ?= install
 PKG_CONFIG ?= pkg-config
 
@@ -412,6 +413,9 @@ install: all ## Install under PREFIX (DESTDIR stages it elsewhere)
 			-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' $$pc \
 			>$(DESTDIR)$(LIBDIR)/pkgconfig/$${name%.in} || exit; \
 	done
+	$(INSTALL) -d $(DESTDIR)$(SAGADIR)/schemas
+	$(INSTALL) -m 644 sagas/*.yaml sagas/*.json sagas/README.md $(DESTDIR)$(SAGADIR)
+	$(INSTALL) -m 644 sagas/schemas/*.json $(DESTDIR)$(SAGADIR)/schemas
 	@for page in $(wildcard docs/man/*.[1-8]); do set -x; \
 		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; \
 	done

@@ -149,7 +149,9 @@ static void man_page(const struct cli *cli, struct bytes *out)
 		   ".Sh DESCRIPTION\n"
 		   "A saga is a business transaction that spans several services.\n"
 		   "People declare it in a YAML file; if a step fails, those before it are\n"
-		   "undone.\n.Nm\nworks with these definitions.\n"
+		   "undone.\n.Nm\nchecks and draws these definitions, runs the sagas"
+		   " (serve), starts them,\nlooks at them and helps those that need a person."
+		   "\n"
 		   ".Sh COMMANDS\n");
 	for (size_t i = 0; i < cli->commands.n; i++) {
 		if (!cli->commands.list[i]->hidden)
@@ -169,7 +171,15 @@ static void man_page(const struct cli *cli, struct bytes *out)
 		   ".El\n.Sh EXIT STATUS\n.Bl -tag -width Ds\n");
 	for (size_t i = 0; i < sizeof exit_codes / sizeof *exit_codes; i++)
 		bytes_format(out, ".It %d\n%s\n", exit_codes[i].code, exit_codes[i].meaning);
-	bytes_text(out, ".El\n");
+	bytes_text(
+		out,
+		".El\n.Sh FILES\n.Bl -tag -width Ds\n"
+		".It Pa skald.yaml\nSettings of serve, where it is in the current folder.\n"
+		".It Pa skald-data\nWhat serve and the example services keep, unless "
+		"\\-\\-data says otherwise.\n"
+		".It Pa skald-data/bus.sock\nWhere services connect.\n"
+		".El\n.Sh SEE ALSO\n"
+		".Xr skald-inventory 1 ,\n.Xr skald-notification 1 ,\n.Xr skald-payment 1\n");
 }
 
 static enum exit_code run_man(struct cli *cli)

@@ -64,6 +64,13 @@ enum exit_code complain_unknown(struct subcommand_table commands, const char *na
 		if (!commands.list[i]->hidden)
 			names[i] = commands.list[i]->name;
 	}
+	if (name[0] == '-') {
+		fprintf(stderr,
+			"skald: a command comes first, and flags like %s behind it, as in "
+			"`skald ls --json`; `skald help` lists the commands\n",
+			name);
+		return EXIT_USAGE;
+	}
 	meant = suggest(slice_of(name), names, commands.n);
 	fprintf(stderr, "skald: there is no command \"%s\"; ", name);
 	if (meant)

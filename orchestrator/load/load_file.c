@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Everything up to the end; ERR_TOO_LARGE when that is more than max bytes. */
@@ -67,7 +68,16 @@ static enum err open_beside(void *context, const char *name, size_t max, struct 
 	return err;
 }
 
-static enum err report_file(enum err err, const struct diag *diag, struct problems *problems)
+static const char *advice(const char *path)
+{
+	struct stat status;
+	bool is_folder = stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+
+	return is_folder ? "name the files in this folder" : "check its name and its rights";
+}
+
+static enum err report_file(enum err err, const char *path, const struct diag *diag,
+			    struct problems *problems)
 {
 	static const struct place whole = {0};
 
@@ -82,8 +92,7 @@ static enum err report_file(enum err err, const struct diag *diag, struct proble
 		       DEFINITION_TEXT_MAX);
 	else if (err == ERR_IO)
 		report(problems, whole, CODE_FILE_UNREADABLE,
-		       "the file cannot be read (%s); check its name and its rights",
-		       diag->text);
+		       "the file cannot be read (%s); %s", diag->text, advice(path));
 	return problems->nomem ? ERR_NOMEM : err;
 }
 
@@ -101,7 +110,7 @@ enum err load_file(const char *path, struct problems *problems, struct definitio
 	err = standard_input ? read_all(STDIN_FILENO, DEFINITION_TEXT_MAX, &content, &diag)
 			     : read_file(path, DEFINITION_TEXT_MAX, &content, &diag);
 	if (err)
-		err = report_file(err, &diag, problems);
+		err = report_file(err, path, &diag, problems);
 	else
 		err = load_text(file, bytes_slice(&content), &opener, problems, out);
 	bytes_release(&content);

@@ -122,8 +122,10 @@ bool audit_print(const struct service_kind *kind, const char *path, bool json, b
 	if (ok)
 		ok = print_all(&audit, sagas, error);
 	else
-		snprintf(error->text, sizeof error->text, "%.300s: %.180s", path,
-			 audit.db ? sqlite3_errmsg(audit.db) : "out of memory");
+		snprintf(
+			error->text, sizeof error->text,
+			"%.300s: %.80s; --data has to be the folder that the service runs with",
+			path, audit.db ? sqlite3_errmsg(audit.db) : "out of memory");
 	sqlite3_close(audit.db);
 	return ok && !audit.n_problems;
 }

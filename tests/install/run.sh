@@ -92,7 +92,8 @@ ok "start it" starts ./static
 for program in skald skald-inventory skald-payment skald-notification; do
 	ok "$program" test -x "$root/usr/bin/$program"
 done
-for page in skald-inventory skald-payment skald-notification; do
+ok "the sagas to copy from" "$root/usr/bin/skald" check "$root"/usr/share/skald/sagas/*.yaml
+for page in skald skald-inventory skald-payment skald-notification; do
 	ok "$page(1)" test -e "$root/usr/share/man/man1/$page.1"
 done
 

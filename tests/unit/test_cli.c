@@ -57,6 +57,13 @@ static const struct row {
 	 NULL,
 	 "there is no command \"chekc\"; did you mean \"check\"?",
 	 NULL},
+	{"flags before the command, and where they go",
+	 {.argv = {"--server", "http://127.0.0.1:1", "ls"}},
+	 2,
+	 NULL,
+	 "skald: a command comes first, and flags like --server behind it, as in `skald ls "
+	 "--json`",
+	 "no command"},
 	{"a command that is like none",
 	 {.argv = {"frobnicate"}},
 	 2,
@@ -94,6 +101,12 @@ static const struct row {
 	{"arguments where there are none", {.argv = {"man", "page"}}, 2, NULL, "page", NULL},
 
 	/* check */
+	{"a folder instead of a file",
+	 {.argv = {"check", "/"}},
+	 1,
+	 NULL,
+	 "/: error: the file cannot be read (Is a directory); name the files in this folder",
+	 NULL},
 	{"no file", {.argv = {"check"}}, 2, NULL, "Usage: skald check", NULL},
 	{"a good file",
 	 {.argv = {"check", "good.yaml"}},

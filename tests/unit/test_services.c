@@ -632,7 +632,9 @@ static const struct usage_row {
 	{{"--stock", "book", "--data=."}, 1, "--stock: \"book\" is no stock; write SKU=N"},
 	{{"--stock", "book=-1", "--data=."}, 1, "--stock: \"book=-1\" is no stock"},
 	{{"--default-stock=x", "--data=."}, 1, "--default-stock: \"x\" is no number"},
-	{{"audit", "--data", "."}, 1, "./inventory.db: unable to open database file"},
+	{{"audit", "--data", "."},
+	 1,
+	 "./inventory.db: unable to open database file; --data has to be the folder that"},
 };
 
 START_TEST(test_usage)
