@@ -23,7 +23,7 @@ struct parts {
 	struct log log;
 	skald_log *sink;
 	void *sink_context;
-	bool was_connected; /* when it was told last */
+	bool has_told, was_connected; /* when it was told last */
 };
 
 const char *skald_version(void)
@@ -61,18 +61,22 @@ static const char *trouble(const void *context)
 	return port_local_trouble(((const struct parts *)context)->port);
 }
 
-/* Once per turn of the loop: tell when the connection came or went. */
+/* Once per turn of the loop: tell when the connection came or went, and in the first
+ * one when there is none: the path may be a wrong one. */
 static void tell(void *context)
 {
 	struct parts *parts = context;
 	const char *reason = trouble(parts);
+	const char *event = !reason           ? "connected"
+			    : parts->has_told ? "disconnected"
+					      : "waiting";
 	struct log_line line;
 
-	if (parts->was_connected == !reason)
+	if (parts->has_told && parts->was_connected == !reason)
 		return;
+	parts->has_told = true;
 	parts->was_connected = !reason;
-	log_begin(&line, &parts->log, reason ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
-		  reason ? "disconnected" : "connected");
+	log_begin(&line, &parts->log, reason ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, event);
 	log_text(&line, "participant", slice_of(parts->name));
 	if (reason)
 		log_text(&line, "why", slice_of(reason));

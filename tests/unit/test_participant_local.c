@@ -213,6 +213,28 @@ static skald_outcome take(const skald_command *command, skald_reply *reply, void
 	return skald_reply_ok(reply, "{}");
 }
 
+START_TEST(test_it_says_once_that_nobody_is_there)
+{
+	static const char line[] = "1 level=warn event=waiting participant=stock why=\"no "
+				   "orchestrator answers at ";
+	skald_barrier *barrier = skald_barrier_memory();
+	skald_participant *participant;
+	const char *found;
+
+	folder_enter();
+	participant = stock_on(barrier);
+	for (int turn = 0; turn < 3; turn++) {
+		skald_participant_wait(participant, 1);
+		skald_participant_poll(participant);
+	}
+	found = strstr(lines, line);
+	ck_assert_msg(found && !strstr(found + 1, line), "%s", lines);
+	skald_participant_free(participant);
+	skald_barrier_free(barrier);
+	folder_leave();
+}
+END_TEST
+
 START_TEST(test_it_runs_until_it_is_stopped)
 {
 	skald_barrier *barrier = skald_barrier_memory();
@@ -345,6 +367,7 @@ static void add(TCase *tcase)
 {
 	tcase_add_loop_test(tcase, test_options_that_are_no_good, 0, ROWS(rows));
 	tcase_add_test(tcase, test_no_memory);
+	tcase_add_test(tcase, test_it_says_once_that_nobody_is_there);
 	tcase_add_test(tcase, test_it_runs_until_it_is_stopped);
 	tcase_add_test(tcase, test_an_answer_from_a_thread_wakes_the_loop);
 	tcase_add_test(tcase, test_a_signal_stops_it);
