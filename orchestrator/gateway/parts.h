@@ -47,6 +47,10 @@ void batch_forget(struct request *request);
  * answered that there is none, or why it cannot be read. */
 bool request_saga(struct request *request, struct slice id, struct saga_view *out);
 
+/* The parameter `status`: one or several, with commas between them, or none; false:
+ * the request was answered that there is none of that name. */
+bool request_statuses(struct request *request, enum status statuses[STATUSES], size_t *n);
+
 /* --- watch.c ---------------------------------------------------------------------- */
 
 observed watch_observed;

@@ -40,8 +40,7 @@ static void complain_status(struct request *request, struct slice word)
 		     meant ? "`?)" : "");
 }
 
-/* One or several, with commas between them. */
-static bool read_statuses(struct request *request, enum status statuses[STATUSES], size_t *n)
+bool request_statuses(struct request *request, enum status statuses[STATUSES], size_t *n)
 {
 	struct slice rest = request_query(request, "status");
 
@@ -153,7 +152,7 @@ void route_list(struct request *request)
 	enum err err;
 
 	filter.statuses = statuses;
-	if (!read_statuses(request, statuses, &filter.n_statuses) ||
+	if (!request_statuses(request, statuses, &filter.n_statuses) ||
 	    !read_time(request, "since", &filter.since_ms) ||
 	    !read_time(request, "older", &filter.until_ms) ||
 	    !read_limit(request, &page.limit) || !read_cursor(request, &cursor))

@@ -3,7 +3,7 @@
 static const char *const no_query[] = {NULL};
 static const char *const list_query[] = {"saga",  "status", "key",    "step", "since",
 					 "older", "limit",  "cursor", NULL};
-static const char *const watch_query[] = {"saga", NULL};
+static const char *const watch_query[] = {"saga", "status", NULL};
 
 enum { NOTHING = 0, BODY = GATEWAY_BODY_MAX, DEFINITION = DEFINITION_TEXT_MAX };
 

@@ -23,6 +23,7 @@ struct watcher {
 	struct watcher *next;
 	char id[SAGA_ID_MAX + 1];      /* of the one saga; empty: of any */
 	char saga[NAME_MAX_BYTES + 1]; /* its name; empty: any */
+	bool statuses[STATUSES];       /* that are told; of one saga all are */
 	struct bytes events;           /* not taken yet, from `sent` on */
 	size_t sent;
 	size_t max; /* bytes that may be there and not taken */
@@ -135,7 +136,8 @@ static void end_event(struct bytes *out)
 static bool wants(const struct watcher *watcher, const struct saga_row *row)
 {
 	return !watcher->over && (!watcher->id[0] || slice_is(row->id, watcher->id)) &&
-	       (!watcher->saga[0] || slice_is(row->saga, watcher->saga));
+	       (!watcher->saga[0] || slice_is(row->saga, watcher->saga)) &&
+	       (watcher->id[0] || watcher->statuses[row->status]);
 }
 
 void watch_observed(void *context, const struct definition *definition,
@@ -264,7 +266,9 @@ void route_watch(struct request *request)
 void route_watch_all(struct request *request)
 {
 	struct slice saga = request_query(request, "saga");
+	enum status statuses[STATUSES];
 	struct watcher *watcher;
+	size_t n;
 
 	if (saga.len && !name_valid(saga)) {
 		request_fail(
@@ -273,10 +277,16 @@ void route_watch_all(struct request *request)
 			"digits, - and _");
 		return;
 	}
+	if (!request_statuses(request, statuses, &n))
+		return;
 	watcher = new_watcher(request);
 	if (!watcher)
 		return;
 	memcpy(watcher->saga, saga.at ? saga.at : "", saga.len);
+	for (size_t i = 0; i < STATUSES; i++)
+		watcher->statuses[i] = !n;
+	for (size_t i = 0; i < n; i++)
+		watcher->statuses[statuses[i]] = true;
 	/* Something at once, so that the answer's head is sent. */
 	give(watcher, SLICE_LITERAL(": watching\n\n"));
 	begin_stream(request, watcher);

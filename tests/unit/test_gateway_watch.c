@@ -108,6 +108,34 @@ START_TEST(test_all_sagas_are_followed_by_name)
 }
 END_TEST
 
+START_TEST(test_all_sagas_are_followed_by_status)
+{
+	static const struct lobby_request ends = {
+		"GET", "/v1/events?saga=visit&status=completed,compensated", {0}, {NULL}};
+	static const struct lobby_request parked = {
+		"GET", "/v1/events?status=parked", {0}, {NULL}};
+	struct visitor ended, stuck;
+	struct lobby lobby;
+
+	lobby_open(&lobby);
+	visitor_begin(&ended, &lobby, &ends);
+	visitor_begin(&stuck, &lobby, &parked);
+	visitor_until(&ended, ": watching\n\n");
+	visitor_until(&stuck, ": watching\n\n");
+	lobby_start(&lobby, "v1", "1");
+	lobby_start(&lobby, "v2", "2");
+	lobby_complete(&lobby, "v1");
+	visitor_until(&ended, "\"status\":\"completed\"");
+	ck_assert_uint_eq(count_of(&ended, "event: "), 1);
+	ck_assert(!visitor_has(&ended, "\"id\":\"v2\""));
+	ck_assert(!visitor_has(&stuck, "event: "));
+	ck_assert_int_eq(lobby_ask(&lobby, "GET", "/v1/events?status=done", NULL).status, 400);
+	visitor_end(&ended);
+	visitor_end(&stuck);
+	lobby_close(&lobby);
+}
+END_TEST
+
 START_TEST(test_a_stream_shows_that_it_is_alive)
 {
 	struct visitor visitor;
@@ -358,6 +386,7 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_one_that_has_ended_is_told_and_that_is_all);
 	tcase_add_test(tcase, test_one_that_is_not_there);
 	tcase_add_test(tcase, test_all_sagas_are_followed_by_name);
+	tcase_add_test(tcase, test_all_sagas_are_followed_by_status);
 	tcase_add_test(tcase, test_a_stream_shows_that_it_is_alive);
 	tcase_add_test(tcase, test_a_reader_that_is_gone_is_forgotten);
 	tcase_add_test(tcase, test_a_reader_that_reads_is_not_dropped_however_much_happens);
