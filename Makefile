@@ -113,6 +113,17 @@ $(OPENAPI).o: $(OPENAPI).c
 $(B)/libgateway.a: $(OPENAPI).o
 OBJECTS += $(OPENAPI).o
 
+# So is the saga that `skald bench` runs, comments and all.
+ORDER_BENCH := $(B)/gen/order_bench
+$(ORDER_BENCH).c: sagas/order-bench.yaml
+	@mkdir -p $(@D)
+	$(call say,GEN){ printf '#include "cli/bench_order.h"\nconst char bench_saga[] =\n'; \
+		sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $<; printf ';\n'; } >$@
+$(ORDER_BENCH).o: $(ORDER_BENCH).c
+	$(call say,CC)$(CC) $(all_cppflags) $(all_cflags) -MMD -MP -c -o $@ $<
+$(B)/libcli.a: $(ORDER_BENCH).o
+OBJECTS += $(ORDER_BENCH).o
+
 # --- the libraries for services -------------------------------------------------
 
 # Shared and static. Only what carries SKALD_API leaves either: the objects of a
@@ -188,6 +199,7 @@ $(patsubst %,$(B)/tests/unit/test_%,cli cli_remote fmt operations serve): | $(B)
 $(B)/tests/unit/test_floor: | $(FLOOR)
 $(B)/tests/unit/test_stock_example: | $(EXAMPLE)
 $(B)/tests/unit/test_services: | $(SERVICES:%=$(B)/skald-%)
+$(B)/tests/unit/test_bench: | $(B)/skald $(SERVICES:%=$(B)/skald-%)
 
 # A test of the whole, as processes: a program a file test_*.c, and what they share.
 E2E := $(patsubst %.c,$(B)/%,$(wildcard tests/e2e/test_*.c))

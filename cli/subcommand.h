@@ -117,4 +117,6 @@ extern const struct subcommand subcommand_stats;
 extern const struct subcommand subcommand_deploy;
 extern const struct subcommand subcommand_definitions;
 
+extern const struct subcommand subcommand_bench;
+
 #endif

@@ -1,0 +1,413 @@
+#include "cli/bench_plant.h"
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "cli/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum {
+	ARGS_MAX = 12,
+	NAME_SIZE = 2 * BENCH_PATH_SIZE,
+	STEP_MS = 2,
+	READY_MS = 30000,
+	STOP_MS = 30000,
+	LOG_MAX = 16 * 1024 * 1024,
+	AUDIT_MAX = 1024 * 1024 * 1024,
+	TOLD_MAX = 300, /* of the end of a log, in messages */
+	EXIT_NO_PROGRAM = 127,
+};
+
+static const char *const programs[N_BENCH_PROCESSES] = {
+	[BENCH_SERVER] = "skald",
+	[BENCH_INVENTORY] = "skald-inventory",
+	[BENCH_PAYMENT] = "skald-payment",
+};
+
+static void sleep_a_little(void)
+{
+	const struct timespec step = {0, STEP_MS * 1000 * 1000};
+
+	nanosleep(&step, NULL);
+}
+
+/* --- the folder ------------------------------------------------------------------- */
+
+static void path_of(const struct bench_plant *plant, char path[NAME_SIZE], const char *name,
+		    const char *ending)
+{
+	snprintf(path, NAME_SIZE, "%s/%s%s", plant->folder, name, ending);
+}
+
+static enum err make_folder(struct bench_plant *plant, const char *parent, struct diag *diag)
+{
+	const char *tmpdir = getenv("TMPDIR");
+	char folder[BENCH_PATH_SIZE];
+	int len;
+
+	if (!parent)
+		parent = tmpdir && *tmpdir ? tmpdir : "/tmp";
+	len = snprintf(folder, sizeof folder, "%s/skald-bench-XXXXXX", parent);
+	if (len < 0 || (size_t)len >= sizeof folder)
+		return diag_set(diag, ERR_TOO_LARGE,
+				"the name of the folder is over %d bytes; give a shorter --dir",
+				BENCH_PATH_SIZE - 32);
+	if (!mkdtemp(folder))
+		return diag_set(diag, ERR_IO,
+				"cannot make a folder in %s: %s; give another one with --dir",
+				parent, strerror(errno));
+	memcpy(plant->folder, folder, sizeof folder);
+	return OK;
+}
+
+/* The folder and those in it, which have no folders in them. */
+static void remove_folder(const char *path, bool deeper)
+{
+	DIR *folder = opendir(path);
+	const struct dirent *entry;
+	char name[NAME_SIZE];
+
+	while (folder && (entry = readdir(folder))) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		snprintf(name, sizeof name, "%s/%.*s", path, BENCH_PATH_SIZE - 2,
+			 entry->d_name);
+		if (unlink(name) != 0 && deeper)
+			remove_folder(name, false);
+	}
+	if (folder)
+		closedir(folder);
+	/* What cannot be removed stays; there is nothing else to do about it. */
+	(void)rmdir(path);
+}
+
+/* --- processes -------------------------------------------------------------------- */
+
+/* Where this program lies, the others do, too. */
+static enum err find_programs(struct bench_plant *plant, struct diag *diag)
+{
+	char path[NAME_SIZE], *slash;
+	ssize_t len = readlink("/proc/self/exe", plant->programs, sizeof plant->programs - 1);
+
+	slash = len > 0 ? strrchr(plant->programs, '/') : NULL;
+	if (!slash)
+		return diag_set(diag, ERR_IO, "cannot find the folder of this program: %s",
+				strerror(errno));
+	*slash = '\0';
+	for (int i = 0; i < N_BENCH_PROCESSES; i++) {
+		snprintf(path, sizeof path, "%s/%s", plant->programs, programs[i]);
+		if (access(path, X_OK) != 0)
+			return diag_set(diag, ERR_NOT_FOUND,
+					"%.300s: %s; the example services have to lie beside "
+					"skald, where `make` and `make install` put them",
+					path, strerror(errno));
+	}
+	return OK;
+}
+
+/* What is set for other servers is not meant for this one. */
+static char **own_environment(void)
+{
+	size_t n = 0, kept = 0;
+	char **environment;
+
+	while (environ[n])
+		n++;
+	environment = calloc(n + 1, sizeof *environment);
+	for (size_t i = 0; environment && i < n; i++) {
+		if (strncmp(environ[i], "SKALD_", 6) != 0)
+			environment[kept++] = environ[i];
+	}
+	return environment;
+}
+
+/* Between fork and exec. In a group of its own, so that Ctrl-C ends this program
+ * alone, which then ends the rest in order. */
+static _Noreturn void become(const struct bench_plant *plant, const char *const *args,
+			     char **environment, int out, int errs)
+{
+	char path[NAME_SIZE];
+	int in = open("/dev/null", O_RDONLY);
+
+	snprintf(path, sizeof path, "%s/%s", plant->programs, args[0]);
+	setpgid(0, 0);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && in >= 0 && dup2(in, STDIN_FILENO) >= 0 &&
+	    dup2(out, STDOUT_FILENO) >= 0 && dup2(errs, STDERR_FILENO) >= 0 &&
+	    chdir(plant->folder) == 0)
+		execve(path, (char *const *)args, environment);
+	_exit(EXIT_NO_PROGRAM);
+}
+
+static enum err spawn(const struct bench_plant *plant, const char *const *args, pid_t *pid,
+		      struct diag *diag)
+{
+	char **environment = own_environment();
+	char out_path[NAME_SIZE], log_path[NAME_SIZE];
+	int out, errs;
+
+	path_of(plant, out_path, args[0], ".out");
+	path_of(plant, log_path, args[0], ".log");
+	out = open(out_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	errs = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	*pid = environment && out >= 0 && errs >= 0 ? fork() : -1;
+	if (*pid == 0)
+		become(plant, args, environment, out, errs);
+	free(environment);
+	if (out >= 0)
+		close(out);
+	if (errs >= 0)
+		close(errs);
+	if (*pid > 0)
+		return OK;
+	*pid = 0;
+	return diag_set(diag, ERR_UNAVAILABLE, "cannot start %s: %s", args[0], strerror(errno));
+}
+
+/* The end of what a program logged, in a line. */
+static void last_words(const struct bench_plant *plant, const char *program,
+		       char words[TOLD_MAX + 1])
+{
+	struct arena arena = {0};
+	char path[NAME_SIZE];
+	struct slice log;
+
+	words[0] = '\0';
+	path_of(plant, path, program, ".log");
+	if (!file_read(path, LOG_MAX, &arena, &log, NULL)) {
+		while (log.len && log.at[log.len - 1] == '\n')
+			log.len--;
+		if (log.len > TOLD_MAX)
+			log = (struct slice){log.at + log.len - TOLD_MAX, TOLD_MAX};
+		snprintf(words, TOLD_MAX + 1, "%.*s", SLICE_ARG(log));
+	}
+	arena_release(&arena);
+}
+
+static enum err say_ended(const struct bench_plant *plant, const char *program, int status,
+			  struct diag *diag)
+{
+	bool by_signal = WIFSIGNALED(status);
+	char words[TOLD_MAX + 1];
+
+	last_words(plant, program, words);
+	return diag_set(diag, ERR_UNAVAILABLE, "%s ended with %s %d%s%s", program,
+			by_signal ? "signal" : "exit status",
+			by_signal ? WTERMSIG(status) : WEXITSTATUS(status),
+			words[0] ? ": " : "", words);
+}
+
+/* OK: all that was started still runs. */
+static enum err check_alive(struct bench_plant *plant, struct diag *diag)
+{
+	int status;
+
+	for (int i = 0; i < N_BENCH_PROCESSES; i++) {
+		if (!plant->pids[i] || waitpid(plant->pids[i], &status, WNOHANG) == 0)
+			continue;
+		plant->pids[i] = 0;
+		return say_ended(plant, programs[i], status, diag);
+	}
+	return OK;
+}
+
+/* --- starting --------------------------------------------------------------------- */
+
+/* Its ready line says where it listens. */
+static bool read_url(struct bench_plant *plant)
+{
+	static const char mark[] = "event=ready url=";
+	struct bytes text = BYTES(LOG_MAX, NULL);
+	struct arena arena = {0};
+	char path[NAME_SIZE];
+	const char *at = NULL;
+	struct slice log;
+	size_t len;
+
+	path_of(plant, path, programs[BENCH_SERVER], ".log");
+	if (!file_read(path, LOG_MAX, &arena, &log, NULL))
+		bytes_append(&text, log);
+	bytes_add(&text, '\0');
+	if (!text.err)
+		at = strstr(text.at, mark);
+	if (at) {
+		at += sizeof mark - 1;
+		len = strcspn(at, " \n");
+		if (at[len] && len < sizeof plant->url)
+			memcpy(plant->url, at, len);
+	}
+	bytes_release(&text);
+	arena_release(&arena);
+	return plant->url[0] != '\0';
+}
+
+static enum err wait_for_server(struct bench_plant *plant,
+				const struct bench_plant_setup *setup, struct diag *diag)
+{
+	int64_t end_ms = clock_monotonic_ms(clock_system()) + READY_MS;
+	enum err err = OK;
+
+	while (!err && !read_url(plant)) {
+		if (*setup->stop)
+			return diag_set(diag, ERR_UNAVAILABLE, "interrupted");
+		if (clock_monotonic_ms(clock_system()) > end_ms)
+			return diag_set(diag, ERR_UNAVAILABLE,
+					"the server was not ready within %d s",
+					READY_MS / 1000);
+		err = check_alive(plant, diag);
+		sleep_a_little();
+	}
+	return err;
+}
+
+enum err bench_plant_start(struct bench_plant *plant, const struct bench_plant_setup *setup,
+			   struct diag *diag)
+{
+	bool local = strcmp(setup->bus, "local") == 0;
+	const char *bus = local ? "local:data/bus.sock" : setup->bus;
+	const char *const args[N_BENCH_PROCESSES][ARGS_MAX] = {
+		[BENCH_SERVER] = {programs[BENCH_SERVER], "serve", "--data", "data", "--listen",
+				  "127.0.0.1:0", "--bus", setup->bus, "--store", setup->store},
+		[BENCH_INVENTORY] = {programs[BENCH_INVENTORY], "--data", "data", "--bus", bus},
+		[BENCH_PAYMENT] = {programs[BENCH_PAYMENT], "--data", "data", "--bus", bus},
+	};
+	enum err err = find_programs(plant, diag);
+
+	err = err ? err : make_folder(plant, setup->parent, diag);
+	for (int i = 0; !err && i < N_BENCH_PROCESSES; i++) {
+		err = spawn(plant, args[i], &plant->pids[i], diag);
+		/* The socket of the bus is the server's to make. */
+		if (!err && i == BENCH_SERVER)
+			err = wait_for_server(plant, setup, diag);
+	}
+	return err;
+}
+
+/* --- looking ---------------------------------------------------------------------- */
+
+double bench_plant_cpu_s(const struct bench_plant *plant, enum bench_process process)
+{
+	struct timespec time;
+	clockid_t clock;
+
+	if (!plant->pids[process] || clock_getcpuclockid(plant->pids[process], &clock) != 0 ||
+	    clock_gettime(clock, &time) != 0)
+		return 0;
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+long bench_plant_rss_kb(const struct bench_plant *plant, enum bench_process process)
+{
+	char line[256];
+	long rss_kb = 0;
+	FILE *status;
+
+	if (!plant->pids[process])
+		return 0;
+	snprintf(line, sizeof line, "/proc/%ld/status", (long)plant->pids[process]);
+	status = fopen(line, "re");
+	while (status && fgets(line, sizeof line, status)) {
+		if (strncmp(line, "VmHWM:", 6) == 0)
+			rss_kb = strtol(line + 6, NULL, 10);
+	}
+	if (status)
+		fclose(status);
+	return rss_kb;
+}
+
+long long bench_plant_disk_bytes(const struct bench_plant *plant)
+{
+	char path[NAME_SIZE];
+	struct stat file;
+
+	path_of(plant, path, "data/skald.db", "");
+	return stat(path, &file) == 0 ? (long long)file.st_size : 0;
+}
+
+/* --- ending ----------------------------------------------------------------------- */
+
+/* True: it ended, with the status that is given. */
+static bool wait_for_end(pid_t pid, int *status)
+{
+	int64_t end_ms = clock_monotonic_ms(clock_system()) + STOP_MS;
+
+	while (waitpid(pid, status, WNOHANG) == 0) {
+		if (clock_monotonic_ms(clock_system()) > end_ms)
+			return false;
+		sleep_a_little();
+	}
+	return true;
+}
+
+enum err bench_plant_stop(struct bench_plant *plant, struct diag *diag)
+{
+	enum err err = OK;
+	int status;
+
+	for (int i = 0; i < N_BENCH_PROCESSES; i++) {
+		if (plant->pids[i])
+			kill(plant->pids[i], SIGTERM);
+	}
+	for (int i = 0; i < N_BENCH_PROCESSES; i++) {
+		if (!plant->pids[i])
+			continue;
+		if (!wait_for_end(plant->pids[i], &status)) {
+			err = diag_set(diag, ERR_UNAVAILABLE, "%s did not end within %d s",
+				       programs[i], STOP_MS / 1000);
+			continue;
+		}
+		plant->pids[i] = 0;
+		if (status != 0 && !err)
+			err = say_ended(plant, programs[i], status, diag);
+	}
+	return err;
+}
+
+enum err bench_plant_audit(const struct bench_plant *plant, enum bench_process process,
+			   struct arena *arena, struct slice *out, struct diag *diag)
+{
+	const char *const args[] = {programs[process], "audit",   "--data", "data",
+				    "--json",          "--sagas", NULL};
+	char path[NAME_SIZE];
+	pid_t pid;
+	int status;
+	enum err err = spawn(plant, args, &pid, diag);
+
+	if (err)
+		return err;
+	while (waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			return diag_set(diag, ERR_IO, "cannot wait for %s", args[0]);
+	}
+	/* 1 is also what it says of books that do not agree; what is wrong is printed. */
+	if (!WIFEXITED(status) || WEXITSTATUS(status) > 1)
+		return say_ended(plant, args[0], status, diag);
+	path_of(plant, path, args[0], ".out");
+	return file_read(path, AUDIT_MAX, arena, out, diag);
+}
+
+void bench_plant_remove(struct bench_plant *plant)
+{
+	for (int i = 0; i < N_BENCH_PROCESSES; i++) {
+		if (!plant->pids[i])
+			continue;
+		kill(plant->pids[i], SIGKILL);
+		while (waitpid(plant->pids[i], NULL, 0) < 0 && errno == EINTR)
+			;
+		plant->pids[i] = 0;
+	}
+	if (plant->folder[0])
+		remove_folder(plant->folder, true);
+	plant->folder[0] = '\0';
+}

@@ -1,0 +1,60 @@
+/* bench_plant.h - a server and the example services in a temporary folder, for
+ * `skald bench`.
+ *
+ * They are started as people start them, from the programs that lie beside this
+ * one, and each keeps its data in the folder. Whoever ends, also by a signal, calls
+ * bench_plant_remove(), which leaves neither a process nor a file; a plant whose
+ * owner is killed goes with it, but for the folder.
+ */
+#ifndef SKALD_CLI_BENCH_PLANT_H
+#define SKALD_CLI_BENCH_PLANT_H
+
+#include "base/arena.h"
+#include "base/err.h"
+
+#include <signal.h>
+#include <sys/types.h>
+
+enum bench_process { BENCH_SERVER, BENCH_INVENTORY, BENCH_PAYMENT, N_BENCH_PROCESSES };
+enum { BENCH_PATH_SIZE = 512, BENCH_URL_SIZE = 128 };
+
+struct bench_plant {
+	char folder[BENCH_PATH_SIZE];
+	char programs[BENCH_PATH_SIZE]; /* the folder that they are in */
+	char url[BENCH_URL_SIZE];       /* of the server */
+	pid_t pids[N_BENCH_PROCESSES];  /* 0: not running */
+};
+
+struct bench_plant_setup {
+	const char *parent; /* where the folder is made; NULL: $TMPDIR or /tmp */
+	const char *bus;    /* "local", or what both sides understand */
+	const char *store;
+	const volatile sig_atomic_t *stop; /* not 0: give up */
+};
+
+/* Make the folder and start everything; OK: the server is ready. What is there after
+ * a failure is removed as after a success. ERR_UNAVAILABLE: what was started ended,
+ * and the diag has its words. */
+CHECKED enum err bench_plant_start(struct bench_plant *plant,
+				   const struct bench_plant_setup *setup, struct diag *diag);
+
+/* The CPU time that a process has had so far; the most memory it had. 0: unknown. */
+double bench_plant_cpu_s(const struct bench_plant *plant, enum bench_process process);
+long bench_plant_rss_kb(const struct bench_plant *plant, enum bench_process process);
+
+/* Let everything end as it should and wait for it. ERR_UNAVAILABLE: something did
+ * not end well, and the diag has its words. */
+CHECKED enum err bench_plant_stop(struct bench_plant *plant, struct diag *diag);
+
+/* Bytes of the store's file; 0 where it has none. */
+long long bench_plant_disk_bytes(const struct bench_plant *plant);
+
+/* What `skald-NAME audit --json --sagas` prints of a service that was stopped, in the
+ * arena. */
+CHECKED enum err bench_plant_audit(const struct bench_plant *plant, enum bench_process process,
+				   struct arena *arena, struct slice *out, struct diag *diag);
+
+/* Kill what still runs, and remove the folder. */
+void bench_plant_remove(struct bench_plant *plant);
+
+#endif
