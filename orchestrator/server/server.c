@@ -313,7 +313,9 @@ static void prune(struct server *server)
 		server->prune_ms += PRUNE_EVERY_MS;
 }
 
-/* Everybody's turn once. True: there may be more to do at once. */
+/* Everybody's turn once. True: there may be more to do at once. What the engine has to
+ * say goes out with the next turn: a pump also takes in what came, and nobody would
+ * wake the engine for that if it were not for its turn behind it. */
 static bool turn(struct server *server)
 {
 	bool asked;
@@ -324,8 +326,6 @@ static bool turn(struct server *server)
 	asked = gateway_pump(server->gateway);
 	err = engine_turn(server->engine, &n);
 	note_store(server, err);
-	bus_pump(server->bus);
-	asked = gateway_pump(server->gateway) || asked;
 	prune(server);
 	return !err && (n || asked);
 }
@@ -392,6 +392,7 @@ static void say_goodbye(struct server *server)
 		wait_for_events(server, !gateway_requests(server->gateway));
 	} while (gateway_requests(server->gateway) &&
 		 clock_monotonic_ms(clock_system()) < end_ms);
+	bus_pump(server->bus);
 }
 
 static void count_definition(void *context, const struct definition *definition)
