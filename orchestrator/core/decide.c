@@ -75,8 +75,10 @@ void send_attempt(struct decision *d, uint32_t i)
 
 	step->why = WHY_NOTHING;
 	if (d->saga->flags & SAGA_PAUSED) {
-		step->state = undo ? STEP_UNDO_BACKOFF : STEP_BACKOFF;
-		step->due_ms = d->at_ms > 0 ? d->at_ms : 1;
+		/* Nothing else begins then. */
+		assert(step->verb == VERB_REVOKE);
+		step->state = STEP_BACKOFF;
+		step->due_ms = d->at_ms + 1;
 		return;
 	}
 	step->state = undo ? STEP_UNDOING : STEP_RUNNING;

@@ -24,7 +24,6 @@ static void note_reply(struct decision *d, const struct event *event)
 static void keep_error(struct decision *d, const struct event *event)
 {
 	static const char *const codes[] = {
-		[OUTCOME_OK] = "already-done",
 		[OUTCOME_REFUSED] = "refused",
 		[OUTCOME_FAILED] = "failed",
 		[OUTCOME_EXPIRED] = "expired",
@@ -189,7 +188,6 @@ static enum verdict revoke_reply(struct decision *d, const struct event *event)
 		step->state = STEP_UNDONE;
 		step->why = WHY_NOTHING;
 		step->flags &= (uint8_t)~FLAG_TOUCHED;
-		step->due_ms = 0;
 		step->ended_ms = d->at_ms;
 		turn_back(d, d->saga->failure_step, d->saga->failure);
 		return VERDICT_TAKEN;

@@ -100,7 +100,7 @@ static enum verdict conclude(struct decision *d)
 		if (d->saga->phase == PHASE_BACK && !d->nomem)
 			retreat(d);
 	}
-	if (!d->nomem && !saga_ended(d->saga))
+	if (!d->nomem)
 		collect_commands(d);
 	return d->nomem ? VERDICT_NOMEM : VERDICT_TAKEN;
 }
@@ -230,12 +230,8 @@ bool saga_next_timer(const struct definition *definition, const struct saga *sag
 		     struct timer *out)
 {
 	struct timer timer;
-	bool any = false;
 
-	if (saga_ended(saga))
-		return false;
-	any = saga_timer(definition, saga, 0, out);
-	if (!any)
+	if (!saga_timer(definition, saga, 0, out))
 		return false;
 	for (uint32_t i = 0; i < definition->n_steps; i++)
 		if (step_timer(saga, i, &timer) && timer.at_ms < out->at_ms)

@@ -350,6 +350,7 @@ static const struct transcript_row rows[] = {
 				"e do refused => x undoing, y undoing, b undoing, c undoing, d "
 				"undoing, e refused -touched, turns back (e refused), send b "
 				"undo#1, send c undo#1, send d undo#1",
+				"x undo ok => ignored",
 				"c undo ok => c undone",
 				"d undo ok => d undone",
 				"b undo ok => a undoing, x undone, y undone, b undone, send a "

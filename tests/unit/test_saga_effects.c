@@ -41,6 +41,9 @@ static const struct row {
 	{"the command in flight is in doubt when its attempt is over", "a b",
 	 .before = {"start", "cancel"}, .happening = "a do timeout",
 	 .entries = "timeout a do#1; in doubt a do#1; sent a undo#1"},
+	{"an answer that is too old leaves what turns back in doubt", "a b",
+	 .before = {"start", "cancel"}, .happening = "a do expired",
+	 .entries = "expired a do#1; in doubt a do#1; sent a undo#1"},
 	{"a late ok is told", "a:ignore,attempts=1 b", .before = {"start", "a do timeout"},
 	 .happening = "a do ok [1]", .entries = "late ok a do#1"},
 	{"an ignored failure is told", "a:ignore b", .before = {"start"},
@@ -93,6 +96,15 @@ static const struct row {
 	 .entries = "refused p revoke#1; went on p revoke#1; sent r do#1"},
 	{"an undo is told", "a b", .before = {"start", "a do ok", "b do refused"},
 	 .happening = "a undo ok", .entries = "ok a undo#1; ended \"compensated\""},
+	{"a refused undo is told", "a b", .before = {"start", "a do ok", "b do refused"},
+	 .happening = "a undo refused no",
+	 .entries = "refused a undo#1 \"no\"; parked a undo#1 \"refused\""},
+	{"a revoke is told", "a p:pivot", .before = {"start", "a do ok", "cancel"},
+	 .happening = "p revoke ok",
+	 .entries = "ok p revoke#1; turned back \"cancelled\"; sent a undo#1"},
+	{"the do's answer is told as the do's, whatever came after it", "p:pivot r:retriable",
+	 .before = {"start", "cancel"}, .happening = "p do ok",
+	 .entries = "ok p do#1; went on p revoke#1; sent r do#1"},
 	{"an operator's retry is told of its step", "a", .before = {"start", "a do failed"},
 	 .happening = "retry",
 	 .entries = "operation a do#1 \"retry\" by ann; "
@@ -404,12 +416,119 @@ START_TEST(test_status)
 	ck_assert_int_eq(saga_status(&t.saga), STATUS_COMPLETED);
 	transcript_end(&t);
 
+	transcript_begin(&t, "x{a|b}", NULL, 0);
+	transcript_play(&t, "start");
+	transcript_play(&t, "b do expired");
+	ck_assert_int_eq(saga_status(&t.saga), STATUS_PARKED);
+	transcript_end(&t);
+
 	/* Killed is killed, even with a step that was parked. */
 	transcript_begin(&t, "a", NULL, 0);
 	transcript_play(&t, "start");
 	transcript_play(&t, "a do expired");
 	transcript_play(&t, "kill");
 	ck_assert_int_eq(saga_status(&t.saga), STATUS_KILLED);
+	transcript_end(&t);
+}
+END_TEST
+
+/* --- what is none of a saga's business
+ * ---------------------------------------------------------- */
+
+static enum verdict step_with(struct transcript *t, struct event event)
+{
+	struct effects effects;
+	struct saga after;
+
+	event.at_ms = t->now_ms;
+	return saga_step(t->definition, &t->script.base, &t->saga, &event, &t->arena, &after,
+			 &effects);
+}
+
+START_TEST(test_what_has_no_name_is_ignored)
+{
+	const enum outcome no_outcome = (enum outcome)(OUTCOME_EXPIRED + 1);
+	struct transcript t;
+
+	transcript_begin(&t, "a p:pivot", NULL, 0);
+	transcript_play(&t, "start");
+	ck_assert_int_eq(step_with(&t, (struct event){.type = (enum event_type)EVENT_TYPES}),
+			 VERDICT_IGNORED);
+	ck_assert_int_eq(step_with(&t, (struct event){.type = EVENT_REPLY,
+						      .verb = (enum verb)(VERB_REVOKE + 1),
+						      .attempt = 1}),
+			 VERDICT_IGNORED);
+	ck_assert_int_eq(step_with(&t, (struct event){.type = EVENT_REPLY,
+						      .attempt = 1,
+						      .outcome = no_outcome}),
+			 VERDICT_IGNORED);
+	transcript_play(&t, "a do ok");
+	transcript_play(&t, "cancel");
+	ck_assert_int_eq(step_with(&t, (struct event){.type = EVENT_REPLY,
+						      .step = 1,
+						      .verb = VERB_REVOKE,
+						      .attempt = 1,
+						      .outcome = no_outcome}),
+			 VERDICT_IGNORED);
+	transcript_play(&t, "p revoke ok");
+	ck_assert_int_eq(step_with(&t, (struct event){.type = EVENT_REPLY,
+						      .verb = VERB_UNDO,
+						      .attempt = 1,
+						      .outcome = no_outcome}),
+			 VERDICT_IGNORED);
+	transcript_end(&t);
+}
+END_TEST
+
+/* As step_with(), of a step behind the last one: where it would stand in the saga
+ * afterwards stands what one of the saga before does. */
+static enum verdict step_behind(struct transcript *t, struct event event)
+{
+	struct arena arena = t->arena;
+	struct step *steps;
+	enum verdict verdict;
+
+	t->arena = (struct arena){0};
+	steps = arena_array(&t->arena, t->saga.n_steps + 1, sizeof *steps);
+	memcpy(steps, t->saga.steps, (t->saga.n_steps + 1) * sizeof *steps);
+	arena_reset(&t->arena);
+	event.step = t->saga.n_steps;
+	verdict = step_with(t, event);
+	arena_release(&t->arena);
+	t->arena = arena;
+	return verdict;
+}
+
+/* Of four steps the definition knows three. */
+START_TEST(test_what_stands_behind_the_last_step_is_none)
+{
+	struct transcript t;
+	struct effects effects;
+	struct timer timer;
+
+	transcript_begin(&t, "x{a|b|c}", NULL, 0);
+	t.definition->deadline_ms = 60000;
+	transcript_play(&t, "start");
+	transcript_play(&t, "c do failed");
+	t.definition->n_steps = t.saga.n_steps = 3;
+	ck_assert(!saga_timer(t.definition, &t.saga, 1, &timer));
+	t.saga.steps[3].due_ms = 1;
+	ck_assert(saga_next_timer(t.definition, &t.saga, &timer));
+	ck_assert_int_eq(timer.type, EVENT_DEADLINE);
+	t.saga.steps[3].state = STEP_PARKED;
+	ck_assert_int_eq(saga_status(&t.saga), STATUS_RUNNING);
+	t.saga.steps[3].state = STEP_RUNNING;
+	ck_assert_int_eq(saga_resume(t.definition, &t.script.base, &t.saga, &t.arena, &effects),
+			 VERDICT_TAKEN);
+	ck_assert_uint_eq(effects.n_commands, 2);
+	ck_assert_int_eq(step_behind(&t, (struct event){.type = EVENT_REPLY, .attempt = 1}),
+			 VERDICT_IGNORED);
+	ck_assert_int_eq(step_behind(&t, (struct event){.type = EVENT_TIMEOUT, .attempt = 1}),
+			 VERDICT_IGNORED);
+	ck_assert_int_eq(step_behind(&t, (struct event){.type = EVENT_DUE}), VERDICT_IGNORED);
+	ck_assert_int_eq(step_behind(&t, (struct event){.type = EVENT_SKIP}), VERDICT_REFUSED);
+	t.saga.steps[3].state = STEP_BACKOFF;
+	ck_assert_int_eq(step_behind(&t, (struct event){.type = EVENT_RETRY}), VERDICT_REFUSED);
 	transcript_end(&t);
 }
 END_TEST
@@ -490,6 +609,8 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_a_wish_that_came_too_late_leaves_no_failure);
 	tcase_add_test(tcase, test_the_output_of_a_completed_saga);
 	tcase_add_test(tcase, test_status);
+	tcase_add_test(tcase, test_what_has_no_name_is_ignored);
+	tcase_add_test(tcase, test_what_stands_behind_the_last_step_is_none);
 	tcase_add_test(tcase, test_a_saga_takes_a_hundred_signals);
 	tcase_add_test(tcase, test_rounds_have_an_end);
 	tcase_add_test(tcase, test_as_many_steps_as_there_can_be);

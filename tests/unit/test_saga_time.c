@@ -301,6 +301,45 @@ START_TEST(test_times_of_a_step)
 }
 END_TEST
 
+START_TEST(test_a_pivot_ends_with_its_revoke)
+{
+	struct transcript t;
+	int64_t start_ms;
+
+	transcript_begin(&t, "p:pivot", NULL, 0);
+	start_ms = t.now_ms;
+	transcript_play(&t, "start");
+	transcript_play(&t, "cancel");
+	transcript_play(&t, "p revoke failed");
+	transcript_play(&t, "p due");
+	transcript_play(&t, "p revoke failed");
+	transcript_play(&t, "+7 p revoke ok");
+	ck_assert_int_eq(t.saga.steps[0].state, STEP_UNDONE);
+	ck_assert_int_eq(t.saga.steps[0].ended_ms, t.now_ms);
+	ck_assert_int_gt(t.saga.steps[0].ended_ms, start_ms);
+	ck_assert_int_eq(t.saga.steps[0].due_ms, 0);
+	transcript_end(&t);
+}
+END_TEST
+
+START_TEST(test_of_timers_at_the_same_time_the_first_is_next)
+{
+	struct transcript t;
+	struct timer timer;
+
+	transcript_begin(&t, "x{a|b|c}", NULL, 0);
+	transcript_play(&t, "start");
+	transcript_play(&t, "b do failed");
+	transcript_play(&t, "c do failed");
+	ck_assert(saga_next_timer(t.definition, &t.saga, &timer));
+	ck_assert_uint_eq(timer.step, 2);
+	transcript_play(&t, "+1 a do failed");
+	ck_assert(saga_next_timer(t.definition, &t.saga, &timer));
+	ck_assert_uint_eq(timer.step, 2);
+	transcript_end(&t);
+}
+END_TEST
+
 static void add(TCase *tcase)
 {
 	tcase_add_loop_test(tcase, test_delay, 0, ROWS(rows));
@@ -315,6 +354,8 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_the_timer_of_a_back_off_names_its_command);
 	tcase_add_test(tcase, test_a_saga_without_a_deadline_has_none);
 	tcase_add_test(tcase, test_times_of_a_step);
+	tcase_add_test(tcase, test_a_pivot_ends_with_its_revoke);
+	tcase_add_test(tcase, test_of_timers_at_the_same_time_the_first_is_next);
 }
 
 int main(void)

@@ -162,6 +162,8 @@ class Mutator:
     def change_number(self, n):
         number = self.tokens[n].text
         digits = number.rstrip("uUlL")
+        if self.source(n - 1, n + 1) == "{0}":
+            return # says "empty", and is no number
         if digits.isdigit():
             suffix = number[len(digits):]
             self.add(n, n, f"{int(digits) + 1}{suffix}", f"`{number}` to {int(digits) + 1}")
@@ -260,7 +262,7 @@ class Mutator:
     def returns_bool(self, n):
         """Whether the function around n returns bool."""
         at = self.tokens[n].start
-        heads = list(re.finditer(r"^(?:static )?(?:inline )?(\w+) \*?\w+\(", self.text[:at], re.M))
+        heads = list(re.finditer(r"^(?:static )?(?:inline )?(?:enum )?(\w+) \*?\w+\(", self.text[:at], re.M))
         return bool(heads) and heads[-1].group(1) == "bool"
 
 
