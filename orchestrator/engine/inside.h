@@ -39,7 +39,9 @@ struct waiting {
 	void *context;
 	uint64_t origin;         /* 0: nobody */
 	struct watcher *watcher; /* owned: to be told of the end, too; NULL: not */
-	bool start;              /* asked for a saga, not for a change of one */
+	bool start;              /* asked for a saga, not for a change of one: */
+	struct slice saga_name;  /* of this definition, */
+	struct slice input;      /* with this input, in the batch's memory */
 	bool created;            /* the saga is there because of this */
 };
 
@@ -175,9 +177,16 @@ struct slice make_id(struct engine *engine, char out[26]);
 
 void receive_start(struct engine *engine, const struct inbox_message *message);
 
+/* Whether this saga is what the start asked for. */
+bool same_start(const struct waiting *waiting, const struct definition *definition,
+		const struct saga *saga);
+
+/* It is not. */
+void refuse_taken(struct engine *engine, const struct waiting *waiting,
+		  const struct definition *definition, const struct saga *saga);
+
 /* The store has another saga with this id or key, and here is its record. */
-void answer_duplicate(struct engine *engine, struct waiting *waiting,
-		      const struct change *change, struct slice record);
+void answer_duplicate(struct engine *engine, struct waiting *waiting, struct slice record);
 
 /* --- operate.c ---------------------------------------------------------------------- */
 

@@ -4,17 +4,26 @@
 
 /* --- what is true once it is written ------------------------------------------------ */
 
-static void answer_all(struct engine *engine, struct change *change)
+static void answer_one(struct engine *engine, struct change *change, struct waiting *waiting)
 {
-	for (struct waiting *waiting = change->waiting; waiting; waiting = waiting->next) {
-		struct answer text =
-			answer_of(change->live->definition, &change->saga, waiting->created);
+	const struct definition *definition = change->live->definition;
+	struct answer text = answer_of(definition, &change->saga, waiting->created);
 
+	if (waiting->start && !same_start(waiting, definition, &change->saga)) {
+		refuse_taken(engine, waiting, definition, &change->saga);
+		free(waiting->watcher);
+	} else {
 		answer(engine, waiting, &text);
 		if (waiting->watcher)
 			live_watch(change->live, waiting->watcher);
-		waiting->watcher = NULL;
 	}
+	waiting->watcher = NULL;
+}
+
+static void answer_all(struct engine *engine, struct change *change)
+{
+	for (struct waiting *waiting = change->waiting; waiting; waiting = waiting->next)
+		answer_one(engine, change, waiting);
 }
 
 /* What was decided is stored: it is the saga from now on. */
@@ -65,7 +74,7 @@ static void yield(struct engine *engine, struct change *change, struct slice rec
 {
 	for (struct waiting *waiting = change->waiting; waiting; waiting = waiting->next)
 		if (waiting->start)
-			answer_duplicate(engine, waiting, change, record);
+			answer_duplicate(engine, waiting, record);
 		else
 			refuse_changed(engine, waiting);
 	drop_change(change);

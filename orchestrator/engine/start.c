@@ -8,16 +8,16 @@
 
 /* --- a start that was made before --------------------------------------------------- */
 
-static bool same_start(const struct definition *definition, const struct saga *saga,
-		       struct slice saga_name, struct slice input)
+bool same_start(const struct waiting *waiting, const struct definition *definition,
+		const struct saga *saga)
 {
-	struct json theirs = {saga->input}, ours = {input};
+	struct json theirs = {saga->input}, ours = {waiting->input};
 
-	return slice_equal(definition->name, saga_name) && json_equal(theirs, ours);
+	return slice_equal(definition->name, waiting->saga_name) && json_equal(theirs, ours);
 }
 
-static void refuse_taken(struct engine *engine, const struct waiting *waiting,
-			 const struct definition *definition, const struct saga *saga)
+void refuse_taken(struct engine *engine, const struct waiting *waiting,
+		  const struct definition *definition, const struct saga *saga)
 {
 	struct answer text = answer_of(definition, saga, false);
 
@@ -47,8 +47,7 @@ static void answer_there(struct engine *engine, struct waiting *waiting,
 	}
 }
 
-void answer_duplicate(struct engine *engine, struct waiting *waiting,
-		      const struct change *change, struct slice record)
+void answer_duplicate(struct engine *engine, struct waiting *waiting, struct slice record)
 {
 	struct answer unreadable = {
 		.err = ERR_CONFLICT,
@@ -64,25 +63,26 @@ void answer_duplicate(struct engine *engine, struct waiting *waiting,
 		refuse_nomem(engine, waiting);
 	else if (err)
 		answer(engine, waiting, &unreadable);
-	else if (same_start(other.definition, &other.saga, change->live->definition->name,
-			    change->saga.input))
+	else if (same_start(waiting, other.definition, &other.saga))
 		answer_there(engine, waiting, other.definition, &other.saga);
 	else
 		refuse_taken(engine, waiting, other.definition, &other.saga);
 }
 
-/* The saga with this id is in memory: it is the one that is meant, or not. */
-static void start_again(struct engine *engine, struct live *live, struct slice saga_name,
-			struct slice input, struct waiting *waiting)
+/* The saga with this id is in memory: it is the one that is meant, or not. What is
+ * not stored yet says nothing: another one may be there. */
+static void start_again(struct engine *engine, struct live *live, struct waiting *waiting)
 {
 	struct change *change = change_of(engine, live);
 	struct waiting *kept;
+	bool same;
 
 	if (!change) {
 		refuse_nomem(engine, waiting);
 		return;
 	}
-	if (!same_start(live->definition, &change->saga, saga_name, input)) {
+	same = same_start(waiting, live->definition, &change->saga);
+	if (!same && !change->fresh) {
 		refuse_taken(engine, waiting, live->definition, &change->saga);
 		return;
 	}
@@ -201,9 +201,11 @@ static void start_with(struct engine *engine, const struct definition *definitio
 
 	if (!prepare(engine, definition, message, waiting, &start))
 		return;
+	waiting->saga_name = definition->name;
+	waiting->input = start.input;
 	live = live_find(&engine->table, start.id);
 	if (live)
-		start_again(engine, live, definition->name, start.input, waiting);
+		start_again(engine, live, waiting);
 	else if (begin(engine, definition, &start, waiting))
 		refuse_nomem(engine, waiting);
 }

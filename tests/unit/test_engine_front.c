@@ -157,9 +157,9 @@ START_TEST(test_an_id_of_another_definition)
 	stage_open(&stage);
 	stage_start(&stage, 1, stage_errand("o-1", "{\"order_id\":\"k\"}"));
 	stage_start(&stage, 2, stage_order("o-1", "{\"order_id\":\"k\"}"));
-	expect(&stage, "told 2 key-taken o-1");
 	stage_turns(&stage);
-	expect(&stage, "commit 1; send " FETCH " 1; told 1 created o-1 running");
+	expect(&stage, "commit 1; send " FETCH " 1; told 1 created o-1 running; "
+		       "told 2 key-taken o-1");
 	stage_start(&stage, 2, stage_order("o-1", "{\"order_id\":\"k\"}"));
 	expect(&stage, "told 2 key-taken o-1");
 	stage_close(&stage);
@@ -175,12 +175,30 @@ START_TEST(test_the_same_start_twice_in_a_batch)
 	stage_mail_start(&stage, 8, true, stage_errand("o-1", "{\"n\":1.0}"));
 	stage_mail_start(&stage, 9, true, stage_errand("o-1", "{\"n\":2}"));
 	stage_turns(&stage);
-	expect(&stage, "answer 9 key-taken o-1; commit 1; send " FETCH " 1; "
-		       "answer 7 created o-1 running; answer 8 ok o-1 running; ack");
+	expect(&stage, "commit 1; send " FETCH " 1; "
+		       "answer 7 created o-1 running; answer 8 ok o-1 running; "
+		       "answer 9 key-taken o-1; ack");
 	stage_mail_signal(&stage, 0, stage_go("o-1", "s-1"));
 	stage_mail_reply(&stage, FETCH, MESSAGE_OK, "[1]");
 	stage_turns(&stage);
 	expect(&stage, "commit 1; ended 8 o-1 completed; ended 7 o-1 completed; ack");
+	stage_close(&stage);
+}
+END_TEST
+
+/* Which of them is right is what the store says, not who comes first. */
+START_TEST(test_a_wrong_start_in_front_of_the_right_one)
+{
+	struct stage stage;
+
+	open_started(&stage);
+	finish(&stage);
+	stage_said(&stage);
+	stage_mail_start(&stage, 7, true, stage_errand("o-1", "{\"n\":1}"));
+	stage_mail_start(&stage, 8, true, stage_errand("o-1", "{}"));
+	stage_turns(&stage);
+	expect(&stage, "commit 1; answer 7 key-taken o-1; answer 8 ok o-1 completed; "
+		       "ended 8 o-1 completed; ack");
 	stage_close(&stage);
 }
 END_TEST
@@ -580,6 +598,7 @@ static void add(TCase *tcase)
 	tcase_add_loop_test(tcase, test_a_start_again, 0, ROWS(again_rows));
 	tcase_add_test(tcase, test_an_id_of_another_definition);
 	tcase_add_test(tcase, test_the_same_start_twice_in_a_batch);
+	tcase_add_test(tcase, test_a_wrong_start_in_front_of_the_right_one);
 	tcase_add_loop_test(tcase, test_a_key, 0, ROWS(key_rows));
 	tcase_add_test(tcase, test_the_same_key_twice_in_a_batch);
 	tcase_add_test(tcase, test_an_operation_on_a_saga_that_is_not_begun_after_all);
