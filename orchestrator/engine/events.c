@@ -101,13 +101,15 @@ enum err keep_effects(struct engine *engine, struct change *change,
 
 /* --- deciding ----------------------------------------------------------------------- */
 
-/* An attempt that is over, or is another one now, was not handed over. */
+/* An attempt that is over, or is another one now, was not handed over; and nothing is
+ * waited for once the saga was killed. */
 static void forget_handed(struct live *live, const struct saga *was, const struct saga *is)
 {
 	for (uint32_t n = live->n_handed; n-- > 0;) {
 		uint32_t i = live->handed[n].step;
 
-		if (!step_in_flight(&live->definition->steps[i], &is->steps[i]) ||
+		if (saga_ended(is) ||
+		    !step_in_flight(&live->definition->steps[i], &is->steps[i]) ||
 		    was->steps[i].attempt != is->steps[i].attempt ||
 		    was->steps[i].verb != is->steps[i].verb ||
 		    was->steps[i].do_round != is->steps[i].do_round ||

@@ -124,6 +124,30 @@ START_TEST(test_an_operation)
 }
 END_TEST
 
+/* It and the end of the attempt that is under way are decided together. */
+START_TEST(test_an_operation_at_the_moment_of_a_timeout)
+{
+	static const struct {
+		enum event_type type;
+		const char *said;
+	} rows[] = {
+		{EVENT_CANCEL, "commit 1; send o-1/fetch#0/0/undo 1; "
+			       "told 1 ok o-1 compensating"},
+		{EVENT_PAUSE, "commit 1; told 1 ok o-1 running"},
+		{EVENT_KILL, "commit 1; told 1 ok o-1 killed"},
+	};
+	struct stage stage;
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		open_in(&stage, RUNNING);
+		stage_advance(&stage, 1000);
+		operate(&stage, rows[i].type, "because");
+		ck_assert_str_eq(stage_said(&stage), rows[i].said);
+		stage_close(&stage);
+	}
+}
+END_TEST
+
 /* A refusal says why, in a sentence. */
 START_TEST(test_the_text_of_a_refusal)
 {
@@ -487,6 +511,7 @@ END_TEST
 static void add(TCase *tcase)
 {
 	tcase_add_loop_test(tcase, test_an_operation, 0, ROWS(operate_rows));
+	tcase_add_test(tcase, test_an_operation_at_the_moment_of_a_timeout);
 	tcase_add_test(tcase, test_the_text_of_a_refusal);
 	tcase_add_loop_test(tcase, test_an_operation_that_is_refused, 0, ROWS(refused_rows));
 	tcase_add_test(tcase, test_skipping_a_step);
