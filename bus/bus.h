@@ -83,8 +83,8 @@ struct port {
 };
 
 struct port_ops {
-	/* The next command; false: none is there now. Valid until the reply to this
-	 * attempt or to a later one of the same command. */
+	/* The next command; false: none is there now. Valid until its reply, or the
+	 * reply to a later attempt of the same command that was polled after it. */
 	bool (*poll)(struct port *port, struct command_message *out);
 
 	/* Answer a command; it need not come again. ERR_BUSY, ERR_NOMEM: not now; it

@@ -102,11 +102,12 @@ static struct errand *find_polled(const struct session *session, struct slice id
 	return found;
 }
 
+/* It is being worked on, or a later attempt is, whose reply settles this one, too. */
 static bool is_polled(const struct session *session, const struct command_message *command)
 {
-	const struct errand *errand = find_polled(session, command->id, command->attempt);
+	const struct errand *newest = find_polled(session, command->id, UINT32_MAX);
 
-	return errand && errand->command->attempt == command->attempt;
+	return newest && newest->command->attempt >= command->attempt;
 }
 
 /* One that is being worked on already came again because a connection was lost. */
@@ -135,18 +136,30 @@ static enum err take_command(struct session *session, const struct command_messa
 	return OK;
 }
 
-bool session_poll(struct session *session, struct command_message *out)
+/* NULL: there is none. */
+static struct errand *take_fresh(struct session *session)
 {
 	struct errand *errand = session->fresh;
 
-	if (!errand) {
-		take_again(session);
-		return false;
-	}
+	if (!errand)
+		return NULL;
 	session->fresh = errand->next;
 	if (!session->fresh)
 		session->fresh_end = &session->fresh;
 	session->n_fresh--;
+	return errand;
+}
+
+bool session_poll(struct session *session, struct command_message *out)
+{
+	struct errand *errand;
+
+	while ((errand = take_fresh(session)) && is_polled(session, errand->command))
+		free_errand(errand);
+	if (!errand) {
+		take_again(session);
+		return false;
+	}
 	table_add(&session->polled, &errand->by_id, table_hash(errand->command->id));
 	*out = *errand->command;
 	return true;

@@ -171,6 +171,23 @@ START_TEST(test_a_command_that_came_again_is_not_polled_again)
 }
 END_TEST
 
+/* Whatever comes twice or late: what is polled is there until its own reply. */
+START_TEST(test_what_a_polled_attempt_settles_is_not_polled)
+{
+	struct session *session = open_session();
+
+	connect_well(session);
+	ck_assert_int_eq(say_command(session, "a", 1), OK);
+	ck_assert_int_eq(say_command(session, "a", 1), OK); /* the first is not polled yet */
+	ck_assert_int_eq(say_command(session, "b", 2), OK);
+	ck_assert_int_eq(say_command(session, "b", 1), OK);
+	ck_assert_str_eq(commands(session), "a#1 b#2");
+	ck_assert_int_eq(say_command(session, "b", 1), OK);
+	ck_assert_str_eq(commands(session), "");
+	session_free(session);
+}
+END_TEST
+
 START_TEST(test_what_cannot_be_kept_comes_again)
 {
 	struct session *session = open_session();
@@ -371,6 +388,7 @@ static void add(TCase *tcase)
 {
 	tcase_add_test(tcase, test_replies_are_sent_again_until_they_are_settled);
 	tcase_add_test(tcase, test_a_command_that_came_again_is_not_polled_again);
+	tcase_add_test(tcase, test_what_a_polled_attempt_settles_is_not_polled);
 	tcase_add_test(tcase, test_what_cannot_be_kept_comes_again);
 	tcase_add_test(tcase, test_what_cannot_be_carried_is_not_kept);
 	tcase_add_test(tcase, test_output_is_made_ready_as_it_goes);
