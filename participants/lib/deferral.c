@@ -61,10 +61,11 @@ bool deferrals_add(struct deferrals *deferrals, const struct command_message *co
 	return true;
 }
 
+/* Itself, or a later attempt, with whose reply the bus forgets this one. */
 static bool is_there(const struct deferral *deferral, const struct command_message *command)
 {
 	for (const struct waiting *waiting = deferral->first; waiting; waiting = waiting->next)
-		if (waiting->job.command.attempt == command->attempt &&
+		if (waiting->job.command.attempt >= command->attempt &&
 		    slice_equal(waiting->job.command.id, command->id))
 			return true;
 	return false;

@@ -152,6 +152,24 @@ START_TEST(test_row)
 END_TEST
 
 /* Others are not held up, an undo of something else neither. */
+/* The bus forgets it with the answer to the later one. */
+START_TEST(test_an_earlier_attempt_is_settled_with_it)
+{
+	struct stall stall;
+	struct desk desk;
+
+	open_with(&stall, &desk);
+	stall_send(&stall, "do a#2");
+	ck_assert_str_eq(stall_poll(&stall), "");
+	stall_send(&stall, "do a#1");
+	stall_send(&stall, "do a#3");
+	ck_assert_str_eq(stall_poll(&stall), "");
+	skald_deferred_ok(desk.deferred[0], "[1]");
+	ck_assert_str_eq(stall_poll(&stall), "do a#2 ok [1], do a#3 ok [1]");
+	stall_close(&stall);
+}
+END_TEST
+
 START_TEST(test_others_go_on)
 {
 	struct stall stall;
@@ -405,6 +423,7 @@ static void add(TCase *tcase)
 {
 	tcase_add_test(tcase, test_it_is_answered_when_it_is);
 	tcase_add_loop_test(tcase, test_row, 0, ROWS(rows));
+	tcase_add_test(tcase, test_an_earlier_attempt_is_settled_with_it);
 	tcase_add_test(tcase, test_others_go_on);
 	tcase_add_test(tcase, test_an_answer_waits_for_the_store);
 	tcase_add_test(tcase, test_a_lost_transaction_does_not_defer_again);
