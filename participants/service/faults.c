@@ -60,6 +60,13 @@ static bool read_duration(const char *text, int64_t *out_ms)
 	return *out_ms <= 60000;
 }
 
+static bool read_saga(const char *text, char out[FAULTS_SAGA_SIZE])
+{
+	int len = snprintf(out, FAULTS_SAGA_SIZE, "%s", text);
+
+	return len > 0 && len < FAULTS_SAGA_SIZE && !strchr(text, '/');
+}
+
 static bool read_fault(const char *text, struct faults *out)
 {
 	if (strncmp(text, "decline=", 8) == 0)
@@ -70,13 +77,15 @@ static bool read_fault(const char *text, struct faults *out)
 		return read_chance(text + 6, &out->crash);
 	if (strncmp(text, "slow=", 5) == 0)
 		return read_duration(text + 5, &out->slow_ms);
+	if (strncmp(text, "deadly=", 7) == 0)
+		return read_saga(text + 7, out->deadly);
 	return false;
 }
 
 bool faults_parse(const char *text, struct faults *out, skald_error *error)
 {
 	struct faults faults = {.seed = (uint64_t)time(NULL) * 1000003 + (uint64_t)getpid()};
-	char part[32];
+	char part[FAULTS_SAGA_SIZE + 16];
 
 	while (*text) {
 		size_t len = strcspn(text, ",");
@@ -85,8 +94,8 @@ bool faults_parse(const char *text, struct faults *out, skald_error *error)
 		if (!read_fault(part, &faults)) {
 			snprintf(error->text, sizeof error->text,
 				 "\"%.*s\" is no fault; write decline=10%%, fail=1%%, "
-				 "crash=0.1%% or slow=50ms (60s at most), with commas between "
-				 "them",
+				 "crash=0.1%%, deadly=SAGA-ID or slow=50ms (60s at most), with "
+				 "commas between them",
 				 len < 100 ? (int)len : 100, text);
 			return false;
 		}
@@ -120,9 +129,18 @@ bool faults_fail(const struct faults *faults, const char *command_id, uint32_t a
 	return faults->fail && draw(command_id, ((uint64_t)attempt << 8) + 2) < faults->fail;
 }
 
+/* The id of a command begins with that of its saga. */
+static bool is_deadly(const struct faults *faults, const char *command_id)
+{
+	size_t len = strlen(faults->deadly);
+
+	return len && strncmp(command_id, faults->deadly, len) == 0 && command_id[len] == '/';
+}
+
 /* With the seed, so that the next process may survive the same attempt. */
 bool faults_crash(const struct faults *faults, const char *command_id, uint32_t attempt)
 {
-	return faults->crash &&
-	       draw(command_id, faults->seed + ((uint64_t)attempt << 8) + 3) < faults->crash;
+	return is_deadly(faults, command_id) ||
+	       (faults->crash &&
+		draw(command_id, faults->seed + ((uint64_t)attempt << 8) + 3) < faults->crash);
 }

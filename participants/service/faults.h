@@ -1,10 +1,11 @@
 /* faults.h - faults that a service makes on purpose, for tests and demos.
  *
- *     decline=10%,fail=1%,slow=50ms,crash=0.1%
+ *     decline=10%,fail=1%,slow=50ms,crash=0.1%,deadly=order-17
  *
  * decline refuses a command, the same one again whenever it comes; fail lets an
  * attempt fail; crash kills the process while a handler runs; slow makes whoever
- * asks wait that long for every answer.
+ * asks wait that long for every answer; deadly is the id of a saga, every command of
+ * which kills the process.
  */
 #ifndef SKALD_PARTICIPANTS_FAULTS_H
 #define SKALD_PARTICIPANTS_FAULTS_H
@@ -14,11 +15,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { FAULTS_SAGA_SIZE = 65 };
+
 /* Chances are in millionths. */
 struct faults {
 	uint32_t decline, fail, crash;
 	int64_t slow_ms;
-	uint64_t seed; /* differs from run to run */
+	char deadly[FAULTS_SAGA_SIZE]; /* empty: none */
+	uint64_t seed;                 /* differs from run to run */
 };
 
 /* False: *error says what is wrong with the text. */

@@ -19,7 +19,7 @@ static const struct common {
 	{"bus", "BUS", offsetof(struct settings, bus), true, false,
 	 "the orchestrator: local:PATH of its socket (default local:./skald-data/bus.sock)"},
 	{"faults", "SPEC", offsetof(struct settings, faults), true, false,
-	 "go wrong on purpose: decline=10%,fail=1%,slow=50ms,crash=0.1%"},
+	 "go wrong on purpose: decline=10%,fail=1%,slow=50ms,crash=0.1%,deadly=SAGA-ID"},
 	{"window", "N", offsetof(struct settings, window), true, false,
 	 "most commands on their way here, 1 to 10000 (default 1000)"},
 	{"horizon", "D", offsetof(struct settings, horizon), true, false,

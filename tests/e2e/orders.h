@@ -28,6 +28,7 @@ struct order_board {
 struct orders {
 	uint32_t seed;
 	int n;
+	int doomed; /* an order that has to be compensated, whatever its input; or -1 */
 	struct order_board *board;
 	pid_t clients[ORDER_CLIENTS];
 };

@@ -195,25 +195,6 @@ static const struct {
 
 enum { HELD_MIN_MS = 500, HELD_MAX_MS = 2500 };
 
-/* All places. */
-static struct slice replace(struct slice in, const char *text, const char *instead,
-			    struct arena *arena)
-{
-	struct bytes out = BYTES(1024 * 1024, arena);
-	const char *rest = in.at, *place;
-
-	while ((place = strstr(rest, text)) != NULL) {
-		bytes_append(&out, (struct slice){rest, (size_t)(place - rest)});
-		bytes_text(&out, instead);
-		rest = place + strlen(text);
-	}
-	ck_assert_msg(rest != in.at, "sagas/order.yaml has no `%s`", text);
-	bytes_text(&out, rest);
-	bytes_add(&out, '\0');
-	ck_assert_int_eq(out.err, OK);
-	return (struct slice){out.at, out.len - 1};
-}
-
 /* It does not answer, and then answers what nobody waits for any more. */
 static void hold_one(struct tally *tally)
 {
@@ -234,7 +215,8 @@ START_TEST(test_processes_are_held_for_longer_than_anybody_waits)
 	struct slice definition = works_definition("order.yaml", &arena);
 
 	for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
-		definition = replace(definition, changes[i].text, changes[i].instead, &arena);
+		definition =
+			works_replace(definition, changes[i].text, changes[i].instead, &arena);
 	begin(definition);
 	torture(hold_one, BLOWS_MIN + orders.n / ORDERS_PER_HOLD, &tally);
 	end(&tally, ORDER_MAY_BE_GIVEN_UP, began_ms);

@@ -72,6 +72,24 @@ void works_copy_definition(const char *name)
 	arena_release(&arena);
 }
 
+struct slice works_replace(struct slice definition, const char *text, const char *instead,
+			   struct arena *arena)
+{
+	struct bytes out = BYTES(1024 * 1024, arena);
+	const char *rest = definition.at, *place;
+
+	while ((place = strstr(rest, text)) != NULL) {
+		bytes_append(&out, (struct slice){rest, (size_t)(place - rest)});
+		bytes_text(&out, instead);
+		rest = place + strlen(text);
+	}
+	ck_assert_msg(rest != definition.at, "the definition does not say `%s`", text);
+	bytes_text(&out, rest);
+	bytes_add(&out, '\0');
+	ck_assert_int_eq(out.err, OK);
+	return (struct slice){out.at, out.len - 1};
+}
+
 /* --- beginning and ending --------------------------------------------------------- */
 
 static void start_service(struct works *works, enum work work)

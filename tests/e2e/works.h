@@ -31,6 +31,10 @@ const char *works_program(enum work work);
 struct slice works_definition(const char *name, struct arena *arena);
 void works_copy_definition(const char *name);
 
+/* With `instead` wherever it says `text`, which it has to say. */
+struct slice works_replace(struct slice definition, const char *text, const char *instead,
+			   struct arena *arena);
+
 /* All of them; each is ready on return. */
 void works_start(struct works *works);
 

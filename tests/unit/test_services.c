@@ -609,6 +609,8 @@ static const struct usage_row {
 	{{"--faults", "fail=0.00001%"}, 2, "\"fail=0.00001%\" is no fault"},
 	{{"--faults", "slow=61s"}, 2, "\"slow=61s\" is no fault"},
 	{{"--faults", "slow=1h"}, 2, "\"slow=1h\" is no fault"},
+	{{"--faults", "deadly="}, 2, "\"deadly=\" is no fault"},
+	{{"--faults", "deadly=order-17/pay"}, 2, "\"deadly=order-17/pay\" is no fault"},
 	{{"--faults", "slow=.5."}, 2, "\"slow=.5.\" is no fault"},
 	{{"--verbose"}, 2, "skald-inventory: --verbose is no option here; see"},
 	{{"--json"}, 2, "skald-inventory: --json is no option here; see"},
