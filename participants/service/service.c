@@ -114,10 +114,28 @@ static skald_outcome handle(const skald_command *command, skald_reply *reply, vo
 /* --- the database ----------------------------------------------------------------------------
  */
 
+static const char *what_to_do(sqlite3 *db)
+{
+	switch (sqlite3_errcode(db) & 0xff) {
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB: return "put a backup in its place, or use another --data";
+	case SQLITE_FULL:
+	case SQLITE_IOERR: return "look whether the disk is full or broken, then start again";
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED: return "stop the program that has it locked, then start again";
+	case SQLITE_CANTOPEN:
+	case SQLITE_READONLY:
+	case SQLITE_PERM: return "whoever runs this must be able to write to it and its folder";
+	case SQLITE_NOMEM: return "give the process more memory";
+	default: return "is it another program's? use another --data";
+	}
+}
+
 static bool fail(const struct service *service, const char *path, skald_error *error)
 {
-	snprintf(error->text, sizeof error->text, "%.300s: %.180s", path,
-		 service->db ? sqlite3_errmsg(service->db) : "out of memory");
+	snprintf(error->text, sizeof error->text, "%.250s: %.150s; %s", path,
+		 service->db ? sqlite3_errmsg(service->db) : "out of memory",
+		 what_to_do(service->db));
 	return false;
 }
 
