@@ -25,20 +25,25 @@ static bool read_saga(struct world *world, const struct sim_case *sim_case, stru
 	return !err;
 }
 
+/* Whether this is what the clients of the case have asked for. */
+static bool is_of(const struct sim_case *sim_case, const struct saga_row *row)
+{
+	const char(*ids)[SAGA_ID_MAX + 1] = sim_case->ids;
+
+	if (!slice_equal(row->saga, sim_case->definition->name))
+		return false;
+	if (*sim_case->key)
+		return slice_is(row->key, sim_case->key);
+	return slice_is(row->id, ids[0]) || slice_is(row->id, ids[1]);
+}
+
 static struct sim_case *find_new(struct world *world, const struct saga_row *row)
 {
-	for (uint32_t i = 0; i < world->plan.n_cases; i++) {
-		struct sim_case *sim_case = &world->cases[i];
-		bool named = false;
-		bool keyed = *sim_case->key && slice_is(row->key, sim_case->key);
+	struct sim_case *sim_case = world->cases;
 
-		for (int k = 0; k < 2; k++)
-			named |= slice_is(row->id, sim_case->ids[k]);
-		if (!slice_equal(row->saga, sim_case->definition->name))
-			continue;
-		if (*sim_case->key ? keyed : named)
+	for (; sim_case < world->cases + world->plan.n_cases; sim_case++)
+		if (is_of(sim_case, row))
 			return sim_case;
-	}
 	return NULL;
 }
 
@@ -217,7 +222,7 @@ void judge_acknowledged(struct world *world, uint32_t number,
 	for (uint32_t i = 0; i < world->plan.n_cases; i++) {
 		struct sim_case *sim_case = &world->cases[i];
 
-		if (!sim_case->touched)
+		if (!sim_case->touched || sim_case == world->damaged)
 			continue;
 		sim_case->touched = false;
 		check_handed(world, sim_case, number, "before replies were acknowledged");

@@ -26,14 +26,16 @@ static int64_t longest_ms(const struct definition *definition)
 
 int64_t judge_patience_ms(const struct world *world)
 {
-	int64_t longest = 0;
+	int64_t longest = 0, sum = 0;
 
 	for (uint32_t i = 0; i < world->plan.n_cases; i++) {
 		int64_t ms = longest_ms(world->cases[i].definition);
 
 		longest = ms > longest ? ms : longest;
+		sum += ms;
 	}
-	return longest + 4 * HOUR_MS;
+	/* Where there is room for few at once, each waits for others. */
+	return (world->plan.live_max ? sum : longest) + 4 * HOUR_MS;
 }
 
 /* As long as not all is mended, some cannot end. */

@@ -84,6 +84,7 @@ static int run_one(const struct catalogue *catalogue, uint64_t seed)
 	struct run_result outcome;
 
 	prepare_dying(seed);
+	setvbuf(stdout, NULL, _IOLBF, 0); /* whatever it dies of, what came before is there */
 	world_run(catalogue, seed, SABOTAGE_NONE, stdout, &outcome);
 	print_tally(&outcome.tally);
 	printf("seed %" PRIu64 ": %s%s, hash %016" PRIx64 "\n", seed,

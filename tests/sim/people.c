@@ -11,7 +11,7 @@ enum {
 	REQUESTS_MAX = PLAN_CASES_MAX * 12,
 	NAMES_MAX = 32,
 	ASK_AGAIN_MS = 3000, /* and twice as long each time */
-	ASK_DOUBLINGS = 8,
+	ASK_DOUBLINGS = 8, /* up to 13 minutes */
 	ROUND_MS = 10 * 60000, /* until the operator comes round again */
 	RETRIES = 2,           /* of a parked saga, before something else is tried */
 	HELPS_MAX = 100,       /* visits to one saga; then nobody can help it */
@@ -34,7 +34,8 @@ struct request {
 	bool over_bus;
 	bool satisfied;
 	bool asked_early; /* before anybody knew that the saga is there */
-	uint32_t asked;   /* so often, or tried to */
+	uint32_t asked;   /* so often */
+	uint32_t tried;   /* likewise, also where nobody was there to be asked */
 
 	uint32_t which_id;             /* start */
 	char id[NAMES_MAX];            /* signal */
@@ -54,10 +55,16 @@ static void ask(void *context, uint64_t argument);
 
 /* --- what they are told -------------------------------------------------------------- */
 
-static bool is_one_of(const char *code, const char *first, const char *second,
-		      const char *third)
+/* Whoever is told so asks again. */
+static bool is_for_now(const char *code)
 {
-	return !strcmp(code, first) || !strcmp(code, second) || !strcmp(code, third);
+	static const char *const codes[] = {"busy", "store-unavailable", "out-of-memory",
+					    "changed-meanwhile"};
+
+	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+		if (!strcmp(code, codes[i]))
+			return true;
+	return false;
 }
 
 static void unexpected(struct request *request, const char *code, const char *text)
@@ -112,13 +119,13 @@ static void told(struct request *request, const char *code, const char *text,
 
 	diary_write(&request->world->diary, "request %u is told: %s", (unsigned)request->number,
 		    *code ? code : "ok");
-	if (request->satisfied || is_one_of(code, "busy", "store-unavailable", "out-of-memory"))
+	if (request->satisfied || is_for_now(code))
 		return;
 	if (request->type < REQUEST_SIGNAL) {
 		told_of_start(request, code, text, saga_id);
 		return;
 	}
-	if (is_one_of(code, "unknown-saga", "unreadable", "unknown-saga")) {
+	if (!strcmp(code, "unknown-saga") || !strcmp(code, "unreadable")) {
 		/* Too early; or nobody can read it. */
 		if (!request->asked_early && !sim_case->was_damaged)
 			unexpected(request, code, text);
@@ -287,8 +294,8 @@ static void ask(void *context, uint64_t argument)
 		}
 	}
 	request->asked += asked || request->type == REQUEST_OPERATE;
-	wait_ms = (int64_t)ASK_AGAIN_MS
-		  << (request->asked < ASK_DOUBLINGS ? request->asked : ASK_DOUBLINGS);
+	wait_ms = (int64_t)ASK_AGAIN_MS << request->tried;
+	request->tried += request->tried < ASK_DOUBLINGS;
 	if (gives_up(request))
 		request->satisfied = true;
 	else

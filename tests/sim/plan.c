@@ -58,7 +58,6 @@ void plan_make(struct plan *plan, uint64_t seed)
 	*plan = (struct plan){.seed = seed};
 	plan->n_cases = 1 + random_below(&random, PICK(&random, 3, 6, PLAN_CASES_MAX));
 	plan->hub = random_percent(&random, 55);
-	plan->live_max = sometimes(&random, 15, 2);
 	plan->trouble_ms =
 		PICK(&random, 20 * SECOND, 10 * MINUTE, 3 * HOUR, 48 * HOUR, 480 * HOUR);
 	make_weather(plan, &random);
@@ -74,4 +73,6 @@ void plan_make(struct plan *plan, uint64_t seed)
 	plan->operations_percent = sometimes(&random, 50, PICK(&random, 20, 60));
 	make_services(plan, &random);
 	plan->damaged = random_percent(&random, 20);
+	if (!plan->mute) /* there is room for few: it must not be taken for good */
+		plan->live_max = sometimes(&random, 15, 2);
 }

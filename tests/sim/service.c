@@ -155,10 +155,11 @@ static void add_effect(struct service *service, const struct command_place *plac
 	effects->list[effects->n++] = *place;
 }
 
-/* Whether the record is of an answer that came later, to the process at work. */
-static bool was_promised(const struct service *service, const struct command_place *place)
+/* The answer that came later, to the process at work; NULL: it came at once. */
+static struct promise *find_kept(const struct service *service,
+				 const struct command_place *place)
 {
-	const struct promise *promise = service->services->promises;
+	struct promise *promise = service->services->promises;
 
 	for (; promise; promise = promise->next)
 		if (promise->kept && promise->process == service->at_work &&
@@ -166,8 +167,17 @@ static bool was_promised(const struct service *service, const struct command_pla
 		    promise->place.sim_case == place->sim_case &&
 		    promise->place.step == place->step && promise->place.verb == place->verb &&
 		    promise->place.round == place->round)
-			return true;
-	return false;
+			break;
+	return promise;
+}
+
+/* It could not be kept in the books, or the handler would not run again. */
+static void forget_promise(const struct service *service, const struct command_place *place)
+{
+	struct promise *promise = find_kept(service, place);
+
+	if (promise)
+		promise->kept = false;
 }
 
 /* An effect that was promised is one as soon as its record is. */
@@ -181,7 +191,7 @@ static enum err db_keep(struct barrier *base, struct slice id,
 	    record->state == BARRIER_BARRED)
 		return OK;
 	if (record->state == BARRIER_OK && judge_place(world_of(service), id, &place) &&
-	    was_promised(service, &place))
+	    find_kept(service, &place))
 		add_effect(service, &place);
 	return service->records->ops->keep(service->records, id, record);
 }
@@ -261,7 +271,7 @@ static bool wants_too_much(const skald_command *command)
 	       decimal_truncate(number) > 1000;
 }
 
-/* What the do answered comes with its undo. */
+/* What the do answered comes with its undo, unless somebody said otherwise. */
 static void check_output(struct world *world, const skald_command *command,
 			 const struct command_place *place)
 {
@@ -270,7 +280,8 @@ static void check_output(struct world *world, const skald_command *command,
 	const char *output = skald_command_output(command);
 	char expected[OUTPUT_SIZE];
 
-	if (place->verb != VERB_UNDO || book->fates[0].kind == FATE_THOUGHTLESS || !book->done)
+	if (place->verb != VERB_UNDO || book->fates[0].kind == FATE_THOUGHTLESS ||
+	    !book->done || book->skip_asked)
 		return;
 	of_do.verb = VERB_DO;
 	of_do.round = (uint16_t)book->done_round;
@@ -295,6 +306,7 @@ static skald_outcome run(struct process *process, const skald_command *command,
 	char output[OUTPUT_SIZE];
 	bool refuse = fate->kind == FATE_REFUSED && !place->round;
 
+	forget_promise(process->service, place);
 	if (fate->kind == FATE_DEADLY && runs < fate->times && world->part == PART_TROUBLE) {
 		process->wire = (struct tripwire){.fired = true, .effect = TRIPWIRE_DIES};
 		return skald_reply_fail(reply, "dying", "");

@@ -329,24 +329,25 @@ static bool post_poll_command(struct port *base, struct command_message *out)
 	return true;
 }
 
-/* The command needs not be kept any more; nor do earlier attempts of it. */
+/* The command needs not be kept any more, nor do attempts of it that were polled
+ * earlier; each copy has a reply of its own. What the reply says may be a part of
+ * what is forgotten. */
 static void forget_polled(struct post_port *port, const struct reply_message *reply)
 {
-	struct letter **link = &port->polled.first;
+	struct letters answered = {0}, others = {0};
+	struct letter *letter;
+	bool found = false;
 
-	while (*link) {
-		struct letter *letter = *link;
+	while ((letter = letters_take(&port->polled))) {
+		const struct command_message *command = &letter->frame.command;
+		bool is_answered = !found && slice_equal(command->id, reply->id) &&
+				   command->attempt <= reply->attempt;
 
-		if (!slice_equal(letter->frame.command.id, reply->id) ||
-		    letter->frame.command.attempt > reply->attempt) {
-			link = &letter->next;
-			continue;
-		}
-		*link = letter->next;
-		if (port->polled.end == &letter->next)
-			port->polled.end = link;
-		letter_free(letter);
+		found |= is_answered && command->attempt == reply->attempt;
+		letters_add(is_answered ? &answered : &others, letter);
 	}
+	port->polled = others;
+	letters_clear(&answered);
 }
 
 static enum err post_reply(struct port *base, const struct reply_message *reply)
