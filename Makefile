@@ -285,7 +285,7 @@ tally = tools/tally $(if $(T),-v) '$(if $(SANITIZE),$(SANITIZE) )$(1)' $(2);
 corpus = tests/fuzz/corpus/$(patsubst fuzz_%,%,$(notdir $(1)))
 replay = $(call tally,$(1:$(B)/tests/%=%),$(1) $(call corpus,$(1)))
 
-.PHONY: test e2e torture fuzz-replay golden installed sanitize
+.PHONY: test e2e torture fuzz-replay golden installed sim sanitize
 # T=editor is the schema for editors, any other T a unit test.
 chosen = $(if $(filter editor,$(T)),$(JUDGE),$(B)/tests/unit/test_$(T))
 test: $(if $(T),$(chosen),$(TESTS) $(JUDGE) $(FUZZERS)) ## Run the tests (T=json: that one, and show its output)
@@ -316,14 +316,29 @@ installed: all ## Check what `make install` leaves, with a service built on it
 	$(call tally,installed,tests/install/run.sh $(MAKE) --no-print-directory B=$(B)) \
 	$(end_tally)
 
+# SEED=N is for people: that one, with all that happens in it.
+SEEDS ?= 2000
+FROM  ?= 1
+# It says in which seed it died, of a finding of a sanitizer, too.
+sim: export ASAN_OPTIONS := $(ASAN_OPTIONS):abort_on_error=1
+sim: export UBSAN_OPTIONS := $(UBSAN_OPTIONS):abort_on_error=1
+sim: $(SIM) ## Simulate engine, hub and participants (SEEDS=2000 FROM=1, or SEED=N: that one, and show it)
+ifdef SEED
+	@$< --seed $(SEED)
+else
+	@$(begin_tally); \
+	tools/tally -v '$(if $(SANITIZE),$(SANITIZE) )sim' $< --from $(FROM) --seeds $(SEEDS); \
+	$(end_tally)
+endif
+
 # Beside the release flavour, also where B was given.
 beside = $(patsubst %/release,%,$(B))
 sanitize: ## Run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(begin_tally); mkdir -p $(B)
 	+@if echo 'int main(void) { return 0; }' | \
 		$(CC) -fsanitize=address,undefined -xc -o $(B)/probe - 2>/dev/null; then \
-		for t in test e2e golden; do \
-			$(MAKE) --no-print-directory SANITIZE=address,undefined \
+		for t in test e2e golden sim; do \
+			$(MAKE) --no-print-directory SANITIZE=address,undefined SEEDS=60 \
 				B=$(beside)/address-undefined $$t || tools/tally "sanitized $$t" false; \
 		done; \
 	else \
@@ -408,7 +423,7 @@ check: ## Everything that a change must pass
 	+@for t in layers pure headers format banned; do \
 		tools/tally $$t $(MAKE) --no-print-directory WERROR=1 $$t; \
 	done; \
-	for t in all test e2e golden installed sanitize; do \
+	for t in all test e2e golden installed sim sanitize; do \
 		$(MAKE) --no-print-directory WERROR=1 $$t || tools/tally "make $$t" false; \
 	done; \
 	$(end_tally)

@@ -157,7 +157,7 @@ static void write_input(struct sim_case *sim_case, struct random *random)
 	write_other(sim_case, writers[i].from, writers[i].to);
 }
 
-/* --- a case -------------------------------------------------------------------------- */
+/* --- a case ------------------------------------------------------------------------- */
 
 /* The key that the definition gives it; false: it gives none. */
 static bool find_key(struct sim_case *sim_case)

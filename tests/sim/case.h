@@ -63,6 +63,7 @@ struct sim_case {
 	bool names_key;                    /* starts do, as the definition does not */
 	char ids[2][SAGA_ID_MAX + 1];      /* that starts name; empty: none */
 	struct step_book *steps;
+	int64_t asked_ms; /* when somebody first asks for it */
 
 	/* What has become of it, as far as anybody was told. */
 	char id[SAGA_ID_MAX + 1]; /* under which it is stored; empty: it is not */

@@ -135,7 +135,7 @@ static enum err disk_find(struct store *base, struct slice saga, struct slice ke
 	return store_find(disk_of(base)->real, saga, key, arena, id);
 }
 
-/* --- loading, with the damaged one among the others ----------------------------------- */
+/* --- loading, with the damaged one among the others --------------------------------- */
 
 struct loading {
 	struct disk *disk;

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-/* --- what is stored -------------------------------------------------------------------- */
+/* --- what is stored ----------------------------------------------------------------- */
 
 /* The saga as it is on the disk; in memory until the next call. */
 static bool read_saga(struct world *world, const struct sim_case *sim_case, struct saga *out)
@@ -117,7 +117,7 @@ void judge_stored(struct world *world, const struct saga_write *write)
 	sim_case->touched = true;
 }
 
-/* --- what is sent ------------------------------------------------------------------------- */
+/* --- what is sent ------------------------------------------------------------------- */
 
 static uint16_t round_of(const struct step *step)
 {
@@ -185,8 +185,7 @@ static void check_handed(struct world *world, const struct sim_case *sim_case, u
 	}
 }
 
-/* --- what is acknowledged --------------------------------------------------------------------
- */
+/* --- what is acknowledged ----------------------------------------------------------- */
 
 /* Whether the saga still waits for what this reply says. */
 static void check_taken(struct world *world, const struct polled_reply *reply)
@@ -240,8 +239,7 @@ void judge_opened(struct world *world, uint32_t number)
 	}
 }
 
-/* --- what people are told --------------------------------------------------------------------
- */
+/* --- what people are told ----------------------------------------------------------- */
 
 void judge_started(struct world *world, struct sim_case *sim_case, struct slice saga_id)
 {

@@ -22,7 +22,7 @@
 #include "orchestrator/engine/engine.h"
 #include "tests/sim/world.h"
 
-/* --- what services do ------------------------------------------------------------------ */
+/* --- what services do --------------------------------------------------------------- */
 
 /* Which command of which case an id means; false: none that the judge knows. */
 struct command_place {
@@ -39,7 +39,7 @@ void judge_effect(struct world *world, const struct command_place *place);
 /* A service sends a reply, which must be true. */
 void judge_reply(struct world *world, const struct reply_message *reply);
 
-/* --- what an orchestrator does ------------------------------------------------------------ */
+/* --- what an orchestrator does ------------------------------------------------------ */
 
 void judge_stored(struct world *world, const struct saga_write *write);
 
@@ -59,8 +59,7 @@ void judge_acknowledged(struct world *world, uint32_t number,
 /* It has loaded what there is: everything that is waited for was sent again. */
 void judge_opened(struct world *world, uint32_t number);
 
-/* --- what people are told -------------------------------------------------------------------
- */
+/* --- what people are told ----------------------------------------------------------- */
 
 void judge_started(struct world *world, struct sim_case *sim_case, struct slice saga_id);
 void judge_signalled(struct world *world, struct sim_case *sim_case, const char *signal_id);
@@ -68,8 +67,7 @@ void judge_signalled(struct world *world, struct sim_case *sim_case, const char 
 /* For whoever helps: whether it is this step that needs it. */
 bool judge_is_parked(struct world *world, const struct sim_case *sim_case, uint32_t step);
 
-/* --- in the end ------------------------------------------------------------------------------
- */
+/* --- in the end --------------------------------------------------------------------- */
 
 /* Whether all have come to their end: those that can, as long as not all is
  * mended. */

@@ -2,7 +2,7 @@
 
 #include "orchestrator/engine/address.h"
 
-/* --- whose command it is --------------------------------------------------------------- */
+/* --- whose command it is ------------------------------------------------------------ */
 
 bool judge_place(struct world *world, struct slice command_id, struct command_place *out)
 {
@@ -37,7 +37,7 @@ static void broken(struct world *world, const struct command_place *place, const
 		    verb_text(place->verb), what);
 }
 
-/* --- effects --------------------------------------------------------------------------- */
+/* --- effects ------------------------------------------------------------------------ */
 
 static bool conditional(const struct definition *definition, uint32_t i)
 {
@@ -115,7 +115,7 @@ void judge_effect(struct world *world, const struct command_place *place)
 		judge_undo(world, place);
 }
 
-/* --- replies --------------------------------------------------------------------------- */
+/* --- replies ------------------------------------------------------------------------ */
 
 static void judge_ok(struct world *world, const struct command_place *place)
 {

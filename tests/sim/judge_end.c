@@ -4,7 +4,7 @@
 
 enum { MINUTE_MS = 60000, HOUR_MS = 60 * MINUTE_MS };
 
-/* --- how long it may take ---------------------------------------------------------------- */
+/* --- how long it may take ----------------------------------------------------------- */
 
 /* What a definition waits for at most when everybody answers: sleeps, events that do
  * not come, pauses between attempts that have begun, a person for every command. */
@@ -74,8 +74,7 @@ void judge_impatient(struct world *world)
 		    (long long)((world_now_ms(world) - world->part_ms) / HOUR_MS));
 }
 
-/* --- books against sagas --------------------------------------------------------------------
- */
+/* --- books against sagas ------------------------------------------------------------ */
 
 static void wrong(struct world *world, const struct sim_case *sim_case, uint32_t i,
 		  const struct step *step)
@@ -152,8 +151,7 @@ static void check_steps(struct world *world, const struct sim_case *sim_case,
 	}
 }
 
-/* --- what people wanted
- * ------------------------------------------------------------------------ */
+/* --- what people wanted ------------------------------------------------------------- */
 
 /* P4: a saga that somebody turned back completes only where its pivot was first. */
 static void check_wishes(struct world *world, const struct sim_case *sim_case)

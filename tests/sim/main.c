@@ -49,16 +49,6 @@ static void prepare_dying(uint64_t seed)
 					 "died in seed %" PRIu64 "\n", seed);
 }
 
-/* Every member of a tally is a number. */
-static void add_tally(struct tally *sum, const struct tally *more)
-{
-	uint64_t *to = (uint64_t *)sum;
-	const uint64_t *from = (const uint64_t *)more;
-
-	for (size_t i = 0; i < sizeof *sum / sizeof *to; i++)
-		to[i] += from[i];
-}
-
 static void print_tally(const struct tally *tally)
 {
 	printf("sagas      %" PRIu64 ": %" PRIu64 " completed, %" PRIu64
@@ -76,7 +66,18 @@ static void print_tally(const struct tally *tally)
 	printf("people     %" PRIu64 " starts, %" PRIu64 " signals, %" PRIu64
 	       " operations, %" PRIu64 " to help\n",
 	       tally->starts, tally->signals, tally->operations, tally->helps);
-	printf("events     %" PRIu64 "\n", tally->events);
+}
+
+/* How much time went by in there, and out here. */
+static void print_speed(const struct tally *tally, uint64_t n_seeds, int64_t real_ms)
+{
+	double seconds = (double)(real_ms ? real_ms : 1) / 1000;
+
+	printf("time       %.0f days in %.1f s: %.0f seeds, %.0f events and %.0f hours a "
+	       "second\n",
+	       (double)tally->simulated_ms / 86400000, seconds, (double)n_seeds / seconds,
+	       (double)tally->events / seconds,
+	       (double)tally->simulated_ms / 3600000 / seconds);
 }
 
 static int run_one(const struct catalogue *catalogue, uint64_t seed)
@@ -96,18 +97,21 @@ static int run_many(const struct catalogue *catalogue, uint64_t from, uint64_t n
 {
 	struct tally sum = {0};
 	struct run_result outcome;
+	const struct clock *clock = clock_system();
+	int64_t began_ms = clock_monotonic_ms(clock);
 	uint64_t n_failed = 0;
 
 	for (uint64_t seed = from; seed < from + n; seed++) {
 		prepare_dying(seed);
 		world_run(catalogue, seed, SABOTAGE_NONE, NULL, &outcome);
-		add_tally(&sum, &outcome.tally);
+		tally_add(&sum, &outcome.tally);
 		if (outcome.ok)
 			continue;
 		if (n_failed++ < FAULTS_SHOWN)
 			printf("seed %" PRIu64 ": %s\n", seed, outcome.fault);
 	}
 	print_tally(&sum);
+	print_speed(&sum, n, clock_monotonic_ms(clock) - began_ms);
 	if (n_failed)
 		printf("`make sim SEED=N` shows how it came to that\n");
 	printf("%" PRIu64 " passed, %" PRIu64 " failed, 0 skipped\n", n - n_failed, n_failed);

@@ -33,7 +33,7 @@ struct orchestrator {
 	size_t n_polled, polled_capacity;
 };
 
-/* --- what the bus says ------------------------------------------------------------------ */
+/* --- what the bus says -------------------------------------------------------------- */
 
 static struct orchestrator *owner(struct bus *base)
 {
@@ -46,16 +46,59 @@ static bool is_dead(const struct orchestrator *self)
 	return self->wire.fired && self->wire.effect == TRIPWIRE_DIES;
 }
 
+/* Undo what stands in front of the step, too, while the step itself is not undone. */
+static void undo_ahead(struct orchestrator *self, const struct command_message *command)
+{
+	char id[COMMAND_ID_MAX + 1], do_id[COMMAND_ID_MAX + 1];
+	struct command_message ahead = *command;
+	const struct definition *definition;
+	struct command_place place;
+
+	if (command->verb != MESSAGE_UNDO || !judge_place(self->world, command->id, &place))
+		return;
+	definition = place.sim_case->definition;
+	for (uint32_t i = 0; i < definition->n_steps; i++) {
+		const struct step_definition *step = &definition->steps[i];
+
+		if (step->form != FORM_CALL || !step->has_undo ||
+		    !place.sim_case->steps[i].done || !case_depends(definition, i, place.step))
+			continue;
+		snprintf(id, sizeof id, "%s/%.*s#0/0/undo", place.sim_case->id,
+			 SLICE_ARG(step->name));
+		snprintf(do_id, sizeof do_id, "%s/%.*s#0/%u/do", place.sim_case->id,
+			 SLICE_ARG(step->name), (unsigned)place.sim_case->steps[i].done_round);
+		ahead.id = slice_of(id);
+		ahead.do_id = slice_of(do_id);
+		ahead.participant = step->undo.participant;
+		ahead.command = step->undo.command;
+		ahead.output = (struct slice){0};
+		if (bus_send(self->bus, &ahead))
+			return;
+	}
+}
+
+/* Whether the command is not sent at all. */
+static bool sabotage_send(struct orchestrator *self, const struct command_message *command)
+{
+	switch (self->world->sabotage) {
+	case SABOTAGE_KEEP_SENDS: return random_percent(&self->world->random, 5);
+	case SABOTAGE_FORGET_AT_LOAD: return !self->engine;
+	case SABOTAGE_ACKNOWLEDGE_EARLY: bus_acknowledge(&self->watched.base); return false;
+	case SABOTAGE_UNDO_AHEAD: undo_ahead(self, command); return false;
+	default: return false;
+	}
+}
+
 static enum err watched_send(struct bus *base, const struct command_message *command)
 {
 	struct orchestrator *self = owner(base);
-	enum err err = OK;
+	enum err err;
 
 	if (is_dead(self))
 		return ERR_UNAVAILABLE;
-	if (self->world->sabotage != SABOTAGE_KEEP_SENDS ||
-	    !random_percent(&self->world->random, 5))
-		err = bus_send(self->bus, command);
+	if (sabotage_send(self, command))
+		return OK;
+	err = bus_send(self->bus, command);
 	diary_write(&self->world->diary, "%s sends attempt %u of %.*s%s", self->name,
 		    (unsigned)command->attempt, SLICE_ARG(command->id),
 		    err ? ": the bus is busy" : "");
@@ -156,8 +199,7 @@ static struct bus *watch_bus(struct orchestrator *self)
 	return &self->watched.base;
 }
 
-/* --- definitions ---------------------------------------------------------------------------
- */
+/* --- definitions -------------------------------------------------------------------- */
 
 static enum err read_definition(struct slice normal, struct definition **out, struct diag *diag)
 {
@@ -221,8 +263,7 @@ static enum err deploy(struct orchestrator *self)
 	return err;
 }
 
-/* --- turns
- * ------------------------------------------------------------------------------------ */
+/* --- turns -------------------------------------------------------------------------- */
 
 static void plan_turn(struct orchestrator *self, int64_t at_ms);
 
@@ -338,8 +379,7 @@ void orchestrator_hurry(struct world *world)
 		plan_turn(world->orchestrator, world_now_ms(world));
 }
 
-/* --- beginning
- * ----------------------------------------------------------------------------------- */
+/* --- beginning ---------------------------------------------------------------------- */
 
 static void write_log(void *sink, enum log_level level, struct slice line)
 {
@@ -390,8 +430,7 @@ struct engine *orchestrator_engine(struct world *world)
 	return self && self->hangs_until_ms <= world_now_ms(world) ? self->engine : NULL;
 }
 
-/* --- trouble
- * --------------------------------------------------------------------------------------- */
+/* --- trouble ------------------------------------------------------------------------ */
 
 void orchestrator_hang(struct world *world, uint32_t at_most_ms)
 {

@@ -10,8 +10,8 @@
 enum {
 	REQUESTS_MAX = PLAN_CASES_MAX * 12,
 	NAMES_MAX = 32,
-	ASK_AGAIN_MS = 3000, /* and twice as long each time */
-	ASK_DOUBLINGS = 8, /* up to 13 minutes */
+	ASK_AGAIN_MS = 3000,   /* and twice as long each time */
+	ASK_DOUBLINGS = 8,     /* up to 13 minutes */
 	ROUND_MS = 10 * 60000, /* until the operator comes round again */
 	RETRIES = 2,           /* of a parked saga, before something else is tried */
 	HELPS_MAX = 100,       /* visits to one saga; then nobody can help it */
@@ -53,7 +53,7 @@ struct people {
 
 static void ask(void *context, uint64_t argument);
 
-/* --- what they are told -------------------------------------------------------------- */
+/* --- what they are told ------------------------------------------------------------- */
 
 /* Whoever is told so asks again. */
 static bool is_for_now(const char *code)
@@ -158,8 +158,7 @@ static void answer_request(void *context, const struct answer *answer)
 	     answer->saga_id);
 }
 
-/* --- asking --------------------------------------------------------------------------------
- */
+/* --- asking ------------------------------------------------------------------------- */
 
 static bool ask_start(struct request *request)
 {
@@ -302,11 +301,10 @@ static void ask(void *context, uint64_t argument)
 		agenda_add(&world->agenda, world_now_ms(world) + wait_ms, ask, request, 0);
 }
 
-/* --- who asks for what
- * -------------------------------------------------------------------------- */
+/* --- who asks for what -------------------------------------------------------------- */
 
 static struct request *add(struct people *people, struct sim_case *sim_case,
-			   enum request_type type, uint32_t within_ms)
+			   enum request_type type, int64_t at_ms)
 {
 	struct world *world = people->world;
 	struct request *request = &people->requests[people->n++];
@@ -318,35 +316,36 @@ static struct request *add(struct people *people, struct sim_case *sim_case,
 				    .type = type,
 				    .over_bus = type != REQUEST_OPERATE &&
 						random_percent(&world->random, 50)};
-	agenda_add(&world->agenda, world_soon_ms(world, within_ms), ask, request, 0);
+	agenda_add(&world->agenda, at_ms, ask, request, 0);
 	return request;
 }
 
-static uint32_t pick_time(struct world *world)
+static int64_t pick_time_ms(struct world *world)
 {
 	uint32_t most = world->plan.trouble_ms > INT32_MAX ? INT32_MAX
 							   : (uint32_t)world->plan.trouble_ms;
 
-	return random_percent(&world->random, 60) ? most / 10 : most;
+	return world_soon_ms(world, random_percent(&world->random, 60) ? most / 10 : most);
 }
 
 static void add_starts(struct people *people, struct sim_case *sim_case)
 {
 	struct random *random = &people->world->random;
-	struct request *request =
-		add(people, sim_case, REQUEST_START, pick_time(people->world));
+	struct request *request;
 
+	sim_case->asked_ms = pick_time_ms(people->world);
+	request = add(people, sim_case, REQUEST_START, sim_case->asked_ms);
 	request->which_id = random_below(random, 2);
 	people->world->tally.starts++;
 	if (random_percent(random, 40)) {
-		request = add(people, sim_case, REQUEST_START, pick_time(people->world));
+		request = add(people, sim_case, REQUEST_START, pick_time_ms(people->world));
 		request->which_id = random_below(random, 2);
 		people->world->tally.starts++;
 	}
 	if (random_percent(random, 15))
-		add(people, sim_case, REQUEST_START_OTHER, pick_time(people->world));
+		add(people, sim_case, REQUEST_START_OTHER, pick_time_ms(people->world));
 	if (sim_case->definition->has_input_schema && random_percent(random, 5))
-		add(people, sim_case, REQUEST_START_WRONG, pick_time(people->world));
+		add(people, sim_case, REQUEST_START_WRONG, pick_time_ms(people->world));
 }
 
 /* Early, in time, late or never; the same one twice. */
@@ -358,7 +357,7 @@ static void add_signals(struct people *people, struct sim_case *sim_case, uint32
 
 	for (uint32_t i = 0; i < n; i++) {
 		struct request *request =
-			add(people, sim_case, REQUEST_SIGNAL, pick_time(people->world));
+			add(people, sim_case, REQUEST_SIGNAL, pick_time_ms(people->world));
 
 		snprintf(request->id, sizeof request->id, "sig-%u",
 			 (unsigned)random_below(random, 2));
@@ -390,7 +389,7 @@ static void add_operations(struct people *people, struct sim_case *sim_case)
 		return;
 	for (uint32_t i = 0; i < n; i++) {
 		struct request *request =
-			add(people, sim_case, REQUEST_OPERATE, pick_time(world));
+			add(people, sim_case, REQUEST_OPERATE, pick_time_ms(world));
 		uint32_t step = random_below(&world->random, definition->n_steps);
 
 		request->operation = pick_operation(&world->random);
@@ -426,8 +425,7 @@ void people_free(struct people *people)
 	free(people);
 }
 
-/* --- helping
- * --------------------------------------------------------------------------------------- */
+/* --- helping ------------------------------------------------------------------------ */
 
 /* The next round shows whether it has helped. */
 static void ignore_answer(void *context, const struct answer *answer)

@@ -50,6 +50,7 @@ struct service {
 	char name[NAMES_MAX];
 	struct effects_list effects;
 	bool open; /* a transaction is */
+	bool late; /* SABOTAGE_COMMIT_LATE: one is to be committed */
 	struct process *at_work;
 	bool mute;
 	struct process processes[PROCESSES_MAX];
@@ -80,24 +81,12 @@ static struct world *world_of(const struct service *service)
 	return service->services->world;
 }
 
-/* --- the database --------------------------------------------------------------------- */
+/* --- the database ------------------------------------------------------------------- */
 
-static enum err db_begin(struct barrier *base)
+static enum err commit(struct service *service)
 {
-	struct service *service = (struct service *)base;
-
-	assert(!service->open);
-	service->open = true;
-	service->effects.n = service->effects.n_marked = 0;
-	return service->records->ops->begin(service->records);
-}
-
-static enum err db_commit(struct barrier *base)
-{
-	struct service *service = (struct service *)base;
 	struct world *world = world_of(service);
 
-	service->open = false;
 	for (size_t i = 0; i < service->effects.n; i++)
 		if (world->sabotage != SABOTAGE_LOSE_EFFECTS ||
 		    !random_percent(&world->random, 5))
@@ -106,12 +95,49 @@ static enum err db_commit(struct barrier *base)
 	return service->records->ops->commit(service->records);
 }
 
+static void commit_late(struct service *service)
+{
+	enum err err = service->late ? commit(service) : OK;
+
+	assert(!err);
+	service->late = false;
+}
+
+static enum err db_commit(struct barrier *base)
+{
+	struct service *service = (struct service *)base;
+
+	service->open = false;
+	service->late = world_of(service)->sabotage == SABOTAGE_COMMIT_LATE;
+	return service->late ? OK : commit(service);
+}
+
+static enum err db_begin(struct barrier *base)
+{
+	struct service *service = (struct service *)base;
+
+	assert(!service->open);
+	commit_late(service);
+	service->open = true;
+	service->effects.n = service->effects.n_marked = 0;
+	return service->records->ops->begin(service->records);
+}
+
+/* Only the first n of them are still to be committed. */
+static void leave_effects(struct service *service, size_t n)
+{
+	for (size_t i = n; i < service->effects.n; i++)
+		if (world_of(service)->sabotage == SABOTAGE_KEEP_EFFECTS)
+			judge_effect(world_of(service), &service->effects.list[i]);
+	service->effects.n = n;
+}
+
 static void db_rollback(struct barrier *base)
 {
 	struct service *service = (struct service *)base;
 
 	service->open = false;
-	service->effects.n = 0;
+	leave_effects(service, 0);
 	service->records->ops->rollback(service->records);
 }
 
@@ -127,7 +153,7 @@ static enum err db_back(struct barrier *base)
 {
 	struct service *service = (struct service *)base;
 
-	service->effects.n = service->effects.n_marked;
+	leave_effects(service, service->effects.n_marked);
 	return service->records->ops->back(service->records);
 }
 
@@ -207,16 +233,11 @@ static void db_close(struct barrier *base)
 {
 }
 
-/* --- what the port says ----------------------------------------------------------------- */
+/* --- what the port says ------------------------------------------------------------- */
 
 static struct process *process_of(struct port *base)
 {
 	return ((struct watched_port *)base)->process;
-}
-
-static bool watched_poll(struct port *base, struct command_message *out)
-{
-	return port_poll(process_of(base)->port, out);
 }
 
 static enum err watched_reply(struct port *base, const struct reply_message *reply)
@@ -232,6 +253,21 @@ static enum err watched_reply(struct port *base, const struct reply_message *rep
 	return port_reply(process->port, reply);
 }
 
+static bool watched_poll(struct port *base, struct command_message *out)
+{
+	struct process *process = process_of(base);
+	bool blind = world_of(process->service)->sabotage == SABOTAGE_BLIND_REVOKES;
+
+	while (port_poll(process->port, out)) {
+		struct reply_message reply = {.id = out->id, .attempt = out->attempt};
+
+		if (!blind || out->verb != MESSAGE_REVOKE)
+			return true;
+		(void)watched_reply(base, &reply);
+	}
+	return false;
+}
+
 static void watched_pump(struct port *base, int timeout_ms)
 {
 	port_pump(process_of(base)->port, timeout_ms);
@@ -241,8 +277,7 @@ static void watched_close(struct port *base)
 {
 }
 
-/* --- handlers ------------------------------------------------------------------------------
- */
+/* --- handlers ----------------------------------------------------------------------- */
 
 static void plan_work(struct process *process, int64_t at_ms);
 
@@ -346,8 +381,7 @@ static skald_outcome handle(const skald_command *command, skald_reply *reply, vo
 	return run(process, command, reply, &place);
 }
 
-/* --- answers that come later ---------------------------------------------------------------
- */
+/* --- answers that come later -------------------------------------------------------- */
 
 static void end_promise(struct promise *promise, bool lost)
 {
@@ -394,8 +428,7 @@ static skald_outcome promise_answer(struct process *process, const skald_command
 	return SKALD_LATER;
 }
 
-/* --- processes -------------------------------------------------------------------------------
- */
+/* --- processes ---------------------------------------------------------------------- */
 
 static void register_handlers(struct process *process)
 {
@@ -532,8 +565,7 @@ void services_wake(struct services *services, uint32_t number)
 	plan_work(process, world_soon_ms(world, think_ms));
 }
 
-/* --- all of them
- * ------------------------------------------------------------------------------ */
+/* --- all of them -------------------------------------------------------------------- */
 
 static void wake_up(void *context, uint64_t argument)
 {
@@ -580,7 +612,7 @@ void services_mend(struct services *services)
 	wake_all(services);
 }
 
-void services_start(struct services *services)
+void services_begin(struct services *services)
 {
 	for (uint32_t i = 0; i < services->n; i++)
 		for (uint32_t n = 0; n < services->list[i].n_processes; n++)

@@ -12,7 +12,7 @@ struct services *services_new(struct world *world);
 void services_free(struct services *services);
 
 /* Start all processes. */
-void services_start(struct services *services);
+void services_begin(struct services *services);
 
 /* Something came for the process of that number. */
 void services_wake(struct services *services, uint32_t process);

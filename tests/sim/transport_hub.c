@@ -54,7 +54,7 @@ static struct hub_port *port_of(struct peer *peer)
 	return (struct hub_port *)((char *)peer - offsetof(struct hub_port, peer));
 }
 
-/* --- lines --------------------------------------------------------------------------- */
+/* --- lines -------------------------------------------------------------------------- */
 
 static void woken(struct line *line, enum line_end end)
 {
@@ -94,7 +94,7 @@ static bool connect_peer(struct peer *peer)
 	return true;
 }
 
-/* --- the orchestrator's end ------------------------------------------------------------ */
+/* --- the orchestrator's end --------------------------------------------------------- */
 
 static void drop(struct hub_bus *bus, struct line *line)
 {
@@ -252,8 +252,7 @@ static struct bus *hub_open_bus(struct transport *base)
 	return &bus->base;
 }
 
-/* --- a participant's end --------------------------------------------------------------------
- */
+/* --- a participant's end ------------------------------------------------------------ */
 
 static bool hub_port_poll(struct port *base, struct command_message *out)
 {
@@ -362,8 +361,7 @@ static struct port *hub_open_port(struct transport *transport, const char *parti
 	return &port->base;
 }
 
-/* --- the client ------------------------------------------------------------------------------
- */
+/* --- the client --------------------------------------------------------------------- */
 
 static void take_frame(struct hub_transport *transport, const struct frame *frame)
 {
@@ -478,9 +476,7 @@ static bool hub_signal(struct transport *transport, uint32_t request,
 		&(struct frame){.type = FRAME_SIGNAL, .request = request, .signal = *signal});
 }
 
-/* --- what breaks
- * --------------------------------------------------------------------------------
- */
+/* --- what breaks -------------------------------------------------------------------- */
 
 /* Any line that is whole, each as likely. */
 static void hub_cut(struct transport *base)

@@ -99,7 +99,7 @@ static void letters_give_back(struct letters *from, struct letters *to)
 	*from = (struct letters){0};
 }
 
-/* --- on the way ---------------------------------------------------------------------- */
+/* --- on the way --------------------------------------------------------------------- */
 
 static void wake_readers(struct post_transport *post, const struct mailbox *mailbox)
 {
@@ -204,7 +204,7 @@ static struct mailbox *find_mailbox(struct post_transport *post, struct slice pa
 	return mailbox;
 }
 
-/* --- the orchestrator's end ------------------------------------------------------------- */
+/* --- the orchestrator's end --------------------------------------------------------- */
 
 static struct post_transport *post_of(struct bus *bus)
 {
@@ -315,7 +315,7 @@ static struct bus *post_open_bus(struct transport *transport)
 	return &bus->base;
 }
 
-/* --- a participant's end ------------------------------------------------------------------ */
+/* --- a participant's end ------------------------------------------------------------ */
 
 static bool post_poll_command(struct port *base, struct command_message *out)
 {
@@ -396,8 +396,7 @@ static struct port *post_open_port(struct transport *transport, const char *part
 	return &port->base;
 }
 
-/* --- everybody else --------------------------------------------------------------------------
- */
+/* --- everybody else ----------------------------------------------------------------- */
 
 static bool post_start(struct transport *transport, uint32_t request,
 		       const struct start_message *start)

@@ -13,8 +13,33 @@ enum {
 	FAULTS_MAX = 100,         /* of calls, in a run */
 	JUMP_MS = 20 * MINUTE_MS, /* of the wall clock; services reckon with an hour */
 	EVENTS_MAX = 3000000,     /* of one run: more is a loop without an end */
-	START_MS = 1700000000,    /* seconds since 1970 at which each run begins */
+	START_S = 1700000000,     /* since 1970: when each run begins */
 };
+
+/* --- what happened ------------------------------------------------------------------ */
+
+enum { COUNTS = sizeof(struct tally) / sizeof(uint64_t) };
+
+void tally_add(struct tally *sum, const struct tally *more)
+{
+	uint64_t *to = (uint64_t *)sum;
+	const uint64_t *from = (const uint64_t *)more;
+
+	for (size_t i = 0; i < COUNTS; i++)
+		to[i] += from[i];
+}
+
+uint64_t tally_least(const struct tally *tally)
+{
+	const uint64_t *counts = (const uint64_t *)tally;
+	uint64_t least = counts[0];
+
+	for (size_t i = 1; i < COUNTS; i++)
+		least = counts[i] < least ? counts[i] : least;
+	return least;
+}
+
+/* --- for the parts of the world ----------------------------------------------------- */
 
 int64_t world_soon_ms(struct world *world, uint32_t at_most_ms)
 {
@@ -29,7 +54,7 @@ struct sim_case *world_case_by_id(struct world *world, struct slice id)
 	return NULL;
 }
 
-/* --- calls that go wrong ---------------------------------------------------------------- */
+/* --- calls that go wrong ------------------------------------------------------------ */
 
 void world_arm(struct world *world, struct tripwire *wire, const struct fuse *fuse)
 {
@@ -69,7 +94,7 @@ bool world_looks_dead(struct world *world, const struct tripwire *wire, const ch
 	return false;
 }
 
-/* --- trouble ------------------------------------------------------------------------------ */
+/* --- trouble ------------------------------------------------------------------------ */
 
 static void cut(void *context, uint64_t argument)
 {
@@ -127,7 +152,7 @@ static void rival(void *context, uint64_t argument)
 static void jump(void *context, uint64_t argument)
 {
 	struct world *world = context;
-	int64_t right_ms = START_MS * INT64_C(1000) + world_now_ms(world);
+	int64_t right_ms = START_S * INT64_C(1000) + world_now_ms(world);
 	int64_t wrong_ms = (int64_t)random_below(&world->random, 2 * JUMP_MS) - JUMP_MS;
 	bool is_right = world->clock.now_ms == right_ms;
 
@@ -154,15 +179,25 @@ static void vandalize(void *context, uint64_t argument)
 					 slice_of(*victim->id ? victim->id : "nobody"));
 }
 
-static void plan_trouble(struct world *world, uint32_t n, happening *happen)
+/* At any time, or soon after a saga has begun: most are under way for seconds, and the
+ * trouble may last for days. */
+static int64_t pick_moment_ms(struct world *world)
 {
-	uint32_t most = (uint32_t)world->plan.trouble_ms;
+	const struct sim_case *sim_case =
+		&world->cases[random_below(&world->random, world->plan.n_cases)];
 
-	while (n-- > 0)
-		agenda_add(&world->agenda, world_soon_ms(world, most), happen, world, 0);
+	if (random_percent(&world->random, 40))
+		return world_soon_ms(world, (uint32_t)world->plan.trouble_ms);
+	return sim_case->asked_ms + random_below(&world->random, MINUTE_MS);
 }
 
-/* --- the parts of a run ------------------------------------------------------------------- */
+static void plan_trouble(struct world *world, uint32_t n, happening *happen)
+{
+	while (n-- > 0)
+		agenda_add(&world->agenda, pick_moment_ms(world), happen, world, 0);
+}
+
+/* --- the parts of a run ------------------------------------------------------------- */
 
 static void begin_calm(struct world *world)
 {
@@ -170,7 +205,7 @@ static void begin_calm(struct world *world)
 	world->part = PART_CALM;
 	world->part_ms = world_now_ms(world);
 	world->transport->setup.weather = (struct weather){.latency_ms = 2};
-	clock_sim_set(&world->clock, START_MS * INT64_C(1000) + world_now_ms(world));
+	clock_sim_set(&world->clock, START_S * INT64_C(1000) + world_now_ms(world));
 	end_outage(world, 0);
 	orchestrator_calm(world);
 	services_calm(world->services);
@@ -233,8 +268,7 @@ static void run(struct world *world)
 	}
 }
 
-/* --- all of it ------------------------------------------------------------------------------
- */
+/* --- all of it ---------------------------------------------------------------------- */
 
 static void orchestrator_woken(void *context, struct bus *bus)
 {
@@ -283,7 +317,7 @@ static void world_init(struct world *world, const struct catalogue *catalogue, u
 {
 	*world = (struct world){.sabotage = sabotage, .catalogue = catalogue, .random = {seed}};
 	plan_make(&world->plan, seed);
-	clock_sim_init(&world->clock, START_MS * INT64_C(1000));
+	clock_sim_init(&world->clock, START_S * INT64_C(1000));
 	diary_init(&world->diary, &world->clock, transcript);
 	world->vault = vault_new();
 	world->archive = store_memory_open(world->vault);
@@ -307,7 +341,7 @@ static void world_init(struct world *world, const struct catalogue *catalogue, u
 	plan_trouble(world, world->plan.vandals, vandalize);
 	agenda_add(&world->agenda, world->plan.trouble_ms, end_trouble, world, 0);
 	orchestrator_start(world);
-	services_start(world->services);
+	services_begin(world->services);
 }
 
 static void world_release(struct world *world)
@@ -333,6 +367,7 @@ void world_run(const struct catalogue *catalogue, uint64_t seed, enum sabotage s
 	run(&world);
 	if (!world.diary.faulty)
 		judge_end(&world);
+	world.tally.simulated_ms = (uint64_t)world_now_ms(&world);
 	*out = (struct run_result){
 		.ok = !world.diary.faulty, .hash = world.diary.hash, .tally = world.tally};
 	memcpy(out->fault, world.diary.fault, sizeof out->fault);

@@ -16,26 +16,45 @@
 /* What is broken on purpose, so that a test sees the judge notice. */
 enum sabotage {
 	SABOTAGE_NONE,
+
+	/* Services. */
 	SABOTAGE_FORGET_BARS,    /* the barrier forgets what was undone before it came */
 	SABOTAGE_FORGET_RECORDS, /* and, now and then, what it has answered */
 	SABOTAGE_LOSE_EFFECTS,   /* a commit keeps the records without the effects */
-	SABOTAGE_LOSE_SAGA,      /* the store says that a new saga is kept, and forgets it */
-	SABOTAGE_LOSE_WRITES,    /* likewise a change of one */
-	SABOTAGE_STORE_LATE,     /* what is stored is stored when it is acknowledged */
-	SABOTAGE_KEEP_SENDS,     /* commands are not sent, and nobody is told */
+	SABOTAGE_KEEP_EFFECTS,   /* what is rolled back leaves its effects */
+	SABOTAGE_COMMIT_LATE,    /* what is committed is so when the next one begins */
+	SABOTAGE_BLIND_REVOKES,  /* a revoke is answered ok, and nobody has looked */
+
+	/* The store. */
+	SABOTAGE_LOSE_SAGA,   /* it says that a new saga is kept, and forgets it */
+	SABOTAGE_LOSE_WRITES, /* likewise a change of one */
+	SABOTAGE_STORE_LATE,  /* what is stored is stored when it is acknowledged */
+
+	/* The orchestrator. */
+	SABOTAGE_KEEP_SENDS,        /* commands are not sent, and nobody is told */
+	SABOTAGE_FORGET_AT_LOAD,    /* likewise all that are sent when it begins */
+	SABOTAGE_ACKNOWLEDGE_EARLY, /* messages are acknowledged, and then it sends */
+	SABOTAGE_UNDO_AHEAD,        /* with an undo goes that of a step in front of it */
+
 	SABOTAGES
 };
 
 enum part { PART_TROUBLE, PART_CALM, PART_MENDED };
 
-/* What happened, for people who want to know how much a run is worth. */
+/* What happened, for people who want to know how much a run is worth. Every member is
+ * one of its counts. */
 struct tally {
 	uint64_t sagas, completed, compensated, killed, parked;
 	uint64_t commands, effects, undos, replies;
 	uint64_t deaths, failed_calls, lost_answers, cuts, hangs, outages, rivals;
 	uint64_t starts, signals, operations, helps;
-	uint64_t events;
+	uint64_t events, simulated_ms;
 };
+
+void tally_add(struct tally *sum, const struct tally *more);
+
+/* The smallest of its counts. */
+uint64_t tally_least(const struct tally *tally);
 
 struct world {
 	struct plan plan;
@@ -77,7 +96,7 @@ struct run_result {
 void world_run(const struct catalogue *catalogue, uint64_t seed, enum sabotage sabotage,
 	       FILE *transcript, struct run_result *out);
 
-/* --- for the parts of the world ------------------------------------------------------ */
+/* --- for the parts of the world ----------------------------------------------------- */
 
 static inline int64_t world_now_ms(const struct world *world)
 {
