@@ -50,7 +50,8 @@ static struct reply_message make_reply(struct answers *answers,
 
 /* --- a store that keeps nothing ----------------------------------------------------- */
 
-static enum err blind_commit(struct store *store, struct saga_write *writes, size_t n,
+static enum err blind_commit(struct store *store, const struct store_batch *batch,
+			     struct saga_write *writes, size_t n,
 			     const struct audit_entry *audit, size_t n_audit)
 {
 	for (size_t i = 0; i < n; i++)
@@ -58,8 +59,9 @@ static enum err blind_commit(struct store *store, struct saga_write *writes, siz
 	return OK;
 }
 
-static enum err blind_load(struct store *store,
-			   enum err (*visit)(void *context, struct slice record), void *context)
+static enum err blind_load(struct store *store, struct store_batch *newest,
+			   enum err (*visit)(void *context, const struct loaded_saga *saga),
+			   void *context)
 {
 	return OK;
 }

@@ -144,7 +144,11 @@ static void add_write(struct batch *batch, uint64_t saga, int written)
 
 static void commit(struct store *store, struct batch *batch)
 {
-	must(store_commit(store, batch->writes, batch->n, NULL, 0), "commit", &store->trouble);
+	static struct store_batch numbers;
+
+	numbers.sent = numbers.number++;
+	must(store_commit(store, &numbers, batch->writes, batch->n, NULL, 0), "commit",
+	     &store->trouble);
 	for (size_t i = 0; i < batch->n; i++)
 		if (batch->writes[i].result) {
 			fputs("bench_store: a write met a conflict\n", stderr);
@@ -216,7 +220,7 @@ static void measure_commits(const char *parent)
 
 /* --- reading ------------------------------------------------------------------------------ */
 
-static enum err count_record(void *context, struct slice record)
+static enum err count_record(void *context, const struct loaded_saga *saga)
 {
 	++*(int *)context;
 	return OK;
@@ -249,6 +253,7 @@ static void measure_reads(const char *parent)
 			   some = {.statuses = running, .n_statuses = 1};
 	char path[PATH_SIZE];
 	struct store *store;
+	struct store_batch newest;
 	int loaded = 0, listed = 0;
 	double began_s, opened_s, loaded_s, listed_s;
 	int lists = 200;
@@ -260,7 +265,7 @@ static void measure_reads(const char *parent)
 	began_s = seconds();
 	store = open_store(path);
 	opened_s = seconds();
-	must(store_load(store, count_record, &loaded), "load", &store->trouble);
+	must(store_load(store, &newest, count_record, &loaded), "load", &store->trouble);
 	loaded_s = seconds();
 	for (int i = 0; i < lists; i++)
 		must(store_list(store, i % 2 ? &some : &all, (struct slice){0}, 100, count_row,

@@ -67,6 +67,7 @@ static struct saga_write as_write(const struct change *change)
 		.row = record_row(change->live->definition, &change->saga, timeline),
 		.before = change->stored_revision,
 		.record = change->record,
+		.n_news = change->n_entries,
 	};
 }
 
@@ -170,13 +171,14 @@ static void trim(struct bytes *bytes)
 
 enum err commit_batch(struct engine *engine)
 {
+	const struct store_batch batch = {.number = engine->sent + 1, .sent = engine->sent};
 	size_t n, n_audit;
 	enum err err;
 
 	err = make_writes(engine, &n, &n_audit);
 	if (!err && n) {
-		err = store_commit(engine->parts.store, engine->writes, n, engine->audit,
-				   n_audit);
+		err = store_commit(engine->parts.store, &batch, engine->writes, n,
+				   engine->audit, n_audit);
 		engine->stats.commits += !err;
 	}
 	if (!err)
@@ -185,6 +187,7 @@ enum err commit_batch(struct engine *engine)
 		stall(engine, err);
 		return err;
 	}
+	engine->sent += n > 0;
 	engine->stalled = false;
 	engine->crowded = false;
 	arena_reset(&engine->batch);

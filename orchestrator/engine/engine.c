@@ -68,8 +68,12 @@ static enum err store_batch(struct engine *engine)
 
 static enum err turn(struct engine *engine, int64_t now_ms, size_t *n)
 {
-	enum err stored = OK, taken;
+	enum err stored = OK, taken = tell_untold(engine);
 
+	if (taken) {
+		engine->retry_ms = now_ms + RETRY_MS;
+		return taken;
+	}
 	if (engine->stalled || batch_full(engine)) /* make room for what has come */
 		stored = store_batch(engine);
 	if (stored)
@@ -106,7 +110,7 @@ int64_t engine_wake_ms(const struct engine *engine)
 
 	if (engine->retry_ms)
 		return engine->retry_ms;
-	if (engine->changes)
+	if (engine->changes || engine->untold)
 		return 0;
 	return live ? live->wake_ms : INT64_MAX;
 }
@@ -195,8 +199,9 @@ static enum err load_definition(void *context, const struct stored_definition *s
 	return OK;
 }
 
-static enum err load_saga(void *context, struct slice record)
+static enum err load_saga(void *context, const struct loaded_saga *loaded)
 {
+	struct slice record = loaded->record;
 	struct engine *engine = context;
 	struct stored_saga stored = {0};
 	struct diag diag = {{0}};
@@ -212,6 +217,10 @@ static enum err load_saga(void *context, struct slice record)
 		leave_out(engine, stored.saga.id, diag.text);
 		return OK;
 	}
+	if (!loaded->sent)
+		err = keep_untold(engine, loaded);
+	if (err || saga_ended(&stored.saga))
+		return err;
 	copy = malloc(record.len);
 	live = copy ? live_add(&engine->table, stored.definition, stored.saga.id) : NULL;
 	if (!live) {
@@ -230,6 +239,7 @@ enum err engine_open(const struct engine_parts *parts, struct engine **out, stru
 {
 	static const struct log silent = {0};
 	struct engine *engine = calloc(1, sizeof *engine);
+	struct store_batch newest = {0};
 	enum err err;
 
 	if (!engine)
@@ -240,13 +250,15 @@ enum err engine_open(const struct engine_parts *parts, struct engine **out, stru
 	if (!engine->parts.live_max)
 		engine->parts.live_max = LIVE_MAX;
 	engine->changes_end = &engine->changes;
+	engine->untold_end = &engine->untold;
 	engine->timeline = BYTES(TIMELINE_BYTES_MAX, NULL);
 	engine->record = BYTES(RECORD_BYTES_MAX, NULL);
 	err = live_table_init(&engine->table);
 	if (!err)
 		err = store_definitions(parts->store, load_definition, engine);
 	if (!err)
-		err = store_load(parts->store, load_saga, engine);
+		err = store_load(parts->store, &newest, load_saga, engine);
+	engine->sent = newest.number;
 	arena_reset(&engine->batch);
 	if (!err) {
 		*out = engine;
@@ -263,6 +275,7 @@ void engine_close(struct engine *engine)
 	if (!engine)
 		return;
 	drop_batch(engine);
+	drop_untold(engine);
 	live_table_release(&engine->table);
 	catalog_release(&engine->catalog);
 	arena_release(&engine->batch);

@@ -5,8 +5,10 @@
  * then hands the commands over, answers those who wait, and only then
  * acknowledges. The order is the guarantee: nothing is sent that is not stored,
  * nothing is acknowledged that is not sent. What a crash loses between two of
- * these comes back by itself: the bus repeats the replies, and loading a saga
- * sends again what it waits for.
+ * these comes back by itself: the bus repeats the replies, loading a saga sends
+ * again what it waits for, and whoever observes is told once more of the batches
+ * that are not known to be sent, of sagas that have ended, too. Batches have
+ * numbers for that; what was sent is stored with the next one.
  *
  * The engine has no thread and asks nobody for the time but its clock, so that
  * a simulator can run it. What it calls (answers, observers, the log) must not
@@ -136,9 +138,10 @@ int64_t engine_wake_ms(const struct engine *engine);
 
 /* --- looking ------------------------------------------------------------------------ */
 
-/* Called for every stored change: the saga's row and the timeline entries that
- * are new. They are valid during the call. Each entry is seen once; those of a
- * change whose storing a crash made uncertain may never be. */
+/* Called for every stored change, at least once: the saga's row and the timeline
+ * entries that are new. They are valid during the call. Changes of one saga are told
+ * in their order. The first turn of an engine that was opened anew tells again what
+ * the one before may not have told: what was told before has the same revision. */
 typedef void observed(void *context, const struct definition *definition,
 		      const struct saga_row *row, const struct saga *saga,
 		      const struct entry *entries, size_t n_entries);

@@ -3,7 +3,8 @@
  * A turn goes through them in this order: engine.c takes what came; start.c,
  * operate.c and events.c decide it and keep the result as changes; commit.c
  * stores the changes; settle.c does what is true then, with send.c, which hands
- * commands over, and answer.c, which tells those who asked.
+ * commands over, answer.c, which tells those who asked, and news.c, which tells
+ * the observer, after a crash once more.
  */
 #ifndef SKALD_ENGINE_INSIDE_H
 #define SKALD_ENGINE_INSIDE_H
@@ -76,7 +77,9 @@ struct engine {
 	struct arena batch; /* all that is decided and not stored yet */
 	struct change *changes, **changes_end;
 	size_t n_changes;
-	bool crowded; /* one of them has as many entries as a batch may add */
+	uint64_t sent; /* the newest batch of which all was sent; the next one is the
+			* present one, however often it is tried */
+	bool crowded;  /* one of them has as many entries as a batch may add */
 
 	/* Kept from batch to batch, so that storing one asks for little memory. */
 	struct saga_write *writes;
@@ -98,6 +101,7 @@ struct engine {
 	uint64_t ids;  /* made so far */
 	observed *observer;
 	void *observer_context;
+	struct untold *untold, **untold_end; /* told before anything new happens */
 	struct engine_stats stats;
 };
 
@@ -208,6 +212,19 @@ bool status_final(enum status status);
 
 /* Tell those that watch it, where that is so. */
 void tell_watchers(struct engine *engine, struct live *live, enum status status);
+
+/* --- news.c ------------------------------------------------------------------------- */
+
+void tell_observer(struct engine *engine, const struct definition *definition,
+		   const struct saga_row *row, const struct saga *saga,
+		   const struct entry *entries, size_t n_entries);
+
+/* A saga that can be read, loaded with what is not known to be sent. ERR_NOMEM. */
+CHECKED enum err keep_untold(struct engine *engine, const struct loaded_saga *saga);
+
+/* Tell of all that were kept. ERR_NOMEM: some are left. */
+CHECKED enum err tell_untold(struct engine *engine);
+void drop_untold(struct engine *engine);
 
 /* --- commit.c ----------------------------------------------------------------------- */
 

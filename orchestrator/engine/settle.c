@@ -40,9 +40,8 @@ static void adopt(struct engine *engine, struct change *change, const struct sag
 	engine->stats.started += change->fresh;
 	engine->stats.ended[row->status] += ended;
 	answer_all(engine, change);
-	if (engine->observer)
-		engine->observer(engine->observer_context, live->definition, row, &change->saga,
-				 change->entries, change->n_entries);
+	tell_observer(engine, live->definition, row, &change->saga, change->entries,
+		      change->n_entries);
 	tell_watchers(engine, live, row->status);
 	live_keep(live, change->record);
 	live->change = NULL;

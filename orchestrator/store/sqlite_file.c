@@ -51,8 +51,17 @@ static const char version_1[] =
 	" strftime('%Y-%m-%dT%H:%M:%fZ', ended_ms / 1000.0, 'unixepoch') AS ended_at"
 	" FROM saga;";
 
+/* The newest batch of each shard, and up to which batch all that follows was sent;
+ * `unsent` is the list of the sagas of those behind it (unsent.h). One row that
+ * every commit writes anew costs less than a column with an index in each saga's. */
+static const char version_2[] =
+	"CREATE TABLE batch ("
+	" shard INTEGER PRIMARY KEY, number INTEGER NOT NULL, sent INTEGER NOT NULL,"
+	" unsent BLOB NOT NULL);"
+	"INSERT INTO batch VALUES (0, 0, 0, x'00');";
+
 /* migrations[n] makes version n + 1 out of version n. */
-static const char *const migrations[] = {version_1};
+static const char *const migrations[] = {version_1, version_2};
 
 _Static_assert(sizeof migrations / sizeof *migrations == SQLITE_FILE_VERSION,
 	       "every version has a migration");

@@ -2,9 +2,11 @@
 
 #include <assert.h>
 
-enum err store_commit(struct store *store, struct saga_write *writes, size_t n,
-		      const struct audit_entry *audit, size_t n_audit)
+enum err store_commit(struct store *store, const struct store_batch *batch,
+		      struct saga_write *writes, size_t n, const struct audit_entry *audit,
+		      size_t n_audit)
 {
+	assert(batch->number > 0 && batch->sent <= batch->number);
 	for (size_t i = 0; i < n; i++) {
 		const struct saga_row *row = &writes[i].row;
 
@@ -12,7 +14,7 @@ enum err store_commit(struct store *store, struct saga_write *writes, size_t n,
 		assert(row->revision > writes[i].before && row->started_ms >= 0);
 		assert(status_ended(row->status) == (row->ended_ms != 0));
 	}
-	return n || n_audit ? store->ops->commit(store, writes, n, audit, n_audit) : OK;
+	return n || n_audit ? store->ops->commit(store, batch, writes, n, audit, n_audit) : OK;
 }
 
 enum err store_get(struct store *store, struct slice id, struct arena *arena,
@@ -27,10 +29,11 @@ enum err store_find(struct store *store, struct slice saga, struct slice key,
 	return store->ops->find(store, saga, key, arena, id);
 }
 
-enum err store_load(struct store *store, enum err (*visit)(void *context, struct slice record),
+enum err store_load(struct store *store, struct store_batch *newest,
+		    enum err (*visit)(void *context, const struct loaded_saga *saga),
 		    void *context)
 {
-	return store->ops->load(store, visit, context);
+	return store->ops->load(store, newest, visit, context);
 }
 
 enum err store_list(struct store *store, const struct saga_filter *filter, struct slice after,

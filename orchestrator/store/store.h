@@ -41,6 +41,14 @@ struct saga_row {
 	uint64_t revision;
 };
 
+/* Which of all batches one is. Neither number ever goes back, whatever a commit
+ * says, so that one who is late does no harm. */
+struct store_batch {
+	uint64_t number;
+	uint64_t sent; /* all that follows from this batch, and from those before it,
+			* was sent */
+};
+
 /* One saga to be written. Its key, name, version and start are those of its
  * first write for ever. */
 struct saga_write {
@@ -48,8 +56,17 @@ struct saga_write {
 	struct slice record;
 	uint64_t before; /* the revision that must be stored; 0: a new saga, whose id and
 			  * key must not be there. row.revision, that afterwards, is larger */
+	uint32_t n_news; /* entries at the end of its timeline that are of batches that
+			  * were not sent, this one included */
 	enum err result; /* set by commit: OK, or ERR_CONFLICT: another revision is
 			  * stored, or id or key are taken */
+};
+
+/* What loading gives of a saga. */
+struct loaded_saga {
+	struct slice record;
+	bool sent;       /* all that follows from its newest write was */
+	uint32_t n_news; /* of that write; 0 where it was sent */
 };
 
 struct saga_filter {
@@ -84,14 +101,16 @@ struct store_counts {
 /* Sagas are in the order of their start; of those that started in the same
  * millisecond, in the order in which they were written first. */
 struct store_ops {
-	/* Write a batch, with the audit entries that belong to it, all at once. OK:
+	/* Write a batch, with the audit entries that belong to it, all at once, and
+	 * keep what it says of this batch and of those that were sent. OK:
 	 * each write's result says what became of it, and what is OK is durable; a
 	 * conflict concerns that saga alone. A saga occurs once in a batch.
 	 * ERR_UNAVAILABLE, ERR_IO (disk full), ERR_NOMEM: nothing of the batch may be
 	 * taken as written; the same batch may be tried again. ERR_CORRUPT: likewise,
 	 * but it is of no use. */
-	enum err (*commit)(struct store *store, struct saga_write *writes, size_t n,
-			   const struct audit_entry *audit, size_t n_audit);
+	enum err (*commit)(struct store *store, const struct store_batch *batch,
+			   struct saga_write *writes, size_t n, const struct audit_entry *audit,
+			   size_t n_audit);
 
 	/* The saga's record (and row, where asked for), copied into the arena.
 	 * ERR_NOT_FOUND, ERR_NOMEM, ERR_IO, ERR_UNAVAILABLE, ERR_CORRUPT, as
@@ -104,10 +123,13 @@ struct store_ops {
 			 struct arena *arena, struct slice *id);
 
 	/* Call for every saga that has not ended, in the order in which they were
-	 * begun. What is passed is valid during the call; an error of `visit` ends
-	 * the walk and is returned. */
-	enum err (*load)(struct store *store,
-			 enum err (*visit)(void *context, struct slice record), void *context);
+	 * begun; and then, in the same order, for those that have ended and whose
+	 * newest write is of a batch that was not sent. What is passed is valid during
+	 * the call; an error of `visit` ends the walk and is returned. *newest, set
+	 * first: no saga is of a later batch than its number. */
+	enum err (*load)(struct store *store, struct store_batch *newest,
+			 enum err (*visit)(void *context, const struct loaded_saga *saga),
+			 void *context);
 
 	/* Up to `limit` rows that fit the filter, newest start first, beginning
 	 * behind `after` (the id of the last row of the page before; empty: from
@@ -148,14 +170,15 @@ struct store_ops {
 	void (*close)(struct store *store);
 };
 
-CHECKED enum err store_commit(struct store *store, struct saga_write *writes, size_t n,
+CHECKED enum err store_commit(struct store *store, const struct store_batch *batch,
+			      struct saga_write *writes, size_t n,
 			      const struct audit_entry *audit, size_t n_audit);
 CHECKED enum err store_get(struct store *store, struct slice id, struct arena *arena,
 			   struct saga_row *row, struct slice *record);
 CHECKED enum err store_find(struct store *store, struct slice saga, struct slice key,
 			    struct arena *arena, struct slice *id);
-CHECKED enum err store_load(struct store *store,
-			    enum err (*visit)(void *context, struct slice record),
+CHECKED enum err store_load(struct store *store, struct store_batch *newest,
+			    enum err (*visit)(void *context, const struct loaded_saga *saga),
 			    void *context);
 CHECKED enum err store_list(struct store *store, const struct saga_filter *filter,
 			    struct slice after, size_t limit,
@@ -181,6 +204,16 @@ static inline bool status_ended(enum status status)
 {
 	return status == STATUS_COMPLETED || status == STATUS_COMPENSATED ||
 	       status == STATUS_KILLED;
+}
+
+/* What is known of batches after a commit that says `said`. */
+static inline void store_batch_advance(struct store_batch *known,
+				       const struct store_batch *said)
+{
+	if (known->number < said->number)
+		known->number = said->number;
+	if (known->sent < said->sent)
+		known->sent = said->sent;
 }
 
 /* Copy the row's texts, too. False: the arena has no room. */

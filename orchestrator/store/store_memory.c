@@ -10,6 +10,8 @@ struct row {
 	struct saga_row columns;
 	struct slice record;
 	uint64_t order; /* of its first write */
+	uint64_t batch; /* of its newest */
+	uint32_t n_news;
 };
 
 /* Definitions and audit entries are lists of such blocks, oldest first. */
@@ -28,6 +30,7 @@ struct vault {
 	size_t n_buckets; /* of each; a power of two */
 	size_t n_rows;
 	uint64_t inserted;
+	struct store_batch batch; /* the newest */
 	struct definition_block *definitions, **definitions_end;
 	struct audit_block *audit; /* newest first */
 };
@@ -135,7 +138,7 @@ static struct slice keep(char **texts, struct slice text)
 	return kept;
 }
 
-static struct row *make_row(const struct saga_write *write)
+static struct row *make_row(const struct saga_write *write, uint64_t batch)
 {
 	const struct saga_row *from = &write->row;
 	size_t len = from->id.len + from->key.len + from->saga.len + from->version.len +
@@ -146,7 +149,7 @@ static struct row *make_row(const struct saga_write *write)
 	if (!row)
 		return NULL;
 	texts = (char *)(row + 1);
-	*row = (struct row){.columns = *from};
+	*row = (struct row){.columns = *from, .batch = batch, .n_news = write->n_news};
 	row->columns.id = keep(&texts, from->id);
 	row->columns.key = keep(&texts, from->key);
 	row->columns.saga = keep(&texts, from->saga);
@@ -232,7 +235,8 @@ static bool make_audits(struct vault *vault, const struct audit_entry *audit, si
 	return true;
 }
 
-static enum err memory_commit(struct store *base, struct saga_write *writes, size_t n,
+static enum err memory_commit(struct store *base, const struct store_batch *batch,
+			      struct saga_write *writes, size_t n,
 			      const struct audit_entry *audit, size_t n_audit)
 {
 	struct vault *vault = vault_of(base);
@@ -241,7 +245,7 @@ static enum err memory_commit(struct store *base, struct saga_write *writes, siz
 
 	if (!rows)
 		return ERR_NOMEM;
-	while (n_made < n && (rows[n_made] = make_row(&writes[n_made])) != NULL)
+	while (n_made < n && (rows[n_made] = make_row(&writes[n_made], batch->number)) != NULL)
 		n_made++;
 	if (n_made < n || !grow(vault, n) ||
 	    !make_audits(vault, audit, n_audit, &vault->audit)) {
@@ -253,6 +257,7 @@ static enum err memory_commit(struct store *base, struct saga_write *writes, siz
 	for (size_t i = 0; i < n; i++)
 		writes[i].result = put_row(vault, rows[i], writes[i].before);
 	free(rows);
+	store_batch_advance(&vault->batch, batch);
 	return OK;
 }
 
@@ -312,17 +317,37 @@ static struct row **sorted(const struct vault *vault, int (*order)(const void *,
 	return rows;
 }
 
-static enum err memory_load(struct store *base,
-			    enum err (*visit)(void *context, struct slice record),
+/* Those that have ended, or those that have not. */
+static enum err load_some(const struct vault *vault, struct row **rows, bool ended,
+			  enum err (*visit)(void *context, const struct loaded_saga *saga),
+			  void *context)
+{
+	enum err err = OK;
+
+	for (size_t i = 0; !err && i < vault->n_rows; i++) {
+		const struct row *row = rows[i];
+		bool sent = row->batch <= vault->batch.sent;
+		struct loaded_saga saga = {row->record, sent, sent ? 0 : row->n_news};
+
+		if (status_ended(row->columns.status) == ended && !(ended && sent))
+			err = visit(context, &saga);
+	}
+	return err;
+}
+
+static enum err memory_load(struct store *base, struct store_batch *newest,
+			    enum err (*visit)(void *context, const struct loaded_saga *saga),
 			    void *context)
 {
 	const struct vault *vault = vault_of(base);
 	struct row **rows = sorted(vault, by_start);
 	enum err err = rows ? OK : ERR_NOMEM;
 
-	for (size_t i = 0; !err && i < vault->n_rows; i++)
-		if (!status_ended(rows[i]->columns.status))
-			err = visit(context, rows[i]->record);
+	*newest = vault->batch;
+	if (!err)
+		err = load_some(vault, rows, false, visit, context);
+	if (!err)
+		err = load_some(vault, rows, true, visit, context);
 	free(rows);
 	return err;
 }

@@ -2,6 +2,7 @@
 
 #include "orchestrator/store/folder_lock.h"
 #include "orchestrator/store/sqlite_file.h"
+#include "orchestrator/store/unsent.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -22,9 +23,12 @@ enum statement {
 	UPDATE,
 	UPDATE_STATUS,
 	ADD_AUDIT,
+	GET_BATCH,
+	SET_BATCH,
 	GET,
 	FIND,
 	LOAD,
+	LOAD_ENDED,
 	LIST,
 	LIST_STATUS,
 	LIST_KEY,
@@ -47,6 +51,9 @@ struct store_sqlite {
 	int64_t last_number; /* the largest that was given to a row */
 	bool counts_known;
 	struct store_counts counts;
+	struct store_batch batch; /* the newest */
+	struct unsent unsent;     /* of batches behind batch.sent */
+	struct bytes unsent_bytes;
 };
 
 /* Columns in the order in which read_row() takes them. */
@@ -85,11 +92,15 @@ static const char *const texts[N_STATEMENTS] = {
 		" WHERE number = ?9",
 	[ADD_AUDIT] = "INSERT INTO audit (at_ms, saga_id, operation, actor, reason)"
 		      " VALUES (?1, ?2, ?3, ?4, ?5)",
+	/* One shard: 0. */
+	[GET_BATCH] = "SELECT number, sent, unsent FROM batch WHERE shard = 0",
+	[SET_BATCH] = "UPDATE batch SET number = ?1, sent = ?2, unsent = ?3 WHERE shard = 0",
 	[GET] = "SELECT " COLUMNS ", record FROM saga WHERE id = ?1",
 	[FIND] = "SELECT id FROM saga WHERE key = ?1 AND saga = ?2"
 		 " UNION ALL SELECT id FROM saga WHERE id = ?1 AND key IS NULL AND saga = ?2",
 	[LOAD] = UNFINISHED("0") " UNION ALL " UNFINISHED("1") " UNION ALL " UNFINISHED(
 		"4") " ORDER BY number",
+	[LOAD_ENDED] = "SELECT record FROM saga WHERE number = ?1 AND ended_ms IS NOT NULL",
 	[LIST] = "SELECT " COLUMNS " FROM saga WHERE" IN_FILTER " ORDER BY number DESC",
 	[LIST_STATUS] = IN_STATUS("?5") " UNION ALL " IN_STATUS("?6") " UNION ALL " IN_STATUS(
 		"?7") " UNION ALL " IN_STATUS("?8") " UNION ALL " IN_STATUS("?9") " UNION "
@@ -276,23 +287,22 @@ static bool taken(struct store_sqlite *store, enum statement which, const struct
 	return there;
 }
 
-static enum err insert(struct store_sqlite *store, struct saga_write *write)
+static enum err insert(struct store_sqlite *store, struct saga_write *write, int64_t *number)
 {
 	sqlite3_stmt *statement = store->statements[INSERT];
 	const struct saga_row *row = &write->row;
 	bool key_is_id = slice_equal(row->key, row->id);
 	enum err err = OK;
-	int64_t number;
 
 	write->result = ERR_CONFLICT;
 	/* The index sees to it that the id is new, also where it is a key. */
 	if (taken(store, TAKEN_KEY, row, &err) || err ||
 	    (!key_is_id && taken(store, TAKEN_ID, row, &err)) || err)
 		return err;
-	err = give_number(store, row->started_ms, &number);
+	err = give_number(store, row->started_ms, number);
 	if (err)
 		return err;
-	bind_row(statement, write, number);
+	bind_row(statement, write, *number);
 	bind_text(statement, 10, row->id);
 	bind_text(statement, 11, key_is_id ? (struct slice){0} : row->key);
 	bind_text(statement, 12, row->saga);
@@ -303,18 +313,17 @@ static enum err insert(struct store_sqlite *store, struct saga_write *write)
 	return err;
 }
 
-static enum err update(struct store_sqlite *store, struct saga_write *write)
+static enum err update(struct store_sqlite *store, struct saga_write *write, int64_t *number)
 {
 	sqlite3_stmt *look_up = store->statements[LOOK_UP];
 	enum statement which = UPDATE_STATUS;
-	int64_t number = 0;
 	enum err err = OK;
 	int status = 0;
 
 	write->result = ERR_CONFLICT;
 	bind_text(look_up, 1, write->row.id);
 	if (next(store, LOOK_UP, &err)) {
-		number = sqlite3_column_int64(look_up, 0);
+		*number = sqlite3_column_int64(look_up, 0);
 		status = sqlite3_column_int(look_up, 2);
 		if ((uint64_t)sqlite3_column_int64(look_up, 1) == write->before)
 			write->result = OK;
@@ -327,19 +336,37 @@ static enum err update(struct store_sqlite *store, struct saga_write *write)
 	/* What has ended may end anew, later. */
 	if (status == (int)write->row.status && !write->row.ended_ms)
 		which = UPDATE;
-	bind_row(store->statements[which], write, number);
+	bind_row(store->statements[which], write, *number);
 	store->counts.by_status[status]--;
 	return run(store, which);
 }
 
 /* A conflict is in write->result, and is no error here. */
-static enum err write_saga(struct store_sqlite *store, struct saga_write *write)
+static enum err write_saga(struct store_sqlite *store, struct saga_write *write,
+			   int64_t *number)
 {
-	enum err err = write->before ? update(store, write) : insert(store, write);
+	enum err err =
+		write->before ? update(store, write, number) : insert(store, write, number);
 
 	if (!write->result)
 		store->counts.by_status[write->row.status]++;
 	return err;
+}
+
+static enum err set_batch(struct store_sqlite *store, const struct store_batch *batch,
+			  const struct unsent *unsent)
+{
+	sqlite3_stmt *statement = store->statements[SET_BATCH];
+	struct bytes *bytes = &store->unsent_bytes;
+
+	bytes_clear(bytes);
+	unsent_write(unsent, bytes);
+	if (bytes->err)
+		return bytes->err;
+	sqlite3_bind_int64(statement, 1, (int64_t)batch->number);
+	sqlite3_bind_int64(statement, 2, (int64_t)batch->sent);
+	bind_bytes(statement, 3, bytes->at, bytes->len);
+	return run(store, SET_BATCH);
 }
 
 static enum err add_audit(struct store_sqlite *store, const struct audit_entry *entry)
@@ -354,21 +381,60 @@ static enum err add_audit(struct store_sqlite *store, const struct audit_entry *
 	return run(store, ADD_AUDIT);
 }
 
-static enum err sqlite_commit(struct store *base, struct saga_write *writes, size_t n,
-			      const struct audit_entry *audit, size_t n_audit)
+static enum err write_sagas(struct store_sqlite *store, uint64_t batch,
+			    struct saga_write *writes, size_t n, struct unsent *unsent)
 {
-	struct store_sqlite *store = store_of(base);
+	enum err err = OK;
+
+	for (size_t i = 0; !err && i < n; i++) {
+		struct unsent_saga saga = {.batch = batch, .n_news = writes[i].n_news};
+
+		err = write_saga(store, &writes[i], &saga.number);
+		if (!err && !writes[i].result)
+			unsent_add(unsent, saga);
+	}
+	return err;
+}
+
+static enum err write_batch(struct store_sqlite *store, const struct store_batch *batch,
+			    struct saga_write *writes, size_t n,
+			    const struct audit_entry *audit, size_t n_audit,
+			    struct unsent *unsent)
+{
+	struct store_batch newest = store->batch;
 	enum err err = run(store, BEGIN);
 
 	if (err)
 		return err;
-	for (size_t i = 0; !err && i < n; i++)
-		err = write_saga(store, &writes[i]);
+	store_batch_advance(&newest, batch);
+	err = write_sagas(store, batch->number, writes, n, unsent);
 	for (size_t i = 0; !err && i < n_audit; i++)
 		err = add_audit(store, &audit[i]);
 	if (!err)
+		err = set_batch(store, &newest, unsent);
+	if (!err)
 		err = run(store, COMMIT);
 	return err ? roll_back(store, err) : OK;
+}
+
+static enum err sqlite_commit(struct store *base, const struct store_batch *batch,
+			      struct saga_write *writes, size_t n,
+			      const struct audit_entry *audit, size_t n_audit)
+{
+	struct store_sqlite *store = store_of(base);
+	struct unsent unsent;
+	enum err err = unsent_begin(&unsent, &store->unsent, batch->sent, n);
+
+	if (!err)
+		err = write_batch(store, batch, writes, n, audit, n_audit, &unsent);
+	if (err) {
+		unsent_release(&unsent);
+		return err;
+	}
+	unsent_release(&store->unsent);
+	store->unsent = unsent;
+	store_batch_advance(&store->batch, batch);
+	return OK;
 }
 
 static enum err remove_some(struct store_sqlite *store, int64_t ended_before_ms, size_t limit,
@@ -489,21 +555,64 @@ static enum err sqlite_find(struct store *base, struct slice saga, struct slice 
 	return err;
 }
 
-static enum err sqlite_load(struct store *base,
-			    enum err (*visit)(void *context, struct slice record),
-			    void *context)
+typedef enum err visit_loaded(void *context, const struct loaded_saga *saga);
+
+static enum err visit_saga(struct store_sqlite *store, struct slice record,
+			   const struct unsent_saga *unsent, visit_loaded *visit, void *context)
 {
-	struct store_sqlite *store = store_of(base);
+	struct loaded_saga saga = {record, !unsent, unsent ? unsent->n_news : 0};
+
+	return record.len ? visit(context, &saga)
+			  : damaged(store, "a saga's record is missing");
+}
+
+static enum err load_unfinished(struct store_sqlite *store, const struct unsent *unsent,
+				visit_loaded *visit, void *context)
+{
 	sqlite3_stmt *statement = store->statements[LOAD];
 	enum err err = OK;
 
-	while (!err && next(store, LOAD, &err)) {
-		struct slice record = column(statement, 1);
-
-		err = record.len ? visit(context, record)
-				 : damaged(store, "a saga's record is missing");
-	}
+	while (!err && next(store, LOAD, &err))
+		err = visit_saga(store, column(statement, 1),
+				 unsent_find(unsent, sqlite3_column_int64(statement, 0)), visit,
+				 context);
 	sqlite3_reset(statement);
+	return err;
+}
+
+/* One that is not there any more was pruned. */
+static enum err load_ended(struct store_sqlite *store, const struct unsent *unsent,
+			   visit_loaded *visit, void *context)
+{
+	sqlite3_stmt *statement = store->statements[LOAD_ENDED];
+	enum err err = OK;
+
+	for (size_t i = 0; !err && i < unsent->n; i++) {
+		sqlite3_bind_int64(statement, 1, unsent->sagas[i].number);
+		if (next(store, LOAD_ENDED, &err))
+			err = visit_saga(store, column(statement, 0), &unsent->sagas[i], visit,
+					 context);
+		sqlite3_reset(statement);
+	}
+	return err;
+}
+
+static enum err sqlite_load(struct store *base, struct store_batch *newest, visit_loaded *visit,
+			    void *context)
+{
+	struct store_sqlite *store = store_of(base);
+	struct unsent unsent;
+	enum err err;
+
+	*newest = store->batch;
+	err = unsent_begin(&unsent, &store->unsent, store->batch.sent, 0);
+	if (err)
+		return err;
+	unsent_sort(&unsent);
+	err = load_unfinished(store, &unsent, visit, context);
+	if (!err)
+		err = load_ended(store, &unsent, visit, context);
+	unsent_release(&unsent);
 	return err;
 }
 
@@ -702,6 +811,8 @@ static void sqlite_close(struct store *base)
 
 	for (int i = 0; i < N_STATEMENTS; i++)
 		sqlite3_finalize(store->statements[i]);
+	unsent_release(&store->unsent);
+	bytes_release(&store->unsent_bytes);
 	sqlite_file_close(&store->file);
 	folder_lock_drop(&store->lock);
 	free(store);
@@ -722,22 +833,54 @@ static const struct store_ops ops = {
 	.close = sqlite_close,
 };
 
+static enum err read_last_number(struct store_sqlite *store)
+{
+	sqlite3_stmt *last = store->statements[LAST_NUMBER];
+	enum err err = OK;
+
+	sqlite3_bind_int64(last, 1, INT64_MAX);
+	if (next(store, LAST_NUMBER, &err))
+		store->last_number = sqlite3_column_int64(last, 0);
+	sqlite3_reset(last);
+	return err;
+}
+
+static enum err read_batch(struct store_sqlite *store)
+{
+	sqlite3_stmt *statement = store->statements[GET_BATCH];
+	enum err err = OK;
+
+	if (next(store, GET_BATCH, &err)) {
+		int64_t number = sqlite3_column_int64(statement, 0);
+		int64_t sent = sqlite3_column_int64(statement, 1);
+
+		store->batch = (struct store_batch){(uint64_t)number, (uint64_t)sent};
+		err = unsent_read(column(statement, 2), &store->unsent);
+		if (err == ERR_CORRUPT || sent < 0 || sent > number || number == INT64_MAX)
+			err = damaged(store, "what it says of batches is wrong");
+		else if (err)
+			err = diag_set(&store->base.trouble, err,
+				       "out of memory; give the process more");
+	} else if (!err) {
+		err = damaged(store, "what it says of batches is missing");
+	}
+	sqlite3_reset(statement);
+	return err;
+}
+
 static enum err prepare(struct store_sqlite *store, struct diag *diag)
 {
-	sqlite3_stmt *last = NULL;
 	enum err err = OK;
 
 	for (int i = 0; !err && i < N_STATEMENTS; i++)
 		err = sqlite_file_prepare(&store->file, texts[i], &store->statements[i], diag);
 	if (err)
 		return err;
-	last = store->statements[LAST_NUMBER];
-	sqlite3_bind_int64(last, 1, INT64_MAX);
-	if (next(store, LAST_NUMBER, &err))
-		store->last_number = sqlite3_column_int64(last, 0);
-	else if (diag)
+	err = read_last_number(store);
+	if (!err)
+		err = read_batch(store);
+	if (err && diag)
 		*diag = store->base.trouble;
-	sqlite3_reset(last);
 	return err;
 }
 
@@ -749,6 +892,7 @@ enum err store_sqlite_open(const char *folder, struct store **out, struct diag *
 	if (!store)
 		return diag_set(diag, ERR_NOMEM, "out of memory; give the process more");
 	store->base.ops = &ops;
+	store->unsent_bytes = BYTES(SIZE_MAX / 2, NULL);
 	err = folder_lock_take(&store->lock, folder, diag);
 	if (err) {
 		free(store);

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+const struct store_batch shelf_batch = {.number = 1, .sent = 1};
+
 const char *shelf_name(enum shelf_kind kind)
 {
 	return kind == SHELF_MEMORY ? "memory" : "sqlite";
@@ -101,7 +103,7 @@ struct saga_write shelf_write(struct shelf_saga saga)
 enum err shelf_put(struct shelf *shelf, struct shelf_saga saga)
 {
 	struct saga_write write = shelf_write(saga);
-	enum err err = store_commit(shelf->store, &write, 1, NULL, 0);
+	enum err err = store_commit(shelf->store, &shelf_batch, &write, 1, NULL, 0);
 
 	assert(!err);
 	return write.result;
@@ -123,9 +125,9 @@ enum err shelf_note(struct shelf_walk *walk, struct slice text)
 	return ++walk->n == walk->stop_after ? ERR_NOT_FOUND : OK;
 }
 
-enum err shelf_note_record(void *walk, struct slice record)
+enum err shelf_note_record(void *walk, const struct loaded_saga *saga)
 {
-	return shelf_note(walk, record);
+	return shelf_note(walk, saga->record);
 }
 
 enum err shelf_note_row(void *walk, const struct saga_row *row)

@@ -68,10 +68,13 @@ struct shelf_walk {
 	int n;
 };
 
+/* Of everything that a test writes without a word about batches: it was sent. */
+extern const struct store_batch shelf_batch;
+
 /* Visitors; where they fail it is with ERR_NOT_FOUND, for which a store has a use
  * of its own. */
 enum err shelf_note(struct shelf_walk *walk, struct slice text);
-enum err shelf_note_record(void *walk, struct slice record);
+enum err shelf_note_record(void *walk, const struct loaded_saga *saga);
 enum err shelf_note_row(void *walk, const struct saga_row *row); /* its id */
 
 #endif

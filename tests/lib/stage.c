@@ -111,8 +111,9 @@ static enum err get(struct store *base, struct slice id, struct arena *arena,
 			      : stage->tripwire_ops->get(base, id, arena, row, record);
 }
 
-static enum err commit(struct store *base, struct saga_write *writes, size_t n,
-		       const struct audit_entry *audit, size_t n_audit)
+static enum err commit(struct store *base, const struct store_batch *batch,
+		       struct saga_write *writes, size_t n, const struct audit_entry *audit,
+		       size_t n_audit)
 {
 	struct stage *stage = stage_of_store(base);
 	enum err err = OK;
@@ -120,7 +121,7 @@ static enum err commit(struct store *base, struct saga_write *writes, size_t n,
 	for (size_t i = 0; i < n && stage->blind; i++)
 		writes[i].result = OK;
 	if (!stage->blind)
-		err = stage->tripwire_ops->commit(base, writes, n, audit, n_audit);
+		err = stage->tripwire_ops->commit(base, batch, writes, n, audit, n_audit);
 
 	if (err)
 		say(stage, "commit fails");

@@ -1,7 +1,7 @@
 #include "tests/lib/tripwire.h"
 
 /* Whether this call does nothing. */
-static bool dead(struct tripwire *wire)
+bool tripwire_pull(struct tripwire *wire)
 {
 	bool now = !wire->fired && wire->calls_left == 0;
 
@@ -11,7 +11,7 @@ static bool dead(struct tripwire *wire)
 	return wire->effect == TRIPWIRE_DIES ? wire->fired : now;
 }
 
-/* Whether this call is made and its answer lost. To be asked before dead(). */
+/* Whether this call is made and its answer lost. To be asked before tripwire_pull(). */
 static bool unanswered(struct tripwire *wire)
 {
 	return wire->effect == TRIPWIRE_NO_ANSWER && !wire->fired && wire->calls_left == 0;
@@ -19,16 +19,17 @@ static bool unanswered(struct tripwire *wire)
 
 /* --- store ----------------------------------------------------------------------- */
 
-static enum err tripwire_commit(struct store *base, struct saga_write *writes, size_t n,
+static enum err tripwire_commit(struct store *base, const struct store_batch *batch,
+				struct saga_write *writes, size_t n,
 				const struct audit_entry *audit, size_t n_audit)
 {
 	struct store_tripwire *wrapper = (struct store_tripwire *)base;
 	bool lost = unanswered(wrapper->wire);
 	enum err err;
 
-	if (dead(wrapper->wire) && !lost)
+	if (tripwire_pull(wrapper->wire) && !lost)
 		return ERR_UNAVAILABLE;
-	err = store_commit(wrapper->real, writes, n, audit, n_audit);
+	err = store_commit(wrapper->real, batch, writes, n, audit, n_audit);
 	return lost ? ERR_UNAVAILABLE : err;
 }
 
@@ -37,8 +38,8 @@ static enum err tripwire_get(struct store *base, struct slice id, struct arena *
 {
 	struct store_tripwire *wrapper = (struct store_tripwire *)base;
 
-	return dead(wrapper->wire) ? ERR_UNAVAILABLE
-				   : store_get(wrapper->real, id, arena, row, record);
+	return tripwire_pull(wrapper->wire) ? ERR_UNAVAILABLE
+					    : store_get(wrapper->real, id, arena, row, record);
 }
 
 static enum err tripwire_find(struct store *base, struct slice saga, struct slice key,
@@ -46,18 +47,18 @@ static enum err tripwire_find(struct store *base, struct slice saga, struct slic
 {
 	struct store_tripwire *wrapper = (struct store_tripwire *)base;
 
-	return dead(wrapper->wire) ? ERR_UNAVAILABLE
-				   : store_find(wrapper->real, saga, key, arena, id);
+	return tripwire_pull(wrapper->wire) ? ERR_UNAVAILABLE
+					    : store_find(wrapper->real, saga, key, arena, id);
 }
 
-static enum err tripwire_load(struct store *base,
-			      enum err (*visit)(void *context, struct slice record),
+static enum err tripwire_load(struct store *base, struct store_batch *newest,
+			      enum err (*visit)(void *context, const struct loaded_saga *saga),
 			      void *context)
 {
 	struct store_tripwire *wrapper = (struct store_tripwire *)base;
 
-	return dead(wrapper->wire) ? ERR_UNAVAILABLE
-				   : store_load(wrapper->real, visit, context);
+	return tripwire_pull(wrapper->wire) ? ERR_UNAVAILABLE
+					    : store_load(wrapper->real, newest, visit, context);
 }
 
 static enum err tripwire_list(struct store *base, const struct saga_filter *filter,
@@ -67,7 +68,7 @@ static enum err tripwire_list(struct store *base, const struct saga_filter *filt
 {
 	struct store_tripwire *wrapper = (struct store_tripwire *)base;
 
-	return dead(wrapper->wire)
+	return tripwire_pull(wrapper->wire)
 		       ? ERR_UNAVAILABLE
 		       : store_list(wrapper->real, filter, after, limit, visit, context);
 }
@@ -76,7 +77,8 @@ static enum err tripwire_counts(struct store *base, struct store_counts *out)
 {
 	struct store_tripwire *wrapper = (struct store_tripwire *)base;
 
-	return dead(wrapper->wire) ? ERR_UNAVAILABLE : store_counts(wrapper->real, out);
+	return tripwire_pull(wrapper->wire) ? ERR_UNAVAILABLE
+					    : store_counts(wrapper->real, out);
 }
 
 static enum err tripwire_audit(struct store *base, struct slice saga_id, size_t limit,
@@ -86,8 +88,9 @@ static enum err tripwire_audit(struct store *base, struct slice saga_id, size_t 
 {
 	struct store_tripwire *wrapper = (struct store_tripwire *)base;
 
-	return dead(wrapper->wire) ? ERR_UNAVAILABLE
-				   : store_audit(wrapper->real, saga_id, limit, visit, context);
+	return tripwire_pull(wrapper->wire)
+		       ? ERR_UNAVAILABLE
+		       : store_audit(wrapper->real, saga_id, limit, visit, context);
 }
 
 static enum err tripwire_put_definition(struct store *base,
@@ -95,8 +98,8 @@ static enum err tripwire_put_definition(struct store *base,
 {
 	struct store_tripwire *wrapper = (struct store_tripwire *)base;
 
-	return dead(wrapper->wire) ? ERR_UNAVAILABLE
-				   : store_put_definition(wrapper->real, definition);
+	return tripwire_pull(wrapper->wire) ? ERR_UNAVAILABLE
+					    : store_put_definition(wrapper->real, definition);
 }
 
 static enum err tripwire_definitions(
@@ -106,8 +109,8 @@ static enum err tripwire_definitions(
 {
 	struct store_tripwire *wrapper = (struct store_tripwire *)base;
 
-	return dead(wrapper->wire) ? ERR_UNAVAILABLE
-				   : store_definitions(wrapper->real, visit, context);
+	return tripwire_pull(wrapper->wire) ? ERR_UNAVAILABLE
+					    : store_definitions(wrapper->real, visit, context);
 }
 
 static enum err tripwire_prune(struct store *base, int64_t ended_before_ms, size_t limit,
@@ -115,15 +118,17 @@ static enum err tripwire_prune(struct store *base, int64_t ended_before_ms, size
 {
 	struct store_tripwire *wrapper = (struct store_tripwire *)base;
 
-	return dead(wrapper->wire) ? ERR_UNAVAILABLE
-				   : store_prune(wrapper->real, ended_before_ms, limit, n);
+	return tripwire_pull(wrapper->wire)
+		       ? ERR_UNAVAILABLE
+		       : store_prune(wrapper->real, ended_before_ms, limit, n);
 }
 
 static enum err tripwire_backup(struct store *base, const char *path, struct diag *diag)
 {
 	struct store_tripwire *wrapper = (struct store_tripwire *)base;
 
-	return dead(wrapper->wire) ? ERR_UNAVAILABLE : store_backup(wrapper->real, path, diag);
+	return tripwire_pull(wrapper->wire) ? ERR_UNAVAILABLE
+					    : store_backup(wrapper->real, path, diag);
 }
 
 static void tripwire_close_store(struct store *base)
@@ -161,7 +166,7 @@ static enum err tripwire_send(struct bus *base, const struct command_message *co
 	bool lost = unanswered(wrapper->wire);
 	enum err err;
 
-	if (dead(wrapper->wire) && !lost)
+	if (tripwire_pull(wrapper->wire) && !lost)
 		return ERR_UNAVAILABLE;
 	err = bus_send(wrapper->real, command);
 	return lost ? ERR_UNAVAILABLE : err;
@@ -171,14 +176,14 @@ static bool tripwire_poll(struct bus *base, struct inbox_message *out)
 {
 	struct bus_tripwire *wrapper = (struct bus_tripwire *)base;
 
-	return !dead(wrapper->wire) && bus_poll(wrapper->real, out);
+	return !tripwire_pull(wrapper->wire) && bus_poll(wrapper->real, out);
 }
 
 static void tripwire_acknowledge(struct bus *base)
 {
 	struct bus_tripwire *wrapper = (struct bus_tripwire *)base;
 
-	if (!dead(wrapper->wire))
+	if (!tripwire_pull(wrapper->wire))
 		bus_acknowledge(wrapper->real);
 }
 
@@ -187,7 +192,7 @@ static void tripwire_answer(struct bus *base, uint64_t origin,
 {
 	struct bus_tripwire *wrapper = (struct bus_tripwire *)base;
 
-	if (!dead(wrapper->wire))
+	if (!tripwire_pull(wrapper->wire))
 		bus_answer(wrapper->real, origin, result);
 }
 
@@ -196,7 +201,7 @@ static void tripwire_ended(struct bus *base, uint64_t origin, struct slice saga_
 {
 	struct bus_tripwire *wrapper = (struct bus_tripwire *)base;
 
-	if (!dead(wrapper->wire))
+	if (!tripwire_pull(wrapper->wire))
 		bus_ended(wrapper->real, origin, saga_id, status);
 }
 
@@ -204,7 +209,7 @@ static void tripwire_pump(struct bus *base)
 {
 	struct bus_tripwire *wrapper = (struct bus_tripwire *)base;
 
-	if (!dead(wrapper->wire))
+	if (!tripwire_pull(wrapper->wire))
 		bus_pump(wrapper->real);
 }
 
@@ -250,7 +255,7 @@ static bool tripwire_poll_command(struct port *base, struct command_message *out
 {
 	struct port_tripwire *wrapper = (struct port_tripwire *)base;
 
-	return !dead(wrapper->wire) && port_poll(wrapper->real, out);
+	return !tripwire_pull(wrapper->wire) && port_poll(wrapper->real, out);
 }
 
 static enum err tripwire_reply(struct port *base, const struct reply_message *reply)
@@ -260,7 +265,7 @@ static enum err tripwire_reply(struct port *base, const struct reply_message *re
 	bool lost = unanswered(wrapper->wire);
 	enum err err;
 
-	if (dead(wrapper->wire) && !lost)
+	if (tripwire_pull(wrapper->wire) && !lost)
 		return ERR_UNAVAILABLE;
 	err = port_reply(wrapper->real, reply);
 	return lost ? ERR_UNAVAILABLE : err;
@@ -270,7 +275,7 @@ static void tripwire_pump_port(struct port *base, int timeout_ms)
 {
 	struct port_tripwire *wrapper = (struct port_tripwire *)base;
 
-	if (!dead(wrapper->wire))
+	if (!tripwire_pull(wrapper->wire))
 		port_pump(wrapper->real, timeout_ms);
 }
 
@@ -294,7 +299,8 @@ static enum err tripwire_begin(struct barrier *base)
 {
 	struct barrier_tripwire *wrapper = (struct barrier_tripwire *)base;
 
-	return dead(wrapper->wire) ? ERR_UNAVAILABLE : wrapper->real->ops->begin(wrapper->real);
+	return tripwire_pull(wrapper->wire) ? ERR_UNAVAILABLE
+					    : wrapper->real->ops->begin(wrapper->real);
 }
 
 static enum err tripwire_commit_barrier(struct barrier *base)
@@ -304,7 +310,7 @@ static enum err tripwire_commit_barrier(struct barrier *base)
 	bool lost = unanswered(wrapper->wire);
 	enum err err;
 
-	if (dead(wrapper->wire) && !lost) {
+	if (tripwire_pull(wrapper->wire) && !lost) {
 		if (wrapper->wire->effect != TRIPWIRE_DIES)
 			real->ops->rollback(real);
 		return ERR_UNAVAILABLE;
@@ -326,14 +332,16 @@ static enum err tripwire_mark(struct barrier *base)
 {
 	struct barrier_tripwire *wrapper = (struct barrier_tripwire *)base;
 
-	return dead(wrapper->wire) ? ERR_UNAVAILABLE : wrapper->real->ops->mark(wrapper->real);
+	return tripwire_pull(wrapper->wire) ? ERR_UNAVAILABLE
+					    : wrapper->real->ops->mark(wrapper->real);
 }
 
 static enum err tripwire_back(struct barrier *base)
 {
 	struct barrier_tripwire *wrapper = (struct barrier_tripwire *)base;
 
-	return dead(wrapper->wire) ? ERR_UNAVAILABLE : wrapper->real->ops->back(wrapper->real);
+	return tripwire_pull(wrapper->wire) ? ERR_UNAVAILABLE
+					    : wrapper->real->ops->back(wrapper->real);
 }
 
 static enum err tripwire_find_record(struct barrier *base, struct slice id, struct arena *arena,
@@ -341,8 +349,9 @@ static enum err tripwire_find_record(struct barrier *base, struct slice id, stru
 {
 	struct barrier_tripwire *wrapper = (struct barrier_tripwire *)base;
 
-	return dead(wrapper->wire) ? ERR_UNAVAILABLE
-				   : wrapper->real->ops->find(wrapper->real, id, arena, out);
+	return tripwire_pull(wrapper->wire)
+		       ? ERR_UNAVAILABLE
+		       : wrapper->real->ops->find(wrapper->real, id, arena, out);
 }
 
 static enum err tripwire_keep(struct barrier *base, struct slice id,
@@ -350,16 +359,18 @@ static enum err tripwire_keep(struct barrier *base, struct slice id,
 {
 	struct barrier_tripwire *wrapper = (struct barrier_tripwire *)base;
 
-	return dead(wrapper->wire) ? ERR_UNAVAILABLE
-				   : wrapper->real->ops->keep(wrapper->real, id, record);
+	return tripwire_pull(wrapper->wire)
+		       ? ERR_UNAVAILABLE
+		       : wrapper->real->ops->keep(wrapper->real, id, record);
 }
 
 static enum err tripwire_prune_records(struct barrier *base, int64_t before_ms, size_t limit)
 {
 	struct barrier_tripwire *wrapper = (struct barrier_tripwire *)base;
 
-	return dead(wrapper->wire) ? ERR_UNAVAILABLE
-				   : wrapper->real->ops->prune(wrapper->real, before_ms, limit);
+	return tripwire_pull(wrapper->wire)
+		       ? ERR_UNAVAILABLE
+		       : wrapper->real->ops->prune(wrapper->real, before_ms, limit);
 }
 
 static void tripwire_close_barrier(struct barrier *base)

@@ -48,6 +48,9 @@ struct barrier_tripwire {
 	struct tripwire *wire;
 };
 
+/* One call more; whether it goes wrong. For calls that are none of the ones below. */
+bool tripwire_pull(struct tripwire *wire);
+
 /* Each wraps what it is given and gives what to use instead. Closing the
  * wrapper closes nothing. */
 struct store *store_tripwire_init(struct store_tripwire *wrapper, struct store *real,

@@ -9,6 +9,7 @@
 struct late_write {
 	struct late_write *next;
 	struct arena arena;
+	struct store_batch batch;
 	struct saga_write write;
 };
 
@@ -26,11 +27,13 @@ static void copy_write(struct arena *arena, const struct saga_write *from,
 		assert(!"memory");
 }
 
-static void put_off(struct disk *disk, const struct saga_write *write)
+static void put_off(struct disk *disk, const struct store_batch *batch,
+		    const struct saga_write *write)
 {
 	struct late_write *late = calloc(1, sizeof *late), **end = &disk->late;
 
 	assert(late);
+	late->batch = *batch;
 	copy_write(&late->arena, write, &late->write);
 	while (*end)
 		end = &(*end)->next;
@@ -43,7 +46,8 @@ void disk_write_late(struct disk *disk)
 		struct late_write *late = disk->late;
 
 		disk->late = late->next;
-		if (!store_commit(disk->real, &late->write, 1, NULL, 0) && !late->write.result)
+		if (!store_commit(disk->real, &late->batch, &late->write, 1, NULL, 0) &&
+		    !late->write.result)
 			judge_stored(disk->world, &late->write);
 		arena_release(&late->arena);
 		free(late);
@@ -51,27 +55,29 @@ void disk_write_late(struct disk *disk)
 }
 
 /* Whether the store lies about this write. */
-static bool lies(struct disk *disk, const struct saga_write *write)
+static bool lies(struct disk *disk, const struct store_batch *batch,
+		 const struct saga_write *write)
 {
 	struct world *world = disk->world;
 
 	switch (world->sabotage) {
 	case SABOTAGE_LOSE_SAGA: return !write->before && random_percent(&world->random, 20);
 	case SABOTAGE_LOSE_WRITES: return write->before && random_percent(&world->random, 5);
-	case SABOTAGE_STORE_LATE: put_off(disk, write); return true;
+	case SABOTAGE_STORE_LATE: put_off(disk, batch, write); return true;
 	default: return false;
 	}
 }
 
 /* What the store lies about is left out; returns how many are left. */
-static size_t leave_out_lies(struct disk *disk, struct saga_write *writes, size_t n,
-			     struct saga_write *honest, size_t *from)
+static size_t leave_out_lies(struct disk *disk, const struct store_batch *batch,
+			     struct saga_write *writes, size_t n, struct saga_write *honest,
+			     size_t *from)
 {
 	size_t n_honest = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		writes[i].result = OK;
-		if (lies(disk, &writes[i]))
+		if (lies(disk, batch, &writes[i]))
 			continue;
 		from[n_honest] = i;
 		honest[n_honest++] = writes[i];
@@ -79,7 +85,8 @@ static size_t leave_out_lies(struct disk *disk, struct saga_write *writes, size_
 	return n_honest;
 }
 
-static enum err disk_commit(struct store *base, struct saga_write *writes, size_t n,
+static enum err disk_commit(struct store *base, const struct store_batch *batch,
+			    struct saga_write *writes, size_t n,
 			    const struct audit_entry *audit, size_t n_audit)
 {
 	struct disk *disk = disk_of(base);
@@ -90,8 +97,8 @@ static enum err disk_commit(struct store *base, struct saga_write *writes, size_
 	assert(honest && from);
 	if (disk->world->outage)
 		goto out;
-	n_honest = leave_out_lies(disk, writes, n, honest, from);
-	err = store_commit(disk->real, honest, n_honest, audit, n_audit);
+	n_honest = leave_out_lies(disk, batch, writes, n, honest, from);
+	err = store_commit(disk->real, batch, honest, n_honest, audit, n_audit);
 	for (size_t i = 0; !err && i < n_honest; i++) {
 		writes[from[i]].result = honest[i].result;
 		if (honest[i].result)
@@ -140,12 +147,13 @@ static enum err disk_find(struct store *base, struct slice saga, struct slice ke
 struct loading {
 	struct disk *disk;
 	struct arena arena;
-	enum err (*visit)(void *context, struct slice record);
+	enum err (*visit)(void *context, const struct loaded_saga *saga);
 	void *context;
 };
 
-static enum err load_one(void *context, struct slice record)
+static enum err load_one(void *context, const struct loaded_saga *saga)
 {
+	struct loaded_saga given = *saga;
 	struct loading *loading = context;
 	const struct sim_case *damaged = loading->disk->world->damaged;
 	struct slice row_record;
@@ -155,17 +163,18 @@ static enum err load_one(void *context, struct slice record)
 	if (damaged && *damaged->id &&
 	    !store_get(loading->disk->real, slice_of(damaged->id), &loading->arena, NULL,
 		       &row_record) &&
-	    slice_equal(row_record, record) &&
-	    !damage(loading->disk, slice_of(damaged->id), &loading->arena, &record))
+	    slice_equal(row_record, saga->record) &&
+	    !damage(loading->disk, slice_of(damaged->id), &loading->arena, &given.record))
 		return ERR_NOMEM;
-	return loading->visit(loading->context, record);
+	return loading->visit(loading->context, &given);
 }
 
-static enum err disk_load(struct store *base,
-			  enum err (*visit)(void *context, struct slice record), void *context)
+static enum err disk_load(struct store *base, struct store_batch *newest,
+			  enum err (*visit)(void *context, const struct loaded_saga *saga),
+			  void *context)
 {
 	struct loading loading = {.disk = disk_of(base), .visit = visit, .context = context};
-	enum err err = store_load(loading.disk->real, load_one, &loading);
+	enum err err = store_load(loading.disk->real, newest, load_one, &loading);
 
 	arena_release(&loading.arena);
 	return err;

@@ -443,12 +443,13 @@ END_TEST
 /* Somebody writes this over the stored saga o-1. */
 static void overwrite(struct stage *stage, const char *record)
 {
+	const struct store_batch sent = {.number = 1, .sent = 1};
 	struct saga_write write = {.record = slice_of(record)};
 	struct timeline timeline;
 
 	ck_assert(stage_stored(stage, "o-1", &write.row, &timeline));
 	write.before = write.row.revision++;
-	ck_assert_int_eq(store_commit(stage->store, &write, 1, NULL, 0), OK);
+	ck_assert_int_eq(store_commit(stage->store, &sent, &write, 1, NULL, 0), OK);
 	ck_assert_int_eq(write.result, OK);
 }
 

@@ -29,6 +29,13 @@ static void check_stored(struct shelf *shelf, const char *id, const char *record
 		      record ? record : "nothing");
 }
 
+static enum err load(struct shelf *shelf, struct shelf_walk *visited)
+{
+	struct store_batch newest;
+
+	return store_load(shelf->store, &newest, shelf_note_record, visited);
+}
+
 /* --- at a revision -------------------------------------------------------------------- */
 
 /* What is tried in turn, and what becomes of it. */
@@ -96,14 +103,14 @@ START_TEST(test_a_write_may_pass_over_revisions)
 
 	shelf_open(&shelf, (enum shelf_kind)_i);
 	write.before = 0;
-	ck_assert_int_eq(store_commit(shelf.store, &write, 1, NULL, 0), OK);
+	ck_assert_int_eq(store_commit(shelf.store, &shelf_batch, &write, 1, NULL, 0), OK);
 	ck_assert_int_eq(write.result, OK);
 	write = write_of("a", 7, STATUS_RUNNING, "seven");
 	write.before = 2;
-	ck_assert_int_eq(store_commit(shelf.store, &write, 1, NULL, 0), OK);
+	ck_assert_int_eq(store_commit(shelf.store, &shelf_batch, &write, 1, NULL, 0), OK);
 	ck_assert_int_eq(write.result, ERR_CONFLICT);
 	write.before = 3;
-	ck_assert_int_eq(store_commit(shelf.store, &write, 1, NULL, 0), OK);
+	ck_assert_int_eq(store_commit(shelf.store, &shelf_batch, &write, 1, NULL, 0), OK);
 	ck_assert_int_eq(write.result, OK);
 	ck_assert_int_eq(commit(&shelf, "a", 8, STATUS_RUNNING, "eight"), OK);
 	check_stored(&shelf, "a", "eight");
@@ -125,7 +132,8 @@ START_TEST(test_a_conflict_concerns_its_saga_alone)
 	shelf_open(&shelf, (enum shelf_kind)_i);
 	ck_assert_int_eq(commit(&shelf, "b", 1, STATUS_RUNNING, "b one"), OK);
 	ck_assert_int_eq(store_counts(shelf.store, &counts), OK);
-	ck_assert_int_eq(store_commit(shelf.store, writes, ROWS(writes), NULL, 0), OK);
+	ck_assert_int_eq(store_commit(shelf.store, &shelf_batch, writes, ROWS(writes), NULL, 0),
+			 OK);
 	ck_assert_int_eq(writes[0].result, OK);
 	ck_assert_int_eq(writes[1].result, ERR_CONFLICT);
 	ck_assert_int_eq(writes[2].result, ERR_CONFLICT);
@@ -136,7 +144,7 @@ START_TEST(test_a_conflict_concerns_its_saga_alone)
 	check_stored(&shelf, "d", "d one");
 	ck_assert_int_eq(store_counts(shelf.store, &counts), OK);
 	ck_assert_uint_eq(counts.by_status[STATUS_RUNNING], 3);
-	ck_assert_int_eq(store_commit(shelf.store, NULL, 0, NULL, 0), OK);
+	ck_assert_int_eq(store_commit(shelf.store, &shelf_batch, NULL, 0, NULL, 0), OK);
 	shelf_close(&shelf);
 }
 END_TEST
@@ -172,7 +180,7 @@ START_TEST(test_any_bytes_can_be_stored)
 		large[n] = (char)(n * 7);
 	write.record = (struct slice){large, sizeof large};
 	shelf_open(&shelf, (enum shelf_kind)_i);
-	ck_assert_int_eq(store_commit(shelf.store, &write, 1, NULL, 0), OK);
+	ck_assert_int_eq(store_commit(shelf.store, &shelf_batch, &write, 1, NULL, 0), OK);
 	ck_assert_int_eq(write.result, OK);
 	shelf_reopen(&shelf);
 	ck_assert_int_eq(store_get(shelf.store, write.row.id, &shelf.arena, NULL, &got), OK);
@@ -227,7 +235,8 @@ START_TEST(test_get_and_list_give_the_row)
 
 	shelf_open(&shelf, (enum shelf_kind)_i);
 	for (int n = 0; n < 2; n++) {
-		ck_assert_int_eq(store_commit(shelf.store, &write, 1, NULL, 0), OK);
+		ck_assert_int_eq(store_commit(shelf.store, &shelf_batch, &write, 1, NULL, 0),
+				 OK);
 		ck_assert_int_eq(write.result, OK);
 		shelf_reopen(&shelf);
 		ck_assert_int_eq(
@@ -332,7 +341,7 @@ START_TEST(test_load_gives_what_has_not_ended_in_its_order)
 	struct shelf shelf;
 
 	shelf_open(&shelf, (enum shelf_kind)_i);
-	ck_assert_int_eq(store_load(shelf.store, shelf_note_record, &visited), OK);
+	ck_assert_int_eq(load(&shelf, &visited), OK);
 	ck_assert_int_eq(visited.n, 0);
 	commit(&shelf, "z", 1, STATUS_RUNNING, "running");
 	commit(&shelf, "y", 1, STATUS_RUNNING, "ends");
@@ -346,7 +355,7 @@ START_TEST(test_load_gives_what_has_not_ended_in_its_order)
 	commit(&shelf, "t", 2, STATUS_COMPENSATING, "turned");
 	commit(&shelf, "z", 2, STATUS_RUNNING, "first");
 	shelf_reopen(&shelf);
-	ck_assert_int_eq(store_load(shelf.store, shelf_note_record, &visited), OK);
+	ck_assert_int_eq(load(&shelf, &visited), OK);
 	ck_assert_str_eq(visited.text, " first parked turned last");
 	shelf_close(&shelf);
 }
@@ -372,7 +381,7 @@ START_TEST(test_the_order_is_that_of_the_starts)
 			 OK);
 	ck_assert_int_eq(shelf_put(&shelf, (struct shelf_saga){.id = "f", .started_ms = 3000}),
 			 OK);
-	ck_assert_int_eq(store_load(shelf.store, shelf_note_record, &visited), OK);
+	ck_assert_int_eq(load(&shelf, &visited), OK);
 	ck_assert_str_eq(visited.text, " a b c d e f");
 	shelf_close(&shelf);
 }
@@ -387,13 +396,110 @@ START_TEST(test_an_error_of_the_visitor_ends_the_walk)
 	commit(&shelf, "c", 1, STATUS_RUNNING, "c");
 	commit(&shelf, "b", 1, STATUS_RUNNING, "b");
 	commit(&shelf, "a", 1, STATUS_RUNNING, "a");
-	ck_assert_int_eq(store_load(shelf.store, shelf_note_record, &visited), ERR_NOT_FOUND);
+	ck_assert_int_eq(load(&shelf, &visited), ERR_NOT_FOUND);
 	ck_assert_str_eq(visited.text, " c b");
 	/* Another walk begins anew, and nothing holds a commit up. */
 	visited = (struct shelf_walk){.n = 0};
 	ck_assert_int_eq(commit(&shelf, "d", 1, STATUS_RUNNING, "d"), OK);
-	ck_assert_int_eq(store_load(shelf.store, shelf_note_record, &visited), OK);
+	ck_assert_int_eq(load(&shelf, &visited), OK);
 	ck_assert_str_eq(visited.text, " c b a d");
+	shelf_close(&shelf);
+}
+END_TEST
+
+/* --- batches ---------------------------------------------------------------------------- */
+
+/* "a 2": not sent, with two entries; "a": sent. */
+static enum err note_loaded(void *walk, const struct loaded_saga *saga)
+{
+	char text[64];
+
+	if (saga->sent)
+		ck_assert_uint_eq(saga->n_news, 0);
+	snprintf(text, sizeof text, saga->sent ? "%.*s" : "%.*s-%u", SLICE_ARG(saga->record),
+		 (unsigned)saga->n_news);
+	return shelf_note(walk, slice_of(text));
+}
+
+/* Write a saga, which is also its record, in this batch. */
+static enum err put(struct shelf *shelf, struct store_batch batch, struct saga_write write,
+		    uint32_t n_news)
+{
+	write.n_news = n_news;
+	ck_assert_int_eq(store_commit(shelf->store, &batch, &write, 1, NULL, 0), OK);
+	return write.result;
+}
+
+/* What loading gives, also after it was closed and opened again. */
+static void check_loaded(struct shelf *shelf, struct store_batch batch, const char *expected)
+{
+	for (int i = 0; i < 2; i++) {
+		struct shelf_walk visited = {.n = 0};
+		struct store_batch newest;
+
+		ck_assert_int_eq(store_load(shelf->store, &newest, note_loaded, &visited), OK);
+		ck_assert_str_eq(visited.text, expected);
+		ck_assert_uint_eq(newest.number, batch.number);
+		ck_assert_uint_eq(newest.sent, batch.sent);
+		shelf_reopen(shelf);
+	}
+}
+
+START_TEST(test_what_was_not_sent_is_loaded_whatever_its_status)
+{
+	struct store_batch first = {1, 0}, second = {2, 1}, third = {3, 1}, last = {7, 3};
+	struct audit_entry audit = {1, SLICE_LITERAL("c"), SLICE_LITERAL("pause"), {0}, {0}};
+	struct shelf shelf;
+
+	shelf_open(&shelf, (enum shelf_kind)_i);
+	check_loaded(&shelf, (struct store_batch){0, 0}, "");
+	put(&shelf, first, write_of("d", 1, STATUS_COMPLETED, "d"), 5);
+	put(&shelf, first, write_of("c", 1, STATUS_RUNNING, "c"), 3);
+	put(&shelf, first, write_of("b", 1, STATUS_KILLED, "b"), 0);
+	/* First those that have not ended. */
+	check_loaded(&shelf, first, " c-3 d-5 b-0");
+	put(&shelf, second, write_of("a", 1, STATUS_COMPENSATED, "a"), 1);
+	check_loaded(&shelf, second, " c a-1");
+	/* What is not written is not in the batch; what is written again is there once. */
+	ck_assert_int_eq(put(&shelf, third, write_of("c", 1, STATUS_RUNNING, "c"), 9),
+			 ERR_CONFLICT);
+	put(&shelf, third, write_of("a", 2, STATUS_COMPENSATED, "A"), 4);
+	check_loaded(&shelf, third, " c A-4");
+	put(&shelf, third, write_of("c", 2, STATUS_COMPLETED, "C"), 6);
+	check_loaded(&shelf, third, " C-6 A-4");
+	/* A batch need not write a saga. */
+	ck_assert_int_eq(store_commit(shelf.store, &last, NULL, 0, &audit, 1), OK);
+	check_loaded(&shelf, last, "");
+	shelf_close(&shelf);
+}
+END_TEST
+
+START_TEST(test_the_numbers_of_batches_never_go_back)
+{
+	struct store_batch newer = {8, 6}, older = {7, 2};
+	struct shelf shelf;
+
+	shelf_open(&shelf, (enum shelf_kind)_i);
+	put(&shelf, newer, write_of("a", 1, STATUS_COMPLETED, "a"), 1);
+	put(&shelf, older, write_of("b", 1, STATUS_COMPLETED, "b"), 2);
+	put(&shelf, (struct store_batch){1, 1}, write_of("c", 1, STATUS_RUNNING, "c"), 3);
+	ck_assert(shelf_holds(&shelf, "b", "b"));
+	check_loaded(&shelf, newer, " c a-1 b-2");
+	shelf_close(&shelf);
+}
+END_TEST
+
+START_TEST(test_what_was_not_sent_and_is_pruned_is_gone)
+{
+	struct store_batch batch = {2, 1};
+	struct shelf shelf;
+	size_t n;
+
+	shelf_open(&shelf, (enum shelf_kind)_i);
+	put(&shelf, batch, write_of("a", 1, STATUS_COMPLETED, "a"), 1);
+	put(&shelf, batch, write_of("b", 1, STATUS_COMPLETED, "b"), 2);
+	ck_assert_int_eq(store_prune(shelf.store, INT64_MAX, 1, &n), OK);
+	check_loaded(&shelf, batch, " b-2");
 	shelf_close(&shelf);
 }
 END_TEST
@@ -409,7 +515,7 @@ START_TEST(test_an_undone_saga_is_loaded_again)
 	commit(&shelf, "a", 1, STATUS_COMPLETED, "completed");
 	commit(&shelf, "b", 1, STATUS_RUNNING, "b");
 	commit(&shelf, "a", 2, STATUS_COMPENSATING, "undone");
-	ck_assert_int_eq(store_load(shelf.store, shelf_note_record, &visited), OK);
+	ck_assert_int_eq(load(&shelf, &visited), OK);
 	ck_assert_str_eq(visited.text, " undone b");
 	ck_assert_int_eq(store_prune(shelf.store, INT64_MAX, 10, &n), OK);
 	ck_assert_uint_eq(n, 0);
@@ -431,13 +537,15 @@ START_TEST(test_many_sagas)
 		snprintf(ids[n % 100], sizeof ids[0], "s-%d", n);
 		writes[n % 100] = write_of(ids[n % 100], 1, STATUS_RUNNING, ids[n % 100]);
 		if (n % 100 == 99)
-			ck_assert_int_eq(store_commit(shelf.store, writes, 100, NULL, 0), OK);
+			ck_assert_int_eq(
+				store_commit(shelf.store, &shelf_batch, writes, 100, NULL, 0),
+				OK);
 	}
 	for (int n = 0; n < MANY; n++) {
 		snprintf(ids[0], sizeof ids[0], "s-%d", n);
 		check_stored(&shelf, ids[0], ids[0]);
 	}
-	ck_assert_int_eq(store_load(shelf.store, shelf_note_record, &visited), OK);
+	ck_assert_int_eq(load(&shelf, &visited), OK);
 	ck_assert_int_eq(visited.n, MANY);
 	ck_assert(!strncmp(visited.text, " s-0 s-1 s-2 s-3 ", 17));
 	shelf_close(&shelf);
@@ -462,12 +570,12 @@ static enum err do_everything(struct shelf *shelf)
 	enum err err;
 	size_t n;
 
-	err = store_commit(shelf->store, writes, 2, &audit, 1);
+	err = store_commit(shelf->store, &shelf_batch, writes, 2, &audit, 1);
 	err = err ? err : store_get(shelf->store, slice_of("a"), &shelf->arena, &row, &record);
 	err = err ? err
 		  : store_find(shelf->store, slice_of("order"), slice_of("b"), &shelf->arena,
 			       &id);
-	err = err ? err : store_load(shelf->store, shelf_note_record, &visited);
+	err = err ? err : load(shelf, &visited);
 	err = err ? err
 		  : store_list(shelf->store, &all, (struct slice){0}, 9, shelf_note_row,
 			       &visited);
@@ -545,7 +653,7 @@ START_TEST(test_no_memory_for_a_batch)
 		ck_assert_int_eq(commit(&shelf, "a", 1, STATUS_RUNNING, "one"), OK);
 		ck_assert_int_eq(store_counts(shelf.store, &counts), OK);
 		fail_malloc_at(n);
-		err = store_commit(shelf.store, writes, 2, &audit, 1);
+		err = store_commit(shelf.store, &shelf_batch, writes, 2, &audit, 1);
 		fired = fail_malloc_off();
 		ck_assert(!err || (fired && err == ERR_NOMEM));
 		ck_assert_int_eq(store_counts(shelf.store, &counts), OK);
@@ -554,7 +662,9 @@ START_TEST(test_no_memory_for_a_batch)
 		check_stored(&shelf, "b", err ? NULL : "one");
 		check_n_audit(&shelf, err ? 0 : 1);
 		if (err) {
-			ck_assert_int_eq(store_commit(shelf.store, writes, 2, &audit, 1), OK);
+			ck_assert_int_eq(
+				store_commit(shelf.store, &shelf_batch, writes, 2, &audit, 1),
+				OK);
 			ck_assert_int_eq(writes[0].result, OK);
 			ck_assert_int_eq(writes[1].result, OK);
 			check_n_audit(&shelf, 1);
@@ -578,10 +688,12 @@ START_TEST(test_no_memory_for_many_sagas)
 		snprintf(id, sizeof id, "s-%d", n);
 		write = write_of(id, 1, STATUS_RUNNING, id);
 		fail_malloc_at((size_t)n % 4);
-		err = store_commit(shelf.store, &write, 1, NULL, 0);
+		err = store_commit(shelf.store, &shelf_batch, &write, 1, NULL, 0);
 		if (fail_malloc_off()) {
 			ck_assert_int_eq(err, ERR_NOMEM);
-			ck_assert_int_eq(store_commit(shelf.store, &write, 1, NULL, 0), OK);
+			ck_assert_int_eq(
+				store_commit(shelf.store, &shelf_batch, &write, 1, NULL, 0),
+				OK);
 		}
 		ck_assert_int_eq(write.result, OK);
 	}
@@ -606,6 +718,11 @@ static void add(TCase *tcase)
 	tcase_add_loop_test(tcase, test_load_gives_what_has_not_ended_in_its_order, 0, n);
 	tcase_add_loop_test(tcase, test_the_order_is_that_of_the_starts, 0, n);
 	tcase_add_loop_test(tcase, test_an_error_of_the_visitor_ends_the_walk, 0, n);
+	tcase_add_loop_test(tcase, test_what_was_not_sent_is_loaded_whatever_its_status, 0,
+			    SHELF_KINDS);
+	tcase_add_loop_test(tcase, test_the_numbers_of_batches_never_go_back, 0, SHELF_KINDS);
+	tcase_add_loop_test(tcase, test_what_was_not_sent_and_is_pruned_is_gone, 0,
+			    SHELF_KINDS);
 	tcase_add_loop_test(tcase, test_an_undone_saga_is_loaded_again, 0, n);
 	tcase_add_loop_test(tcase, test_many_sagas, 0, n);
 	tcase_add_loop_test(tcase, test_every_allocation_fails_in_turn, 0, n);

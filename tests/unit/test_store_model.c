@@ -25,6 +25,8 @@ struct model_saga {
 	char id[TEXT_SIZE], key[TEXT_SIZE], saga[TEXT_SIZE], step[TEXT_SIZE], record[200];
 	struct saga_row row; /* its texts are above */
 	uint64_t order;
+	uint64_t batch;
+	uint32_t n_news;
 };
 
 struct world {
@@ -32,6 +34,7 @@ struct world {
 	struct shelf shelf;
 	struct model_saga sagas[IDS];
 	uint64_t inserted;
+	struct store_batch batch;
 	const char *name; /* of the operation, for messages */
 	uint64_t seed;
 };
@@ -128,12 +131,14 @@ static struct model_saga random_write(struct world *world, const struct model_sa
 	}
 	random_texts(world, &write);
 	write.row.revision += 1 + random_below(random, 3);
+	write.n_news = random_below(random, 300);
 	return write;
 }
 
 static struct saga_write to_store(const struct model_saga *from)
 {
-	struct saga_write write = {.row = from->row, .record = slice_of(from->record)};
+	struct saga_write write = {
+		.row = from->row, .record = slice_of(from->record), .n_news = from->n_news};
 
 	write.row.id = slice_of(from->id);
 	write.row.key = slice_of(from->key);
@@ -149,11 +154,18 @@ static void commit(struct world *world)
 	size_t n = 1 + random_below(&world->random, BATCH_MAX);
 	int first = (int)random_below(&world->random, IDS);
 
+	world->batch.number++;
+	if (random_percent(&world->random, 50)) /* up to two are not sent, or many */
+		world->batch.sent = world->batch.number - 1 -
+				    random_below(&world->random, 2) *
+					    (world->batch.number - 1 - world->batch.sent > 0);
+
 	for (size_t i = 0; i < n; i++) {
 		int at = (first + (int)i * 3) % IDS;
 		const struct model_saga *saga = &world->sagas[at];
 
 		batch[i] = random_write(world, saga, at);
+		batch[i].batch = world->batch.number;
 		writes[i] = to_store(&batch[i]);
 		writes[i].before = saga->there ? saga->row.revision : 0;
 		if (random_percent(&world->random, 10)) /* somebody else's */
@@ -162,7 +174,7 @@ static void commit(struct world *world)
 			writes[i].row.revision = writes[i].before + 1;
 		batch[i].row.revision = writes[i].row.revision;
 	}
-	CHECK(world, store_commit(world->shelf.store, writes, n, NULL, 0) == OK);
+	CHECK(world, store_commit(world->shelf.store, &world->batch, writes, n, NULL, 0) == OK);
 	for (size_t i = 0; i < n; i++) {
 		struct model_saga *saga = &world->sagas[(first + (int)i * 3) % IDS];
 		bool fits =
@@ -227,12 +239,20 @@ struct walk {
 	size_t n, at;
 };
 
-static enum err visit_record(void *context, struct slice record)
+static bool is_sent(const struct world *world, const struct model_saga *saga)
+{
+	return saga->batch <= world->batch.sent;
+}
+
+static enum err visit_loaded(void *context, const struct loaded_saga *saga)
 {
 	struct walk *walk = context;
+	const struct model_saga *expected = walk->expected[walk->at];
 
 	CHECK(walk->world, walk->at < walk->n);
-	CHECK(walk->world, slice_is(record, walk->expected[walk->at]->record));
+	CHECK(walk->world, slice_is(saga->record, expected->record));
+	CHECK(walk->world, saga->sent == is_sent(walk->world, expected));
+	CHECK(walk->world, saga->n_news == (saga->sent ? 0 : expected->n_news));
 	walk->at++;
 	return OK;
 }
@@ -252,11 +272,16 @@ static void load(struct world *world)
 	const struct model_saga *sagas[IDS];
 	size_t n = in_order(world, sagas);
 	struct walk walk = {.world = world};
+	struct store_batch newest;
 
 	for (size_t i = 0; i < n; i++)
 		if (!status_ended(sagas[i]->row.status))
 			walk.expected[walk.n++] = sagas[i];
-	CHECK(world, store_load(world->shelf.store, visit_record, &walk) == OK);
+	for (size_t i = 0; i < n; i++)
+		if (status_ended(sagas[i]->row.status) && !is_sent(world, sagas[i]))
+			walk.expected[walk.n++] = sagas[i];
+	CHECK(world, store_load(world->shelf.store, &newest, visit_loaded, &walk) == OK);
+	CHECK(world, newest.number == world->batch.number && newest.sent == world->batch.sent);
 	CHECK(world, walk.at == walk.n);
 }
 

@@ -231,8 +231,8 @@ START_TEST(test_audit)
 
 	shelf_open(&shelf, (enum shelf_kind)_i);
 	check_audit(&shelf, "", 10, "");
-	ck_assert_int_eq(store_commit(shelf.store, &write, 1, first, 2), OK);
-	ck_assert_int_eq(store_commit(shelf.store, NULL, 0, &second, 1), OK);
+	ck_assert_int_eq(store_commit(shelf.store, &shelf_batch, &write, 1, first, 2), OK);
+	ck_assert_int_eq(store_commit(shelf.store, &shelf_batch, NULL, 0, &second, 1), OK);
 	ck_assert_int_eq(store_prune(shelf.store, SHELF_END_MS + 1, 10, &n), OK);
 	shelf_reopen(&shelf);
 	check_audit(&shelf, "", 10, " 1:a/resume/bob/ 2:b/kill//lost 1:a/pause/ann/");
@@ -352,7 +352,9 @@ START_TEST(test_prune_of_many)
 		writes[n % 100] = shelf_write(
 			(struct shelf_saga){.id = ids[n % 100], .status = STATUS_COMPLETED});
 		if (n % 100 == 99)
-			ck_assert_int_eq(store_commit(shelf.store, writes, 100, NULL, 0), OK);
+			ck_assert_int_eq(
+				store_commit(shelf.store, &shelf_batch, writes, 100, NULL, 0),
+				OK);
 	}
 	prune(&shelf, SHELF_END_MS + 1, MANY - 1, MANY - 1);
 	prune(&shelf, SHELF_END_MS + 1, MANY, 1);

@@ -45,7 +45,7 @@ static enum err commit_batch(struct store *store, int first, uint64_t revision)
 
 	for (int i = 0; i < BATCH; i++)
 		writes[i] = write_of(ids[i], first + i, revision);
-	err = store_commit(store, writes, BATCH, NULL, 0);
+	err = store_commit(store, &shelf_batch, writes, BATCH, NULL, 0);
 	for (int i = 0; !err && i < BATCH; i++)
 		err = writes[i].result;
 	return err;
@@ -363,7 +363,7 @@ static off_t file_size(const struct shelf *shelf)
 	return info.st_size;
 }
 
-static enum err ignore_record(void *context, struct slice record)
+static enum err ignore_record(void *context, const struct loaded_saga *saga)
 {
 	return OK;
 }
@@ -391,12 +391,13 @@ static void use_all(struct shelf *shelf, bool seen[ERR_CORRUPT + 1])
 	struct saga_filter some = {.statuses = statuses, .n_statuses = 2};
 	struct slice none = {0}, record;
 	struct store *store = shelf->store;
+	struct store_batch newest;
 	struct store_counts counts;
 	struct saga_write write;
 	size_t n;
 	char id[16];
 
-	seen[store_load(store, ignore_record, NULL)] = true;
+	seen[store_load(store, &newest, ignore_record, NULL)] = true;
 	seen[store_list(store, &all, none, 1000, ignore_row, NULL)] = true;
 	seen[store_list(store, &some, none, 1000, ignore_row, NULL)] = true;
 	seen[store_counts(store, &counts)] = true;
@@ -407,7 +408,7 @@ static void use_all(struct shelf *shelf, bool seen[ERR_CORRUPT + 1])
 		seen[store_get(store, write.row.id, &shelf->arena, NULL, &record)] = true;
 		seen[store_find(store, write.row.saga, write.row.key, &shelf->arena, &record)] =
 			true;
-		seen[store_commit(store, &write, 1, NULL, 0)] = true;
+		seen[store_commit(store, &shelf_batch, &write, 1, NULL, 0)] = true;
 	}
 	seen[store_prune(store, INT64_MAX, 10, &n)] = true;
 	arena_reset(&shelf->arena);
@@ -566,7 +567,68 @@ START_TEST(test_a_newer_file)
 	run_sql(&shelf, "PRAGMA user_version = 99");
 	check_open_fails(&shelf, ERR_INVALID,
 			 "DIR/skald.db is in version 99, of a newer skald; this one knows "
-			 "versions up to 1: run the newer one");
+			 "versions up to 2: run the newer one");
+	shelf_close(&shelf);
+}
+END_TEST
+
+/* Made before there were batches: all of it counts as sent. */
+START_TEST(test_a_file_of_the_first_version)
+{
+	struct store_batch newest;
+	struct shelf shelf;
+
+	open_filled(&shelf);
+	run_sql(&shelf, "DROP TABLE batch; PRAGMA user_version = 1");
+	ck_assert_int_eq(shelf_open_store(&shelf), OK);
+	ck_assert_int_eq(store_load(shelf.store, &newest, ignore_record, NULL), OK);
+	ck_assert_uint_eq(newest.number, 0);
+	ck_assert_uint_eq(newest.sent, 0);
+	ck_assert_int_eq(shelf_put(&shelf, (struct shelf_saga){.id = "new"}), OK);
+	shelf_reopen(&shelf);
+	ck_assert_int_eq(store_load(shelf.store, &newest, ignore_record, NULL), OK);
+	ck_assert_uint_eq(newest.number, shelf_batch.number);
+	shelf_close(&shelf);
+}
+END_TEST
+
+/* What is said of batches is looked at before anything is done with it. */
+static const char *const wrong_batches[] = {
+	"UPDATE batch SET unsent = x''",
+	"UPDATE batch SET unsent = x'01'",
+	"UPDATE batch SET unsent = x'010201'",
+	"UPDATE batch SET unsent = x'01010101'",
+	"UPDATE batch SET unsent = x'0001'",
+	"UPDATE batch SET unsent = x'ffffffffff01'",
+	"UPDATE batch SET sent = number + 1",
+	"UPDATE batch SET sent = -1",
+	"UPDATE batch SET number = 9223372036854775807",
+};
+
+START_TEST(test_batches_that_are_missing)
+{
+	struct shelf shelf;
+
+	open_filled(&shelf);
+	run_sql(&shelf, "DELETE FROM batch");
+	check_open_fails(&shelf, ERR_CORRUPT,
+			 "DIR/skald.db is damaged (what it says of batches is missing); stop "
+			 "the server, then put a backup in its place, or save what can be "
+			 "saved: sqlite3 skald.db .recover");
+	shelf_close(&shelf);
+}
+END_TEST
+
+START_TEST(test_batches_that_are_wrong)
+{
+	struct shelf shelf;
+
+	open_filled(&shelf);
+	run_sql(&shelf, wrong_batches[_i]);
+	check_open_fails(&shelf, ERR_CORRUPT,
+			 "DIR/skald.db is damaged (what it says of batches is wrong); stop the "
+			 "server, then put a backup in its place, or save what can be saved: "
+			 "sqlite3 skald.db .recover");
 	shelf_close(&shelf);
 }
 END_TEST
@@ -723,7 +785,8 @@ START_TEST(test_the_view_says_what_skald_says)
 
 		write.row.status = (enum status)status;
 		write.row.ended_ms = status_ended(write.row.status) ? 1 : 0;
-		ck_assert_int_eq(store_commit(shelf.store, &write, 1, NULL, 0), OK);
+		ck_assert_int_eq(store_commit(shelf.store, &shelf_batch, &write, 1, NULL, 0),
+				 OK);
 	}
 	path_of(&shelf, "skald.db", path);
 	ck_assert_int_eq(sqlite3_open(path, &handle), SQLITE_OK);
@@ -846,7 +909,9 @@ START_TEST(test_the_file_does_not_grow_for_ever)
 				writes[k].row.status = STATUS_COMPLETED;
 				writes[k].row.ended_ms = 1 + round;
 			}
-			ck_assert_int_eq(store_commit(shelf.store, writes, BATCH, NULL, 0), OK);
+			ck_assert_int_eq(
+				store_commit(shelf.store, &shelf_batch, writes, BATCH, NULL, 0),
+				OK);
 		}
 		shelf_reopen(&shelf);
 		once = once ? once : file_size(&shelf);
@@ -872,6 +937,10 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_damage_that_concerns_one_saga);
 	tcase_add_test(tcase, test_random_damage);
 	tcase_add_test(tcase, test_a_newer_file);
+	tcase_add_test(tcase, test_a_file_of_the_first_version);
+	tcase_add_loop_test(tcase, test_batches_that_are_wrong, 0,
+			    sizeof wrong_batches / sizeof *wrong_batches);
+	tcase_add_test(tcase, test_batches_that_are_missing);
 	tcase_add_test(tcase, test_a_file_of_another_program);
 	tcase_add_test(tcase, test_a_second_process);
 	tcase_add_test(tcase, test_a_program_that_has_the_file_locked);
