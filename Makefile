@@ -346,7 +346,7 @@ sanitize: ## Run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	fi; \
 	$(end_tally)
 
-.PHONY: fuzz fuzzers mutate bench bench-core bench-bus bench-store bench-engine bench-barrier bench-floor
+.PHONY: fuzz fuzzers mutate bench bench-limits bench-core bench-bus bench-store bench-engine bench-barrier bench-floor
 fuzzers: $(FUZZERS)
 CLANG ?= $(firstword $(foreach c,clang clang-19 clang-18 clang-17 clang-16 clang-15 clang-14,$(shell command -v $(c))))
 SECONDS ?= 30
@@ -383,6 +383,9 @@ bench-barrier: $(B)/bench/bench_barrier $(PROGRAMS) ## Measure the example servi
 
 bench: $(PROGRAMS) $(FLOOR) ## Measure Skald's share of what the machine can do
 	bench/share.sh $(B)
+
+bench-limits: $(PROGRAMS) ## Hold a server to its limits of memory, disk and time to start
+	bench/limits.py $(B)
 
 bench-floor: $(FLOOR) ## Measure what the machine can do: sagas without any feature
 	$<
