@@ -1,7 +1,7 @@
 #include "base/rfc3339.h"
 
 #include <assert.h>
-#include <stdio.h>
+#include <string.h>
 
 enum { DAY_MS = 24 * 60 * 60 * 1000, FRACTION_DIGITS_MAX = 9 };
 
@@ -211,6 +211,13 @@ enum err rfc3339_parse(struct slice text, int64_t *out_ms, struct diag *diag)
 	return OK;
 }
 
+static void write_digits(char *at, size_t n, uint32_t number)
+{
+	for (; n; number /= 10)
+		at[--n] = (char)('0' + number % 10);
+}
+
+/* Without printf: every event and every row of a list has several of them. */
 void rfc3339_format(int64_t ms, char text[RFC3339_TEXT_SIZE])
 {
 	int64_t since = ms - RFC3339_MIN_MS;
@@ -220,9 +227,12 @@ void rfc3339_format(int64_t ms, char text[RFC3339_TEXT_SIZE])
 	assert(ms >= RFC3339_MIN_MS && ms <= RFC3339_MAX_MS);
 	date = from_days(since / DAY_MS + RFC3339_MIN_MS / DAY_MS);
 	in_day = (int32_t)(since % DAY_MS);
-	snprintf(text, RFC3339_TEXT_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
-		 (unsigned)date.year % 10000, (unsigned)date.month % 100,
-		 (unsigned)date.day % 100, (unsigned)in_day / 3600000 % 100,
-		 (unsigned)in_day / 60000 % 60, (unsigned)in_day / 1000 % 60,
-		 (unsigned)in_day % 1000);
+	memcpy(text, "0000-00-00T00:00:00.000Z", RFC3339_TEXT_SIZE);
+	write_digits(text, 4, (uint32_t)date.year);
+	write_digits(text + 5, 2, (uint32_t)date.month);
+	write_digits(text + 8, 2, (uint32_t)date.day);
+	write_digits(text + 11, 2, (uint32_t)in_day / 3600000);
+	write_digits(text + 14, 2, (uint32_t)in_day / 60000 % 60);
+	write_digits(text + 17, 2, (uint32_t)in_day / 1000 % 60);
+	write_digits(text + 20, 3, (uint32_t)in_day % 1000);
 }

@@ -78,7 +78,9 @@ bool utf8_valid(struct slice bytes)
 	uint32_t code_point;
 
 	while (bytes.len > 0) {
-		size_t len = utf8_decode(bytes, &code_point);
+		/* Most bytes are ASCII, and need no closer look. */
+		size_t len =
+			(unsigned char)*bytes.at < 0x80 ? 1 : utf8_decode(bytes, &code_point);
 
 		if (len == 0)
 			return false;

@@ -250,6 +250,9 @@ enum err sqlite_file_open(struct sqlite_file *file, const char *folder, struct d
 	if (!file->path)
 		return ERR_NOMEM;
 	snprintf(file->path, size, "%s/skald.db", folder);
+	/* Counting memory would take a lock for every allocation. Where SQLite runs
+	 * already it stays as it is. */
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	if (sqlite3_open_v2(file->path, &file->handle,
 			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
 			    NULL))
