@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 4096, STEP_MS = 20, IDLE_PATIENCE_MS = 240000 };
+enum { PATH_SIZE = 4096, STEP_MS = 20, IDLE_PATIENCE_MS = 120000 };
 
 const char *const work_names[N_WORKS] = {"server", "inventory", "payment", "notification"};
 
@@ -189,12 +189,17 @@ static int64_t under_way(const struct works *works)
 
 void works_wait_idle(const struct works *works)
 {
+	static const char some[] = "/v1/sagas?status=running,compensating&limit=3";
+	struct arena arena = {0};
+
 	for (int waited = 0; waited < IDLE_PATIENCE_MS; waited += STEP_MS) {
 		if (under_way(works) == 0)
 			return;
 		works_sleep_ms(STEP_MS);
 	}
-	ck_abort_msg("%lld sagas are under way and do not end", (long long)under_way(works));
+	ck_abort_msg("%lld sagas are under way and do not end: %.*s",
+		     (long long)under_way(works),
+		     SLICE_ARG(http_get(works->server.url, some, &arena).text));
 }
 
 void works_sleep_ms(int ms)
