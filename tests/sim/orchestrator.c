@@ -455,6 +455,8 @@ static void end_rival(void *context, uint64_t argument)
 void orchestrator_rival(struct world *world)
 {
 	struct orchestrator *self = world->orchestrator;
+	/* Often it is gone before the other one has got over what it did. */
+	uint32_t lasts_ms = random_percent(&world->random, 50) ? 20000 : HOUR_MS;
 
 	if (!self || world->rival)
 		return;
@@ -462,8 +464,8 @@ void orchestrator_rival(struct world *world)
 	world->tally.rivals++;
 	self->hangs_until_ms = world_soon_ms(world, 60000);
 	agenda_add(&world->agenda,
-		   self->hangs_until_ms + world_soon_ms(world, HOUR_MS) - world_now_ms(world),
-		   end_rival, world, self->number);
+		   self->hangs_until_ms + random_below(&world->random, lasts_ms), end_rival,
+		   world, self->number);
 	world->rival = self;
 	world->orchestrator = NULL;
 	orchestrator_start(world);

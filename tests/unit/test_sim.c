@@ -38,7 +38,7 @@ static const struct sabotage_row {
 	{"a reply before the commit", SABOTAGE_COMMIT_LATE,
 	 "P1: * was answered ok and not done", 30},
 	{"a revoke that is answered without a look", SABOTAGE_BLIND_REVOKES,
-	 "P4: * was answered ok although it took effect", 150},
+	 "P4: * was answered ok although it took effect", 500},
 	{"a store that forgets new sagas", SABOTAGE_LOSE_SAGA,
 	 "order: * is sent, and its saga is not stored", 30},
 	{"a store that forgets changes", SABOTAGE_LOSE_WRITES,
