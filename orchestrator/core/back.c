@@ -8,7 +8,7 @@ static bool begun_just_now(const struct decision *d, uint32_t i)
 
 	if (step->state != STEP_RUNNING || definition_of(d, i)->form != FORM_CALL)
 		return false;
-	return !before || before->state != STEP_RUNNING || before->attempt != step->attempt;
+	return !before || before->state != STEP_RUNNING;
 }
 
 /* The saga turns back before the do is sent, so that it is not sent at all. */
@@ -42,12 +42,9 @@ static void turn_step(struct decision *d, uint32_t i)
 			step->state = STEP_NEVER;
 		break;
 	case STEP_BACKOFF:
+	case STEP_PARKED: /* it was sent: where nothing was, only what cannot turn back parks */
 		step->state = STEP_IN_DOUBT;
 		note(d, ENTRY_IN_DOUBT, i, (struct slice){0});
-		break;
-	case STEP_PARKED:
-		/* Nothing was sent where an expression failed. */
-		step->state = step->flags & FLAG_TOUCHED ? STEP_IN_DOUBT : STEP_NEVER;
 		break;
 	case STEP_DONE:
 		if (definition->form == FORM_PARALLEL)
@@ -61,8 +58,7 @@ static void turn_step(struct decision *d, uint32_t i)
 	case STEP_UNDO_BACKOFF:
 	case STEP_UNDONE: break;
 	}
-	if (step->state != STEP_RUNNING)
-		step->due_ms = 0;
+	step->due_ms = 0;
 }
 
 void turn_back(struct decision *d, uint32_t cause, const struct error *failure)

@@ -2,6 +2,10 @@
 
 #include <assert.h>
 
+enum { MILLION = 1000000 };
+
+__extension__ typedef __int128 wide;
+
 /* What a decision can note at most is a few entries per step; the array grows
  * by doubling and is the caller's with the effects. */
 void note(struct decision *d, enum entry_type type, uint32_t step, struct slice detail)
@@ -166,38 +170,38 @@ enum err evaluate_args(struct decision *d, uint32_t i, enum purpose purpose)
 	return err;
 }
 
-/* first * factor^(failures - 1), at most max; a fixed-point power, so that it is
+static int64_t saturated(wide value)
+{
+	return value > INT64_MAX ? INT64_MAX : (int64_t)value;
+}
+
+static int64_t scaled(int64_t value, int64_t millionths)
+{
+	return saturated((wide)value * millionths / MILLION);
+}
+
+/* first * factor^(failures - 1), at most max; a power of fixed point, so that it is
  * the same everywhere and cannot overflow. */
 static int64_t grown_delay_ms(const struct retry *retry, uint32_t failures)
 {
-	const int64_t one = 1000000;
+	wide millionths = retry->factor.coefficient;
+	int64_t factor, power = MILLION;
 	int64_t delay_ms = retry->first_ms > 0 ? retry->first_ms : 1;
-	int64_t limit, power = one, factor = retry->factor.coefficient;
-	uint32_t n = failures ? failures - 1 : 0;
 
-	if (delay_ms >= retry->max_ms)
-		return retry->max_ms > 0 ? retry->max_ms : 1;
 	for (unsigned scale = retry->factor.scale; scale > 6; scale--)
-		factor /= 10;
+		millionths /= 10;
 	for (unsigned scale = retry->factor.scale; scale < 6; scale++)
-		factor = factor > INT64_MAX / 10 ? INT64_MAX : factor * 10;
-	/* Growth beyond max / first changes nothing: stop there. */
-	limit = retry->max_ms / delay_ms;
-	limit = limit > INT32_MAX ? INT32_MAX : limit + 1;
-	for (; n; n >>= 1) {
+		millionths *= 10;
+	factor = saturated(millionths);
+	for (uint32_t n = failures - 1; n; n >>= 1) {
 		if (n & 1)
-			power = power / one > limit || factor / one > limit
-					? limit * one
-					: (int64_t)((__extension__(__int128) power * factor) /
-						    one);
-		if (power / one >= limit)
-			return retry->max_ms;
-		factor = factor / one > limit
-				 ? (limit + 1) * one
-				 : (int64_t)((__extension__(__int128) factor * factor) / one);
+			power = scaled(power, factor);
+		factor = scaled(factor, factor);
 	}
-	delay_ms = (int64_t)((__extension__(__int128) delay_ms * power) / one);
-	return delay_ms > retry->max_ms ? retry->max_ms : delay_ms;
+	delay_ms = scaled(delay_ms, power);
+	if (delay_ms > retry->max_ms)
+		delay_ms = retry->max_ms;
+	return delay_ms > 0 ? delay_ms : 1;
 }
 
 int64_t retry_delay_ms(const struct retry *retry, uint32_t failures, uint64_t seed)

@@ -20,8 +20,7 @@ struct decision {
 	struct slice actor;
 	struct slice *args; /* by step: arguments evaluated on the way; NULL: none yet */
 	uint32_t entries_capacity;
-	bool signals_copied; /* saga->signals is the decision's own */
-	bool nomem;          /* the decision as a whole failed */
+	bool nomem; /* the decision as a whole failed */
 };
 
 static inline const struct step_definition *definition_of(const struct decision *d, uint32_t i)
@@ -50,8 +49,8 @@ const struct error *make_error(struct decision *d, struct slice code, struct sli
 /* The policy that the step's present command is retried by. */
 const struct retry *retry_policy(const struct step_definition *definition, enum verb verb);
 
-/* How long to wait after `failures` failed attempts; at least 1 ms. `seed` makes
- * the jitter. */
+/* How long to wait after `failures` failed attempts, 1 or more; at least 1 ms. `seed`
+ * makes the jitter. */
 int64_t retry_delay_ms(const struct retry *retry, uint32_t failures, uint64_t seed);
 
 /* Begin a command from its first attempt. */

@@ -104,7 +104,7 @@ void settle_due(struct decision *d, uint32_t i)
 static bool take_signal(struct decision *d, uint32_t i)
 {
 	struct saga *saga = d->saga;
-	struct signal *own;
+	struct signal *signals;
 	uint32_t n;
 
 	for (n = 0; n < saga->n_signals; n++)
@@ -113,21 +113,17 @@ static bool take_signal(struct decision *d, uint32_t i)
 			break;
 	if (n == saga->n_signals)
 		return false;
-	if (!d->signals_copied) {
-		own = arena_array(d->arena, saga->n_signals, sizeof *own);
-		if (!own) {
-			d->nomem = true;
-			return false;
-		}
-		memcpy(own, saga->signals, saga->n_signals * sizeof *own);
-		saga->signals = own;
-		d->signals_copied = true;
+	signals = arena_array(d->arena, saga->n_signals, sizeof *signals);
+	if (!signals) {
+		d->nomem = true;
+		return false;
 	}
-	own = (struct signal *)&saga->signals[n];
-	note(d, ENTRY_LEFT, i, own->event);
-	settle_done(d, i, own->payload);
-	own->used = true;
-	own->payload = (struct slice){0};
+	memcpy(signals, saga->signals, saga->n_signals * sizeof *signals);
+	saga->signals = signals;
+	note(d, ENTRY_LEFT, i, signals[n].event);
+	settle_done(d, i, signals[n].payload);
+	signals[n].used = true;
+	signals[n].payload = (struct slice){0};
 	return true;
 }
 
@@ -151,7 +147,6 @@ void deliver_signals(struct decision *d)
 /* An expression failed before anything was sent. */
 static void refuse_unsent(struct decision *d, uint32_t i)
 {
-	step_of(d, i)->verb = VERB_DO;
 	give_up(d, i, STEP_REFUSED, WHY_EXPRESSION);
 }
 

@@ -35,17 +35,14 @@ enum verdict take_signal_event(struct decision *d, const struct event *event)
 	if (saga->n_signals == SIGNALS_MAX)
 		return refuse(d, "the saga holds 100 signals, which is the most it takes");
 	signals = arena_array(d->arena, saga->n_signals + 1, sizeof *signals);
-	if (!signals) {
-		d->nomem = true;
+	if (!signals)
 		return VERDICT_NOMEM;
-	}
 	if (saga->n_signals)
 		memcpy(signals, saga->signals, saga->n_signals * sizeof *signals);
 	signals[saga->n_signals] =
 		(struct signal){event->id, event->name, event->payload, false};
 	saga->signals = signals;
 	saga->n_signals++;
-	d->signals_copied = true;
 	note(d, ENTRY_SIGNAL, NO_STEP, event->name);
 	deliver_signals(d);
 	return VERDICT_TAKEN;
@@ -161,9 +158,8 @@ static void retry_step(struct decision *d, uint32_t i)
 	step->base = step->attempt;
 	step->budget_ms = 0;
 	if (step->why == WHY_EXPRESSION || step->why == WHY_TIMEOUT) {
-		/* Nothing was sent: begin it anew. */
-		step->state = undo ? (step->flags & FLAG_TOUCHED ? STEP_IN_DOUBT : STEP_DONE)
-				   : STEP_WAITING;
+		/* Nothing was sent: begin it anew, now. */
+		step->state = undo ? STEP_DONE : STEP_WAITING;
 		step->why = WHY_NOTHING;
 		return;
 	}

@@ -53,8 +53,6 @@ static void collect_commands(struct decision *d)
 
 	for (uint32_t i = 0; i < d->saga->n_steps; i++)
 		n += step_in_flight(definition_of(d, i), step_of(d, i));
-	if (!n)
-		return;
 	d->effects->commands = arena_array(d->arena, n, sizeof *d->effects->commands);
 	if (!d->effects->commands) {
 		d->nomem = true;

@@ -337,6 +337,17 @@ static const struct transcript_row rows[] = {
 			},
 	},
 	{
+		"what is in a parallel step that was not reached never starts",
+		"a b x{c|d}",
+		.lines =
+			{
+				"start => a running, send a do#1",
+				"a do ok => a done, b running, send b do#1",
+				"b do refused => a undoing, b refused -touched, x never, c "
+				"never, d never, turns back (b refused), send a undo#1",
+			},
+	},
+	{
 		"rule 7: nested parallel steps are undone from the inside",
 		"a x{y{b|c}|d} e",
 		.lines =

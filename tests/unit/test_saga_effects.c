@@ -55,6 +55,19 @@ static const struct row {
 	 .before = {"start"},
 	 .happening = "a do ok",
 	 .entries = "ok a do#1; skipped x do#0 \"condition\"; ended \"completed\""},
+	{"what is taken back before it was sent is not told",
+	 "c x{a|b}",
+	 {"b", PURPOSE_WITH, NULL},
+	 .before = {"start"},
+	 .happening = "c do ok",
+	 .entries = "ok c do#1; entered x do#0; error b do#0 \"1:1: as the test says\"; "
+		    "turned back b do#0 \"expression\"; sent c undo#1"},
+	{"what turns back as it starts sends nothing",
+	 "x{a|b}",
+	 {"b", PURPOSE_WITH, NULL},
+	 .happening = "start",
+	 .entries = "started; entered x do#0; error b do#0 \"1:1: as the test says\"; "
+		    "turned back b do#0 \"expression\"; ended \"compensated\""},
 	{"an expression that fails is told with its text",
 	 "a b",
 	 {"b", PURPOSE_WITH, NULL},
@@ -87,6 +100,8 @@ static const struct row {
 	{"an await gives up", "w:await,for=5", .before = {"start"}, .happening = "w due",
 	 .entries = "timeout w do#0 \"w\"; turned back w do#0 \"timeout\"; "
 		    "ended \"compensated\""},
+	{"a sleep is entered", "s:sleep,for=5", .happening = "start",
+	 .entries = "started; entered s do#0"},
 	{"a sleep is left", "s:sleep,for=5", .before = {"start"}, .happening = "s due",
 	 .entries = "left s do#0; ended \"completed\""},
 	{"the deadline is told", "a b", .before = {"start"}, .happening = "deadline",
@@ -96,9 +111,30 @@ static const struct row {
 	 .entries = "refused p revoke#1; went on p revoke#1; sent r do#1"},
 	{"an undo is told", "a b", .before = {"start", "a do ok", "b do refused"},
 	 .happening = "a undo ok", .entries = "ok a undo#1; ended \"compensated\""},
+	{"a pivot is nothing special while nobody wants back", "p:pivot r:retriable",
+	 .before = {"start"}, .happening = "p do ok", .entries = "ok p do#1; sent r do#1"},
+	{"nor where it is skipped", "p:pivot r:retriable", .before = {"start"},
+	 .happening = "skip p",
+	 .entries = "operation p do#1 \"skip\" by ann; skipped p do#1 \"operator\" by ann; "
+		    "sent r do#1 by ann"},
+	{"an undo that is skipped is told", "a b",
+	 .before = {"start", "a do ok", "b do refused"}, .happening = "skip a",
+	 .entries = "operation a undo#1 \"skip\" by ann; "
+		    "skipped a undo#1 \"operator\" by ann; ended \"compensated\" by ann"},
+	{"an undo that is given up is told", "a:skip b",
+	 .before = {"start", "a do ok", "b do refused"}, .happening = "a undo refused no",
+	 .entries = "refused a undo#1 \"no\"; skipped a undo#1 \"refused\"; "
+		    "ended \"compensated\""},
+	{"a parked step is in doubt when the saga turns back", "a b",
+	 .before = {"start", "a do expired"}, .happening = "cancel",
+	 .entries = "operation \"cancel\" by ann; turned back \"cancelled\" by ann; "
+		    "in doubt a do#1 by ann; sent a undo#1 by ann"},
 	{"a refused undo is told", "a b", .before = {"start", "a do ok", "b do refused"},
 	 .happening = "a undo refused no",
 	 .entries = "refused a undo#1 \"no\"; parked a undo#1 \"refused\""},
+	{"an operator's undo is told", "a", .before = {"start", "a do ok"}, .happening = "undo",
+	 .entries = "operation \"undo\" by ann; turned back \"undo\" by ann; "
+		    "sent a undo#1 by ann"},
 	{"a revoke is told", "a p:pivot", .before = {"start", "a do ok", "cancel"},
 	 .happening = "p revoke ok",
 	 .entries = "ok p revoke#1; turned back \"cancelled\"; sent a undo#1"},
@@ -166,6 +202,13 @@ START_TEST(test_entries)
 }
 END_TEST
 
+static void expect_error(const struct error *error, const char *code, const char *message)
+{
+	ck_assert_ptr_nonnull(error);
+	ck_assert(slice_is(error->code, code));
+	ck_assert(slice_is(error->message, message));
+}
+
 START_TEST(test_an_operation_tells_who_and_why)
 {
 	struct event event = {.type = EVENT_CANCEL,
@@ -188,6 +231,23 @@ START_TEST(test_an_operation_tells_who_and_why)
 	ck_assert(slice_is(after.failure->code, "cancelled"));
 	ck_assert(slice_is(after.failure->message, "customer asked"));
 	ck_assert_uint_eq(after.failure_step, NO_STEP);
+	transcript_end(&t);
+
+	transcript_begin(&t, "a", NULL, 0);
+	transcript_play(&t, "start");
+	transcript_play(&t, "a do ok");
+	event.type = EVENT_UNDO;
+	ck_assert_int_eq(saga_step(t.definition, &t.script.base, &t.saga, &event, &t.arena,
+				   &after, &t.effects),
+			 VERDICT_TAKEN);
+	ck_assert(slice_is(t.effects.entries[0].detail, "undo: customer asked"));
+	expect_error(after.failure, "undo", "customer asked");
+	event.reason = (struct slice){0};
+	ck_assert_int_eq(saga_step(t.definition, &t.script.base, &t.saga, &event, &t.arena,
+				   &after, &t.effects),
+			 VERDICT_TAKEN);
+	ck_assert(slice_is(t.effects.entries[0].detail, "undo"));
+	expect_error(after.failure, "undo", "an operator undid it");
 	transcript_end(&t);
 }
 END_TEST
@@ -327,13 +387,6 @@ END_TEST
 /* --- what is kept ----------------------------------------------------------------------------
  */
 
-static void expect_error(const struct error *error, const char *code, const char *message)
-{
-	ck_assert_ptr_nonnull(error);
-	ck_assert(slice_is(error->code, code));
-	ck_assert(slice_is(error->message, message));
-}
-
 START_TEST(test_errors_and_the_failure_are_kept)
 {
 	struct transcript t;
@@ -369,6 +422,15 @@ START_TEST(test_a_wish_that_came_too_late_leaves_no_failure)
 	transcript_play(&t, "start");
 	transcript_play(&t, "cancel");
 	expect_error(t.saga.failure, "cancelled", "an operator cancelled it");
+	transcript_play(&t, "p revoke refused [1]");
+	ck_assert_ptr_null(t.saga.failure);
+	ck_assert_uint_eq(t.saga.failure_step, NO_STEP);
+	transcript_end(&t);
+
+	transcript_begin(&t, "p:pivot,attempts=1 r:retriable", NULL, 0);
+	transcript_play(&t, "start");
+	transcript_play(&t, "p do timeout");
+	ck_assert_uint_eq(t.saga.failure_step, 0);
 	transcript_play(&t, "p revoke refused [1]");
 	ck_assert_ptr_null(t.saga.failure);
 	ck_assert_uint_eq(t.saga.failure_step, NO_STEP);
@@ -499,36 +561,44 @@ static enum verdict step_behind(struct transcript *t, struct event event)
 	return verdict;
 }
 
-/* Of four steps the definition knows three. */
+/* Of five steps the definition knows four. (An arena leaves a gap behind most other
+ * numbers.) */
 START_TEST(test_what_stands_behind_the_last_step_is_none)
 {
 	struct transcript t;
+	struct step_definition *behind;
 	struct effects effects;
 	struct timer timer;
 
-	transcript_begin(&t, "x{a|b|c}", NULL, 0);
+	transcript_begin(&t, "x{a|b|c|d}", NULL, 0);
+	behind = build_step(t.definition, "d");
 	t.definition->deadline_ms = 60000;
 	transcript_play(&t, "start");
-	transcript_play(&t, "c do failed");
-	t.definition->n_steps = t.saga.n_steps = 3;
+	transcript_play(&t, "d do failed");
+	t.definition->n_steps = t.saga.n_steps = 4;
 	ck_assert(!saga_timer(t.definition, &t.saga, 1, &timer));
-	t.saga.steps[3].due_ms = 1;
+	t.saga.steps[4].due_ms = 1;
 	ck_assert(saga_next_timer(t.definition, &t.saga, &timer));
 	ck_assert_int_eq(timer.type, EVENT_DEADLINE);
-	t.saga.steps[3].state = STEP_PARKED;
+	t.saga.steps[4].state = STEP_PARKED;
 	ck_assert_int_eq(saga_status(&t.saga), STATUS_RUNNING);
-	t.saga.steps[3].state = STEP_RUNNING;
+	t.saga.steps[4].state = STEP_RUNNING;
 	ck_assert_int_eq(saga_resume(t.definition, &t.script.base, &t.saga, &t.arena, &effects),
 			 VERDICT_TAKEN);
-	ck_assert_uint_eq(effects.n_commands, 2);
+	ck_assert_uint_eq(effects.n_commands, 3);
 	ck_assert_int_eq(step_behind(&t, (struct event){.type = EVENT_REPLY, .attempt = 1}),
 			 VERDICT_IGNORED);
 	ck_assert_int_eq(step_behind(&t, (struct event){.type = EVENT_TIMEOUT, .attempt = 1}),
 			 VERDICT_IGNORED);
 	ck_assert_int_eq(step_behind(&t, (struct event){.type = EVENT_DUE}), VERDICT_IGNORED);
 	ck_assert_int_eq(step_behind(&t, (struct event){.type = EVENT_SKIP}), VERDICT_REFUSED);
-	t.saga.steps[3].state = STEP_BACKOFF;
+	t.saga.steps[4].state = STEP_BACKOFF;
 	ck_assert_int_eq(step_behind(&t, (struct event){.type = EVENT_RETRY}), VERDICT_REFUSED);
+	behind->form = FORM_AWAIT;
+	behind->event = SLICE_LITERAL("d");
+	ck_assert_int_eq(
+		step_with(&t, (struct event){.type = EVENT_SIGNAL, .name = SLICE_LITERAL("d")}),
+		VERDICT_REFUSED);
 	transcript_end(&t);
 }
 END_TEST

@@ -1,15 +1,22 @@
 /* test_saga_nomem.c - the arena gives no memory, at every place where it is asked:
  * nothing happened then, and with enough memory the same call works. */
+#include "tests/lib/fail_malloc.h"
 #include "tests/lib/saga_values.h"
 #include "tests/lib/suite.h"
 #include "tests/lib/transcript.h"
 
 #include <stdlib.h>
 
+/* They need more than anything else of their event does. */
+static const char long_reason[1000] = "because";
+#define NINE_SIGNALS                                                                        \
+	"signal w 1", "signal w 2", "signal w 3", "signal w 4", "signal w 5", "signal w 6", \
+		"signal w 7", "signal w 8", "signal w 9"
+
 static const struct row {
 	const char *definition;
 	struct script_answer answer;
-	const char *before[8];
+	const char *before[12];
 	struct event event;
 } rows[] = {
 	{.definition = "a b",
@@ -47,6 +54,17 @@ static const struct row {
 	{.definition = "a w:await b",
 	 .before = {"start", "signal w one"},
 	 .event = {.type = EVENT_REPLY, .attempt = 1}},
+	{.definition = "a w:await b",
+	 .before = {"start", NINE_SIGNALS},
+	 .event = {.type = EVENT_SIGNAL,
+		   .name = SLICE_LITERAL("w"),
+		   .id = SLICE_LITERAL("10")}},
+	{.definition = "a w:await b",
+	 .before = {"start", NINE_SIGNALS},
+	 .event = {.type = EVENT_REPLY, .attempt = 1}},
+	{.definition = "a",
+	 .before = {"start"},
+	 .event = {.type = EVENT_KILL, .reason = {long_reason, sizeof long_reason}}},
 	{.definition = "w:await,for=5", .before = {"start"}, .event = {.type = EVENT_DUE}},
 	{.definition = "s:until a", .before = {"start"}, .event = {.type = EVENT_KILL}},
 	{.definition = "a b",
@@ -82,7 +100,7 @@ static struct arena short_arena(size_t left)
 	return arena;
 }
 
-static void expect_same_commands(const struct effects *a, const struct effects *b)
+static void expect_same_effects(const struct effects *a, const struct effects *b)
 {
 	ck_assert_uint_eq(a->n_commands, b->n_commands);
 	ck_assert_uint_eq(a->n_entries, b->n_entries);
@@ -90,6 +108,8 @@ static void expect_same_commands(const struct effects *a, const struct effects *
 		ck_assert(slice_equal(a->commands[n].args, b->commands[n].args));
 		ck_assert_uint_eq(a->commands[n].attempt, b->commands[n].attempt);
 	}
+	for (uint32_t n = 0; n < a->n_entries; n++)
+		ck_assert(slice_equal(a->entries[n].detail, b->entries[n].detail));
 }
 
 START_TEST(test_step)
@@ -118,12 +138,26 @@ START_TEST(test_step)
 				    &after, &effects);
 		if (verdict == VERDICT_TAKEN) {
 			ck_assert_ptr_null(saga_difference(&after, &whole));
-			expect_same_commands(&effects, &whole_effects);
+			expect_same_effects(&effects, &whole_effects);
 		}
 		arena_release(&arena);
 	}
 	ck_assert_int_eq(verdict, VERDICT_TAKEN);
 	ck_assert_uint_gt(left, 4 * UNIT);
+
+	/* One time there is no memory, and then there is again. */
+	for (size_t n = 0; n < left; n += UNIT) {
+		struct arena arena = short_arena(n);
+		bool fired;
+
+		arena.max = 0;
+		fail_malloc_at(0);
+		verdict = saga_step(t.definition, &t.script.base, &t.saga, &event, &arena,
+				    &after, &effects);
+		fired = fail_malloc_off();
+		ck_assert_int_eq(verdict, fired ? VERDICT_NOMEM : VERDICT_TAKEN);
+		arena_release(&arena);
+	}
 	transcript_end(&t);
 }
 END_TEST

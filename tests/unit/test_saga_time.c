@@ -301,6 +301,34 @@ START_TEST(test_times_of_a_step)
 }
 END_TEST
 
+START_TEST(test_times_of_what_sends_nothing)
+{
+	struct transcript t;
+	int64_t start_ms;
+
+	transcript_begin(&t, "x{w:await|s:sleep,for=5|a:skip} b", NULL, 0);
+	start_ms = t.now_ms;
+	transcript_play(&t, "start");
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(t.saga.steps[i].started_ms, start_ms);
+	transcript_play(&t, "+1 a do ok");
+	transcript_play(&t, "+1 signal w one [1]");
+	ck_assert_uint_gt(t.saga.steps[1].output.len, 0);
+	ck_assert_uint_eq(t.saga.signals[0].payload.len, 0);
+	transcript_play(&t, "s due");
+	transcript_play(&t, "+1 b do refused");
+	transcript_play(&t, "a undo failed");
+	ck_assert_int_ne(t.saga.steps[3].due_ms, 0);
+	transcript_play(&t, "+1 a undo refused");
+	ck_assert_int_eq(t.saga.steps[3].state, STEP_SKIPPED);
+	ck_assert_int_eq(t.saga.steps[3].due_ms, 0);
+	ck_assert_int_eq(t.saga.steps[3].ended_ms, t.now_ms);
+	ck_assert_int_eq(t.saga.steps[0].state, STEP_UNDONE);
+	ck_assert_int_eq(t.saga.steps[0].ended_ms, t.now_ms);
+	transcript_end(&t);
+}
+END_TEST
+
 START_TEST(test_a_pivot_ends_with_its_revoke)
 {
 	struct transcript t;
@@ -354,6 +382,7 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_the_timer_of_a_back_off_names_its_command);
 	tcase_add_test(tcase, test_a_saga_without_a_deadline_has_none);
 	tcase_add_test(tcase, test_times_of_a_step);
+	tcase_add_test(tcase, test_times_of_what_sends_nothing);
 	tcase_add_test(tcase, test_a_pivot_ends_with_its_revoke);
 	tcase_add_test(tcase, test_of_timers_at_the_same_time_the_first_is_next);
 }

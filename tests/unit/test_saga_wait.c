@@ -46,6 +46,37 @@ static const struct transcript_row rows[] = {
 			},
 	},
 	{
+		"an await that finds its event waits for nothing",
+		"a w:await,for=5000 b",
+		.lines =
+			{
+				"start => a running, send a do#1",
+				"signal w one [1] => keeps w",
+				"a do ok => a done, w done [1], b running, send b do#1",
+			},
+	},
+	{
+		"an await that was given up takes no event any more",
+		"w:await,ignore,for=5000 a",
+		.lines =
+			{
+				"start => w running for 5000",
+				"w due => w skipped timeout, a running, send a do#1",
+				"signal w one [1] => keeps w",
+			},
+	},
+	{
+		"an await that an expression parked takes no event",
+		"p:pivot w:await,when",
+		.answers = {{"w", PURPOSE_WHEN, NULL}},
+		.lines =
+			{
+				"start => p running, send p do#1",
+				"p do ok => p done, w parked do expression",
+				"signal w one [1] => keeps w",
+			},
+	},
+	{
 		"an await whose event does not come in time turns the saga back",
 		"a w:await,for=5000 b",
 		.lines =
