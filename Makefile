@@ -285,7 +285,7 @@ tally = tools/tally $(if $(T),-v) '$(if $(SANITIZE),$(SANITIZE) )$(1)' $(2);
 corpus = tests/fuzz/corpus/$(patsubst fuzz_%,%,$(notdir $(1)))
 replay = $(call tally,$(1:$(B)/tests/%=%),$(1) $(call corpus,$(1)))
 
-.PHONY: test e2e torture fuzz-replay golden installed sim sanitize
+.PHONY: test threads e2e torture fuzz-replay golden installed sim sanitize
 # T=editor is the schema for editors, any other T a unit test.
 chosen = $(if $(filter editor,$(T)),$(JUDGE),$(B)/tests/unit/test_$(T))
 test: $(if $(T),$(chosen),$(TESTS) $(JUDGE) $(FUZZERS)) ## Run the tests (T=json: that one, and show its output)
@@ -293,6 +293,13 @@ test: $(if $(T),$(chosen),$(TESTS) $(JUDGE) $(FUZZERS)) ## Run the tests (T=json
 	$(foreach t,$(filter $(TESTS),$^),$(call tally,$(t:$(B)/tests/%=%),$(t))) \
 	$(foreach t,$(filter $(JUDGE),$^),$(call tally,editor,tests/editor/run.sh $(t))) \
 	$(foreach t,$(filter $(FUZZERS),$^),$(call replay,$(t))) \
+	$(end_tally)
+
+# Tests in which threads meet.
+THREADED := $(patsubst %,$(B)/tests/unit/test_%,later participant_local store_sqlite)
+threads: $(THREADED) ## Run the tests in which threads meet (best with SANITIZE=thread)
+	@$(begin_tally); \
+	$(foreach t,$^,$(call tally,$(t:$(B)/tests/%=%),$(t))) \
 	$(end_tally)
 
 # Smaller where everything is slower.
@@ -333,7 +340,7 @@ endif
 
 # Beside the release flavour, also where B was given.
 beside = $(patsubst %/release,%,$(B))
-sanitize: ## Run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+sanitize: ## Run the tests under AddressSanitizer and UndefinedBehaviorSanitizer, and ThreadSanitizer
 	@$(begin_tally); mkdir -p $(B)
 	+@if echo 'int main(void) { return 0; }' | \
 		$(CC) -fsanitize=address,undefined -xc -o $(B)/probe - 2>/dev/null; then \
@@ -341,6 +348,8 @@ sanitize: ## Run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 			$(MAKE) --no-print-directory SANITIZE=address,undefined SEEDS=60 \
 				B=$(beside)/address-undefined $$t || tools/tally "sanitized $$t" false; \
 		done; \
+		$(MAKE) --no-print-directory SANITIZE=thread B=$(beside)/thread threads || \
+			tools/tally 'sanitized threads' false; \
 	else \
 		tools/tally sanitize echo '0 passed, 0 failed, 1 skipped: $(CC) has no sanitizers'; \
 	fi; \

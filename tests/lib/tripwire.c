@@ -1,6 +1,5 @@
 #include "tests/lib/tripwire.h"
 
-/* Whether this call does nothing. */
 bool tripwire_pull(struct tripwire *wire)
 {
 	bool now = !wire->fired && wire->calls_left == 0;
