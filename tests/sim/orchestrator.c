@@ -28,6 +28,7 @@ struct orchestrator {
 	struct log log;
 	struct engine *engine;
 	int64_t hangs_until_ms;
+	bool began_behind;           /* sagas that whoever took its place has not loaded */
 	int64_t turn_ms;             /* the next one; INT64_MAX: not known yet */
 	struct polled_reply *polled; /* and not acknowledged */
 	size_t n_polled, polled_capacity;
@@ -294,9 +295,11 @@ static void end(struct orchestrator *self)
 static void die(struct orchestrator *self)
 {
 	struct world *world = self->world;
-	bool last = world->orchestrator == self;
+	bool last = world->orchestrator == self, began_behind = self->began_behind;
 
 	end(self);
+	if (began_behind)
+		orchestrator_restart(world);
 	if (last)
 		agenda_add(&world->agenda,
 			   world_soon_ms(world, world->part == PART_TROUBLE
@@ -321,6 +324,7 @@ static void plan_next(struct orchestrator *self, size_t n)
 static void take_turn(struct orchestrator *self)
 {
 	struct world *world = self->world;
+	uint64_t n_sagas = world->tally.sagas;
 	bool outage = world->outage;
 	size_t n = 0;
 	enum err err;
@@ -328,6 +332,7 @@ static void take_turn(struct orchestrator *self)
 	bus_pump(self->bus);
 	err = engine_turn(self->engine, &n);
 	bus_pump(self->bus);
+	self->began_behind |= self == world->rival && world->tally.sagas > n_sagas;
 	if (world_looks_dead(world, &self->wire, self->name)) {
 		die(self);
 		return;
@@ -442,14 +447,20 @@ void orchestrator_hang(struct world *world, uint32_t at_most_ms)
 	self->hangs_until_ms = world_soon_ms(world, at_most_ms);
 }
 
+/* No store refuses a new saga to an orchestrator that another one has replaced: it is
+ * loaded by the next one. */
 static void end_rival(void *context, uint64_t argument)
 {
 	struct world *world = context;
+	bool began_behind;
 
 	if (!world->rival || world->rival->number != (uint32_t)argument)
 		return;
 	diary_write(&world->diary, "%s ends", world->rival->name);
+	began_behind = world->rival->began_behind;
 	end(world->rival);
+	if (began_behind)
+		orchestrator_restart(world);
 }
 
 void orchestrator_rival(struct world *world)
