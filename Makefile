@@ -285,7 +285,7 @@ tally = tools/tally $(if $(T),-v) '$(if $(SANITIZE),$(SANITIZE) )$(1)' $(2);
 corpus = tests/fuzz/corpus/$(patsubst fuzz_%,%,$(notdir $(1)))
 replay = $(call tally,$(1:$(B)/tests/%=%),$(1) $(call corpus,$(1)))
 
-.PHONY: test threads e2e torture fuzz-replay golden installed sim sanitize
+.PHONY: test threads e2e torture fuzz-replay installed sim sanitize
 # T=editor is the schema for editors, any other T a unit test.
 chosen = $(if $(filter editor,$(T)),$(JUDGE),$(B)/tests/unit/test_$(T))
 test: $(if $(T),$(chosen),$(TESTS) $(JUDGE) $(FUZZERS)) ## Run the tests (T=json: that one, and show its output)
@@ -313,11 +313,6 @@ torture: ## Kill and hold server and services while 5,000 orders are under way
 fuzz-replay: $(FUZZERS) ## Run the corpus through every fuzz target
 	@$(begin_tally); $(foreach t,$^,$(call replay,$(t))) $(end_tally)
 
-golden: $(PROGRAMS) ## Compare what skald prints with tests/golden
-	@$(begin_tally); \
-	$(if $(wildcard tests/golden/run.sh),SKALD=$(B)/skald $(call tally,golden,tests/golden/run.sh)) \
-	$(end_tally)
-
 installed: all ## Check what `make install` leaves, with a service built on it
 	@$(begin_tally); \
 	$(call tally,installed,tests/install/run.sh $(MAKE) --no-print-directory B=$(B)) \
@@ -344,7 +339,7 @@ sanitize: ## Run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(begin_tally); mkdir -p $(B)
 	+@if echo 'int main(void) { return 0; }' | \
 		$(CC) -fsanitize=address,undefined -xc -o $(B)/probe - 2>/dev/null; then \
-		for t in test e2e golden sim; do \
+		for t in test e2e sim; do \
 			$(MAKE) --no-print-directory SANITIZE=address,undefined SEEDS=60 \
 				B=$(beside)/address-undefined $$t || tools/tally "sanitized $$t" false; \
 		done; \
@@ -435,7 +430,7 @@ check: ## Everything that a change must pass
 	+@for t in layers pure headers format banned; do \
 		tools/tally $$t $(MAKE) --no-print-directory WERROR=1 $$t; \
 	done; \
-	for t in all test e2e golden installed sim sanitize; do \
+	for t in all test e2e installed sim sanitize; do \
 		$(MAKE) --no-print-directory WERROR=1 $$t || tools/tally "make $$t" false; \
 	done; \
 	$(end_tally)

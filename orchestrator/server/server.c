@@ -85,6 +85,18 @@ static void deploy(void *context, const char *path, struct definition *definitio
 	log_refused(deploying->server, path, diag.text[0] ? diag.text : err_text(err));
 }
 
+static void log_no_folder(const struct server *server)
+{
+	struct log_line line;
+
+	log_begin(&line, &server->log, LOG_LEVEL_INFO, "no-definitions-read");
+	log_text(&line, "folder", slice_of(server->settings->sagas));
+	log_text(&line, "why",
+		 SLICE_LITERAL("there is no such folder: name one with --sagas, or give "
+			       "definitions to `skald deploy`"));
+	log_end(&line);
+}
+
 static enum err deploy_folder(struct server *server, struct diag *diag)
 {
 	struct deploying deploying = {.server = server};
@@ -93,8 +105,10 @@ static enum err deploy_folder(struct server *server, struct diag *diag)
 	size_t n_bad = 0;
 	enum err err = folder_read_definitions(server->settings->sagas, &reader, &n_bad, diag);
 
-	if (err == ERR_NOT_FOUND && !server->settings->sagas_needed)
+	if (err == ERR_NOT_FOUND && !server->settings->sagas_needed) {
+		log_no_folder(server);
 		return OK;
+	}
 	if (err)
 		return err;
 	log_begin(&line, &server->log, LOG_LEVEL_INFO, "definitions-read");

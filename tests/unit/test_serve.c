@@ -63,6 +63,21 @@ START_TEST(test_it_says_that_it_is_ready)
 }
 END_TEST
 
+START_TEST(test_it_says_where_definitions_would_come_from)
+{
+	struct serving serving;
+
+	enter();
+	ck_assert_int_eq(unlink("sagas/least.yaml"), 0);
+	ck_assert_int_eq(rmdir("sagas"), 0);
+	serving_start(&serving, skald, NULL);
+	check_has(background_until(&serving.process, " sagas=", &arena),
+		  "event=no-definitions-read folder=./sagas why=\"there is no such folder: ");
+	ck_assert_int_eq(background_stop(&serving.process, SIGTERM), 0);
+	leave();
+}
+END_TEST
+
 START_TEST(test_it_says_so_whatever_is_logged)
 {
 	struct serving serving;
@@ -342,6 +357,7 @@ END_TEST
 static void add(TCase *tcase)
 {
 	tcase_add_test(tcase, test_it_says_that_it_is_ready);
+	tcase_add_test(tcase, test_it_says_where_definitions_would_come_from);
 	tcase_add_test(tcase, test_it_says_so_whatever_is_logged);
 	tcase_add_test(tcase, test_a_second_server_on_the_same_folder_names_the_first);
 	tcase_add_test(tcase, test_a_port_that_is_in_use_is_named);
