@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "cli/exploration.h"
 #include "cli/report.h"
+#include "orchestrator/core/family.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -102,14 +103,45 @@ static enum exit_code explore_file(const struct cli *cli, const char *path,
 
 /* --- checking ------------------------------------------------------------------------ */
 
+/* The definitions of the files so far. */
+struct checked {
+	struct definition **list;
+	size_t n;
+};
+
+/* What only shows beside the other files: children, and whose child it is. */
+static enum exit_code check_family(const struct cli *cli, const char *path,
+				   const struct checked *checked,
+				   const struct definition *definition)
+{
+	struct problems problems = {.arena = cli->arena, .file = report_name(path)};
+	struct family_fault fault;
+	struct diag diag;
+	enum err err;
+
+	err = family_check((const struct definition *const *)checked->list, checked->n,
+			   definition, cli->arena, &fault, &diag);
+	if (err == ERR_INVALID) {
+		problem_add(&problems, SEVERITY_ERROR, fault.place, fault.code, "%s",
+			    diag.text);
+		err = report_problems(cli, cli->json ? REPORT_JSON : REPORT_TEXT, &problems);
+		return err ? complain_err(cli, err) : EXIT_FAILED;
+	}
+	return err ? complain_err(cli, err) : EXIT_DONE;
+}
+
 static enum exit_code check_file(const struct cli *cli, const char *path,
-				 const struct explore_bounds *bounds)
+				 struct checked *checked, const struct explore_bounds *bounds)
 {
 	struct definition *definition;
 	enum exit_code code =
 		report_load(cli, cli->json ? REPORT_JSON : REPORT_TEXT, path, &definition);
 	char hash[SHORT_HASH_SIZE];
 
+	if (code)
+		return code;
+	code = check_family(cli, path, checked, definition);
+	checked->list[checked->n++] = definition;
 	if (code)
 		return code;
 	short_hash(definition, hash);
@@ -119,7 +151,6 @@ static enum exit_code check_file(const struct cli *cli, const char *path,
 	fflush(stdout); /* before what the next file says on standard error */
 	if (bounds)
 		code = explore_file(cli, path, definition, bounds);
-	definition_free(definition);
 	return code;
 }
 
@@ -129,6 +160,7 @@ static enum exit_code run(struct cli *cli)
 	const char *given = options_text(cli->options, "bounds");
 	struct explore_bounds bounds = explore_bounds_default;
 	enum exit_code worst = EXIT_DONE;
+	struct checked checked = {0};
 	struct diag diag;
 
 	if (cli->options->n_args == 0)
@@ -137,12 +169,17 @@ static enum exit_code run(struct cli *cli)
 		return complain_usage(cli, "--bounds is for --exhaustive alone");
 	if (given && explore_bounds_parse(slice_of(given), &bounds, &diag))
 		return complain_usage(cli, "--bounds: %s", diag.text);
+	checked.list = arena_array(cli->arena, cli->options->n_args, sizeof *checked.list);
+	if (!checked.list)
+		return complain_err(cli, ERR_NOMEM);
 	for (size_t i = 0; i < cli->options->n_args; i++) {
-		enum exit_code code =
-			check_file(cli, cli->options->args[i], exhaustive ? &bounds : NULL);
+		enum exit_code code = check_file(cli, cli->options->args[i], &checked,
+						 exhaustive ? &bounds : NULL);
 
 		worst = code ? code : worst;
 	}
+	while (checked.n)
+		definition_free(checked.list[--checked.n]);
 	return worst;
 }
 

@@ -331,7 +331,8 @@ const struct subcommand subcommand_resume = {
 static const char retry_manual[] =
 	"Tries again what is parked: the STEP, or all of a saga. What was refused is\n"
 	"asked anew, so that the service decides again. A step that waits for its next\n"
-	"attempt is tried at once.";
+	"attempt is tried at once. A step of an `each` is named with its element, from\n"
+	"0 on, as in reserve#2.";
 
 const struct subcommand subcommand_retry = {
 	.name = "retry",
@@ -343,6 +344,7 @@ const struct subcommand subcommand_retry = {
 static const char skip_manual[] =
 	"Goes on without a step that is parked, or without its undo. A step that was\n"
 	"sent may have happened all the same: should the saga turn back, it is undone.\n"
+	"A step of an `each` is named with its element, from 0 on, as in reserve#2.\n"
 	"\n"
 	"  skald skip order-17 notify --reason 'told by phone'";
 

@@ -54,6 +54,21 @@ static struct slice describe_form(struct writer *writer, const struct step_defin
 	case FORM_CALL: add_command(writer, &step->call); break;
 	case FORM_NOTHING: bytes_text(&writer->line, "only has an undo"); break;
 	case FORM_PARALLEL: bytes_text(&writer->line, "in parallel"); break;
+	case FORM_EACH:
+		bytes_text(&writer->line, "for each ");
+		bytes_append(&writer->line, step->as);
+		bytes_text(&writer->line, " of ");
+		bytes_append(&writer->line, step->in->text);
+		bytes_format(&writer->line, ", at most %u", (unsigned)step->max);
+		break;
+	case FORM_SAGA:
+		bytes_text(&writer->line, "child saga ");
+		bytes_append(&writer->line, step->child);
+		if (step->child_version.len) {
+			bytes_add(&writer->line, '@');
+			bytes_append(&writer->line, step->child_version);
+		}
+		break;
 	case FORM_AWAIT:
 		bytes_text(&writer->line, "waits for the event ");
 		bytes_append(&writer->line, step->event);
@@ -73,7 +88,7 @@ static struct slice describe_form(struct writer *writer, const struct step_defin
 
 static void describe_kind(struct writer *writer, const struct step_definition *step)
 {
-	bool named = step->form == FORM_CALL && step->kind != KIND_COMPENSATABLE;
+	bool named = form_commands(step->form) && step->kind != KIND_COMPENSATABLE;
 
 	if (!named && !step->ignore_failure)
 		return;
@@ -90,7 +105,10 @@ static void describe_undo(struct writer *writer, const struct step_definition *s
 	if (!step->has_undo)
 		return;
 	begin(writer);
-	add_command(writer, &step->undo);
+	if (step->form == FORM_SAGA)
+		bytes_text(&writer->line, "undo of the child saga");
+	else
+		add_command(writer, &step->undo);
 	if (step->undo_skip)
 		bytes_text(&writer->line, ", skipped when it cannot be done");
 	end_line(writer, true);

@@ -53,11 +53,15 @@ static const char *attributes_of(const struct step_definition *step)
 {
 	switch (step->form) {
 	case FORM_CALL:
+	case FORM_SAGA:
 		if (step->kind == KIND_PIVOT)
 			return ", shape=octagon, style=\"filled,bold\", fillcolor=\"#fff2cc\"";
+		if (step->form == FORM_SAGA)
+			return ", style=\"rounded,bold\", peripheries=2";
 		return step->kind == KIND_READONLY ? ", style=\"rounded,dashed\"" : "";
 	case FORM_NOTHING: return ", style=\"rounded,dotted\"";
-	case FORM_PARALLEL: return ", shape=trapezium";
+	case FORM_PARALLEL:
+	case FORM_EACH: return ", shape=trapezium";
 	case FORM_AWAIT: return ", shape=hexagon";
 	case FORM_SLEEP: return ", shape=ellipse";
 	}

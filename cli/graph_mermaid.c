@@ -61,13 +61,17 @@ static struct shape shape_of(const struct step_definition *step)
 {
 	switch (step->form) {
 	case FORM_CALL:
+	case FORM_SAGA:
 		if (step->kind == KIND_PIVOT)
 			return (struct shape){"{{\"", "\"}}", ":::pivot"};
 		if (step->kind == KIND_READONLY)
 			return (struct shape){"[\"", "\"]", ":::readonly"};
+		if (step->form == FORM_SAGA)
+			return (struct shape){"[[\"", "\"]]", ""};
 		break;
 	case FORM_NOTHING: return (struct shape){"[\"", "\"]", ":::readonly"};
-	case FORM_PARALLEL: return (struct shape){"[/\"", "\"\\]", ""};
+	case FORM_PARALLEL:
+	case FORM_EACH: return (struct shape){"[/\"", "\"\\]", ""};
 	case FORM_AWAIT:
 	case FORM_SLEEP: return (struct shape){"([\"", "\"])", ""};
 	}

@@ -22,7 +22,9 @@ struct symbols {
 	uint32_t split, split_inner, split_last; /* the line over branches */
 	uint32_t join, join_inner, join_last;    /* the line under them */
 	uint32_t begin, branch_end, no_return, completed;
-	uint32_t compensatable, readonly, pivot, retriable, nothing, parallel, await, sleep;
+	uint32_t compensatable, readonly, pivot, retriable, nothing, parallel, each, await,
+		sleep;
+	uint32_t child; /* where the kind says nothing */
 	const char *undo;
 };
 
@@ -46,6 +48,8 @@ static const struct symbols unicode = {
 	.retriable = 0x25b6,     /* ▶ */
 	.nothing = 0x25cc,       /* ◌ */
 	.parallel = 0x25a0,      /* ■ */
+	.each = 0x25a6,          /* ▦ */
+	.child = 0x25c9,         /* ◉ */
 	.await = 0x25c7,         /* ◇ */
 	.sleep = 0x25d4,         /* ◔ */
 	.undo = "\xe2\x9f\xb2 ", /* ⟲ */
@@ -71,6 +75,8 @@ static const struct symbols plain = {
 	.retriable = '>',
 	.nothing = '-',
 	.parallel = '=',
+	.each = '%',
+	.child = '&',
 	.await = '?',
 	.sleep = '~',
 	.undo = "undo: ",
@@ -190,6 +196,11 @@ static uint32_t symbol_of(const struct symbols *symbols, const struct step_defin
 	case FORM_PARALLEL: return symbols->parallel;
 	case FORM_AWAIT: return symbols->await;
 	case FORM_SLEEP: return symbols->sleep;
+	case FORM_EACH: return symbols->each;
+	case FORM_SAGA:
+		if (step->kind == KIND_COMPENSATABLE)
+			return symbols->child;
+		break;
 	case FORM_CALL: break;
 	}
 	switch (step->kind) {

@@ -53,11 +53,40 @@ static enum tone state_tone(struct slice state)
 
 /* --- the graph -------------------------------------------------------------------- */
 
+/* A step as the server shows it; of many elements there is one for each. */
+struct shown_step {
+	struct slice name; /* without the element */
+	struct slice state;
+	struct json json;
+};
+
 struct marking {
-	struct json steps;
+	const struct definition *definition;
+	struct shown_step *steps;
+	size_t n_steps;
 	int64_t now_ms;
 	struct arena *arena;
 };
+
+static bool read_steps(struct marking *marking, struct json steps)
+{
+	struct json_each each = json_each(steps);
+
+	marking->steps =
+		arena_array(marking->arena, json_size(steps) + 1, sizeof *marking->steps);
+	if (!marking->steps)
+		return false;
+	while (json_next(&each)) {
+		struct slice name = member_text(each.value, "name", marking->arena);
+		const char *element = name.len ? memchr(name.at, '#', name.len) : NULL;
+
+		if (element)
+			name.len = (size_t)(element - name.at);
+		marking->steps[marking->n_steps++] = (struct shown_step){
+			name, member_text(each.value, "state", marking->arena), each.value};
+	}
+	return true;
+}
 
 static bool is_tried(struct slice state)
 {
@@ -66,18 +95,47 @@ static bool is_tried(struct slice state)
 	       slice_is(state, "parked");
 }
 
-/* "backoff, attempt 3 of 5, 1.2s to go", "refused: card_declined" */
-static void mark_step(void *context, uint32_t index, struct graph_mark *mark)
+static void set_mark(struct graph_mark *mark, struct slice text, enum tone tone)
 {
-	const struct marking *marking = context;
+	struct slice cut = utf8_cut(text, sizeof mark->text - 1);
+
+	snprintf(mark->text, sizeof mark->text, "%.*s", SLICE_ARG(cut));
+	mark->tone = tone;
+}
+
+/* "12 done, 1 parked": of many elements, with the tone of what wants to be looked at
+ * most. */
+static void mark_many(const struct marking *marking, struct slice name, struct graph_mark *mark)
+{
+	static const char *const states[] = {
+		"parked",  "refused", "in doubt", "undo-backoff", "backoff", "undoing",
+		"running", "waiting", "done",     "undone",       "skipped", "never",
+	};
+	struct bytes text = BYTES(SIZE_MAX / 2, marking->arena);
+	enum tone tone = TONE_PLAIN;
+
+	for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+		size_t n = 0;
+
+		for (size_t k = 0; k < marking->n_steps; k++)
+			n += slice_equal(marking->steps[k].name, name) &&
+			     slice_is(marking->steps[k].state, states[i]);
+		if (!n)
+			continue;
+		tone = text.len ? tone : state_tone(slice_of(states[i]));
+		bytes_format(&text, "%s%zu %s", text.len ? ", " : "", n, states[i]);
+	}
+	set_mark(mark, bytes_slice(&text), tone);
+}
+
+/* "backoff, attempt 3 of 5, 1.2s to go", "refused: card_declined" */
+static void mark_one(const struct marking *marking, struct json step, struct graph_mark *mark)
+{
 	struct bytes text = BYTES(SIZE_MAX / 2, marking->arena);
 	char span[SPAN_TEXT_SIZE];
-	struct slice state, code, cut;
-	struct json step;
+	struct slice state, code;
 	int64_t attempt, most, due_ms;
 
-	if (!json_at(marking->steps, index, &step))
-		return;
 	state = member_text(step, "state", marking->arena);
 	attempt = member_number(step, "attempt");
 	most = member_number(step, "attempts_max");
@@ -96,9 +154,24 @@ static void mark_step(void *context, uint32_t index, struct graph_mark *mark)
 		bytes_text(&text, ": ");
 		bytes_append(&text, code);
 	}
-	cut = utf8_cut(bytes_slice(&text), sizeof mark->text - 1);
-	snprintf(mark->text, sizeof mark->text, "%.*s", SLICE_ARG(cut));
-	mark->tone = state_tone(state);
+	set_mark(mark, bytes_slice(&text), state_tone(state));
+}
+
+static void mark_step(void *context, uint32_t index, struct graph_mark *mark)
+{
+	const struct marking *marking = context;
+	struct slice name = marking->definition->steps[index].name;
+	size_t n = 0, found = 0;
+
+	for (size_t k = 0; k < marking->n_steps; k++)
+		if (slice_equal(marking->steps[k].name, name)) {
+			n++;
+			found = k;
+		}
+	if (n == 1)
+		mark_one(marking, marking->steps[found].json, mark);
+	else
+		mark_many(marking, name, mark);
 }
 
 void saga_view_definition(struct remote *remote, struct json saga, struct arena *arena,
@@ -150,6 +223,24 @@ static void add_member(struct page *page, const char *label, const char *name, e
 		add_line(page, label, text, tone);
 }
 
+/* "ship: order-17.ship.5f0c8e1b2a9d4c37": what the steps have begun. */
+static void add_children(struct page *page)
+{
+	struct json_each each = json_each(member_json(page->saga, "steps"));
+
+	while (json_next(&each)) {
+		struct bytes text = BYTES(SIZE_MAX / 2, page->arena);
+		struct slice child = member_text(each.value, "child", page->arena);
+
+		if (!child.len)
+			continue;
+		bytes_append(&text, member_text(each.value, "name", page->arena));
+		bytes_text(&text, ": ");
+		bytes_append(&text, child);
+		add_line(page, "child", bytes_slice(&text), TONE_PLAIN);
+	}
+}
+
 static void add_value(struct page *page, const char *label)
 {
 	struct json value = member_json(page->saga, label);
@@ -195,6 +286,8 @@ static void add_head(struct page *page)
 	}
 	page->y++;
 	add_member(page, "key", "key", TONE_PLAIN);
+	add_member(page, "parent", "parent", TONE_PLAIN);
+	add_children(page);
 	add_member(page, "reason", "reason", status_tone(status));
 	add_time(page, "started", "started_at");
 	add_time(page, ended_ms ? "ended" : "updated", ended_ms ? "ended_at" : "updated_at");
@@ -231,7 +324,8 @@ static enum err write_picture(const struct terminal *terminal, struct json saga,
 			      const struct definition *definition, int64_t now_ms,
 			      struct arena *arena, struct bytes *out)
 {
-	struct marking marking = {member_json(saga, "steps"), now_ms, arena};
+	struct json steps = member_json(saga, "steps");
+	struct marking marking = {.definition = definition, .now_ms = now_ms, .arena = arena};
 	const struct graph_style style = {.width = terminal->width,
 					  .ascii = !terminal->utf8,
 					  .colour = terminal->colour,
@@ -239,7 +333,9 @@ static enum err write_picture(const struct terminal *terminal, struct json saga,
 					  .context = &marking};
 
 	if (!definition)
-		return write_steps(terminal, marking.steps, arena, out);
+		return write_steps(terminal, steps, arena, out);
+	if (!read_steps(&marking, steps))
+		return ERR_NOMEM;
 	return graph_text(definition, &style, out);
 }
 

@@ -5,7 +5,6 @@
 /* --- what is read ---------------------------------------------------------------- */
 
 struct reader {
-	const struct definition *definition;
 	const struct saga *saga;
 	struct answers *answers;
 	uint32_t step;
@@ -26,7 +25,7 @@ static bool readable(const struct reader *reader, uint32_t read)
  * error that the saga must live with. */
 static bool skipped_by_operator(const struct reader *reader, uint32_t read)
 {
-	for (; read != NO_STEP; read = reader->definition->steps[read].parent)
+	for (; read != NO_STEP; read = reader->answers->model->steps[read].parent)
 		if (reader->answers->books[read].flags & BOOKS_SKIPPED)
 			return true;
 	return false;
@@ -38,17 +37,18 @@ static void read_expression(void *context, const struct expression *expression)
 
 	for (size_t n = 0; n < expression->n_references; n++) {
 		struct reference reference = expression->references[n];
+		uint32_t read = model_read(reader->answers->model, reader->step, reference);
 
-		if (reference.guarded || readable(reader, reference.step))
+		if (reference.guarded || readable(reader, read))
 			continue;
-		if (skipped_by_operator(reader, reference.step)) {
+		if (skipped_by_operator(reader, read)) {
 			reader->skipped = true;
 			continue;
 		}
 		reader->answers->missing = (struct missing){
 			.found = true,
 			.step = reader->step,
-			.read = reference.step,
+			.read = read,
 			.purpose = reader->purpose,
 		};
 	}
@@ -122,6 +122,54 @@ static enum err answer_expression(struct reader *reader, const struct expression
 	return OK;
 }
 
+/* A key is asked for once more whenever the command is sent again. */
+static enum err answer_key(struct reader *reader, const struct expression *key,
+			   struct json *out, struct failure_text *failure)
+{
+	*out = JSON_OF("key");
+	if (sent_before(reader->saga, reader->step, PURPOSE_WITH))
+		return OK;
+	read_expression(reader, key);
+	if (reader->skipped || choose(reader->answers, 2))
+		return fail(reader, failure);
+	return OK;
+}
+
+/* A list of none, one, ... elements, or a failure: it can always have too many. */
+static enum err answer_list(struct reader *reader, const struct expression *in,
+			    struct json *out, struct failure_text *failure)
+{
+	static const struct json lists[ELEMENTS_MAX + 1] = {
+		{SLICE_LITERAL("[]")},
+		{SLICE_LITERAL("[0]")},
+		{SLICE_LITERAL("[0,0]")},
+		{SLICE_LITERAL("[0,0,0]")},
+		{SLICE_LITERAL("[0,0,0,0]")},
+		{SLICE_LITERAL("[0,0,0,0,0]")},
+		{SLICE_LITERAL("[0,0,0,0,0,0]")},
+		{SLICE_LITERAL("[0,0,0,0,0,0,0]")},
+		{SLICE_LITERAL("[0,0,0,0,0,0,0,0]")},
+	};
+	const struct model *model = reader->answers->model;
+	uint32_t most = 0, n;
+
+	for (uint32_t e = 0; e < model->n_expansions; e++)
+		if (model->expansions[e].step == reader->step)
+			most = model->expansions[e].n;
+	read_expression(reader, in);
+	if (reader->skipped)
+		return fail(reader, failure);
+	n = choose(reader->answers, (uint8_t)(most + 2));
+	if (n > most)
+		return fail(reader, failure);
+	for (uint32_t i = 0; i < model->n_steps; i++)
+		if (i != reader->step && model_inside(model, reader->step, i) &&
+		    saga_instance(&model->definition, reader->saga, i).element >= n)
+			step_set_add(&reader->answers->absent, i);
+	*out = lists[n];
+	return OK;
+}
+
 static enum err evaluate(const struct evaluator *evaluator, const struct definition *definition,
 			 const struct saga *saga, uint32_t step, enum purpose purpose,
 			 struct arena *arena, struct json *out, struct failure_text *failure)
@@ -132,13 +180,13 @@ static enum err evaluate(const struct evaluator *evaluator, const struct definit
 	static const struct json moments[] = {{SLICE_LITERAL("562949953421312")},
 					      {SLICE_LITERAL("0")}};
 	struct reader reader = {
-		.definition = definition,
 		.saga = saga,
 		.answers = (struct answers *)evaluator,
 		.step = step,
 		.purpose = purpose,
 	};
-	const struct step_definition *of = step == NO_STEP ? NULL : &definition->steps[step];
+	const struct step_definition *of =
+		step == NO_STEP ? NULL : &reader.answers->model->steps[step];
 
 	switch (purpose) {
 	case PURPOSE_WHEN:
@@ -146,6 +194,8 @@ static enum err evaluate(const struct evaluator *evaluator, const struct definit
 					 failure);
 	case PURPOSE_UNTIL: /* a text need not be a moment */
 		return answer_expression(&reader, of->until, true, moments, out, failure);
+	case PURPOSE_IN: return answer_list(&reader, of->in, out, failure);
+	case PURPOSE_KEY: return answer_key(&reader, of->child_key, out, failure);
 	case PURPOSE_WITH: return answer_template(&reader, of->call.with, out, failure);
 	case PURPOSE_UNDO: return answer_template(&reader, of->undo.with, out, failure);
 	case PURPOSE_OUTPUT: break;
@@ -163,7 +213,7 @@ static void keep(struct answers *answers, uint32_t n_kept)
 	answers->n_kept = n_kept;
 	answers->n = 0;
 	answers->missing = (struct missing){0};
-	answers->denied = answers->failed = (struct step_set){0};
+	answers->denied = answers->failed = answers->absent = (struct step_set){0};
 }
 
 void answers_begin(struct answers *answers)

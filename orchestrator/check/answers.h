@@ -24,11 +24,13 @@ struct missing {
 
 struct answers {
 	struct evaluator evaluator;
+	const struct model *model;
 	const struct books *books; /* of the world as it is while the event is decided */
 	bool settled;              /* no choice: every answer is a value */
 	struct missing missing;
 	struct step_set denied; /* steps whose condition came out false */
 	struct step_set failed; /* of which an expression failed */
+	struct step_set absent; /* for which a list had no element */
 
 	uint8_t given[ANSWERS_MAX];
 	uint8_t possible[ANSWERS_MAX];

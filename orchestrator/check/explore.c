@@ -78,7 +78,8 @@ static bool sure(const struct play *play)
 	const struct move *move = &play->move;
 	const struct step *step;
 
-	if (move->kind != MOVE_REPLY || move->outcome == OUTCOME_EXPIRED)
+	if (move->kind != MOVE_REPLY || move->outcome == OUTCOME_EXPIRED ||
+	    move->outcome == OUTCOME_KILLED)
 		return true;
 	step = &play->before.saga.steps[move->step];
 	return command_in_flight(play_step(play, move->step), step) &&
@@ -232,7 +233,7 @@ static enum err check_bounds(const struct explore_bounds *bounds, struct diag *d
 	if (bounds->attempts < 1 || bounds->attempts > ATTEMPTS_BOUND_MAX ||
 	    bounds->cancel > COUNT_MAX || bounds->operations > OPERATIONS_MAX ||
 	    bounds->signals > COUNT_MAX || bounds->prune > COUNT_MAX || !bounds->states ||
-	    !bounds->memory_mib)
+	    bounds->elements < 1 || bounds->elements > ELEMENTS_MAX || !bounds->memory_mib)
 		return diag_set(diag, ERR_TOO_LARGE,
 				"the bounds are beyond what the checker can count; use those "
 				"that explore_bounds_parse accepts");
@@ -249,6 +250,11 @@ enum err explore(const struct definition *definition, const struct explore_optio
 		return err;
 	*report = (struct explore_report){.bounds = options->bounds};
 	err = model_make(&search.model, definition, options);
+	if (err == ERR_TOO_LARGE)
+		err = diag_set(diag, err,
+			       "with %u elements of each list the saga has more than %d steps; "
+			       "look at fewer of them, with --bounds elements=1",
+			       (unsigned)options->bounds.elements, STEPS_MAX);
 	if (!err)
 		err = play_make(&search.play, &search.model);
 	if (!err)

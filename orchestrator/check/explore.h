@@ -24,14 +24,15 @@ struct explore_bounds {
 	uint32_t operations; /* retry, skip and pause on one way ("operator") */
 	uint32_t signals;    /* that come for each await */
 	uint32_t prune;      /* steps on one way whose participant forgets them */
+	uint32_t elements;   /* of each list: 0 up to so many */
 	uint32_t dup;        /* 0: nothing comes twice or late; otherwise without bound */
 	uint32_t crash;      /* 0: the orchestrator is never restarted; otherwise any time */
 	uint32_t states;     /* stop after so many */
 	uint32_t memory_mib; /* stop before more than this is taken */
 };
 
-/* attempts=2,cancel=1,operator=1,signals=1,prune=1,dup=1,crash=1,states=4000000,
- * memory=2048 */
+/* attempts=2,cancel=1,operator=1,signals=1,prune=1,elements=2,dup=1,crash=1,
+ * states=4000000,memory=2048 */
 extern const struct explore_bounds explore_bounds_default;
 
 /* Change *bounds as the text says ("attempts=3,operator=0"; empty: not at all).

@@ -55,11 +55,13 @@ static void forget_attempts(struct step *step)
 static void forget_output(const struct model *model, uint32_t i, struct step *step,
 			  struct books *books)
 {
-	bool own = model->definition.steps[i].has_undo;
+	bool own = model->steps[i].has_undo;
+	/* An `each` tells whether its lists are there, also while it is undone. */
+	bool begun = undo_begun(step) && !form_is_block(model->steps[i].form);
 
-	if (undo_begun(step))
+	if (begun)
 		step->flags &= (uint8_t)~FLAG_LATE;
-	if (undo_begun(step) || (!own && !step_set_has(&model->read, i))) {
+	if (begun || (!own && !step_set_has(&model->read, i))) {
 		step->flags &= (uint8_t)~FLAG_OUTPUT;
 		books->flags &= (uint8_t)~BOOKS_SKIPPED;
 	}
@@ -84,7 +86,7 @@ static void forget_answers(struct step *step, struct books *books)
 void forget_step(const struct model *model, const struct saga *saga, uint32_t i,
 		 struct step *step, struct books *books)
 {
-	const struct step_definition *definition = &model->definition.steps[i];
+	const struct step_definition *definition = &model->steps[i];
 	bool past_undo = !definition->has_undo || saga_passed_pivot(&model->definition, saga);
 
 	forget_attempts(step);
@@ -103,7 +105,7 @@ void forget_step(const struct model *model, const struct saga *saga, uint32_t i,
 		step->flags &= FLAG_WAIVED;
 		forget_answers(step, books);
 	}
-	if (definition->form != FORM_CALL && definition->form != FORM_NOTHING)
+	if (!form_commands(definition->form) && definition->form != FORM_NOTHING)
 		step->started_ms = 0; /* no command will tell it */
 }
 
@@ -116,8 +118,8 @@ bool past_cancel(const struct model *model, const struct saga *saga)
 bool past_await(const struct model *model, const struct saga *saga, struct slice event)
 {
 	for (uint32_t i = 0; i < saga->n_steps; i++)
-		if (model->definition.steps[i].form == FORM_AWAIT &&
-		    slice_equal(model->definition.steps[i].event, event) &&
+		if (model->steps[i].form == FORM_AWAIT &&
+		    slice_equal(model->steps[i].event, event) &&
 		    (!settled(&saga->steps[i]) || saga->steps[i].state == STEP_WAITING))
 			return false;
 	return true;

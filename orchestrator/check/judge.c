@@ -135,7 +135,7 @@ static void judge_completed(struct play *play)
 				    "the saga is completed before %.*s is done (%s)",
 				    SLICE_ARG(play_name(play, i)),
 				    step_state_text((enum step_state)step->state));
-		else if (play_step(play, i)->form == FORM_CALL &&
+		else if (form_commands(play_step(play, i)->form) &&
 			 !world_took_effect(&play->after.world.books[i]))
 			judge_found(play, COMPLETED,
 				    "%.*s counts as done and may never have been",

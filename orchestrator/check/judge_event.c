@@ -24,17 +24,19 @@ static void judge_arguments(struct play *play)
 		[PURPOSE_UNDO] = "an argument of the undo",
 		[PURPOSE_UNTIL] = "the moment",
 		[PURPOSE_OUTPUT] = "the result",
+		[PURPOSE_IN] = "the list",
+		[PURPOSE_KEY] = "the key",
 	};
 	const struct missing *missing = &play->answers.missing;
-	const struct definition *definition = &play->model->definition;
+	const struct model *model = play->model;
 
 	if (!missing->found)
 		return;
 	judge_found(play, ARGUMENTS, "%s of %.*s reads the output of %.*s, which is not there",
 		    purposes[missing->purpose],
-		    SLICE_ARG(missing->step == NO_STEP ? definition->name
-						       : definition->steps[missing->step].name),
-		    SLICE_ARG(definition->steps[missing->read].name));
+		    SLICE_ARG(missing->step == NO_STEP ? model->definition.name
+						       : model->steps[missing->step].name),
+		    SLICE_ARG(model->steps[missing->read].name));
 }
 
 static void judge_phase(struct play *play)
@@ -95,7 +97,7 @@ static enum expectation expect_ok(const struct play *play)
 	switch ((enum verb)move->verb) {
 	case VERB_DO:
 		wanted = waits_for_do(step) ||
-			 wants_late_output(&play->model->definition.steps[move->step], step);
+			 wants_late_output(&play->model->steps[move->step], step);
 		break;
 	case VERB_UNDO: wanted = waits_for_undo(step); break;
 	case VERB_REVOKE: wanted = waits_for_do(step) && step->verb == VERB_REVOKE; break;
@@ -141,7 +143,8 @@ static enum expectation expect_reply(const struct play *play)
 	case OUTCOME_OK: return expect_ok(play);
 	case OUTCOME_REFUSED: return expect_refused(play);
 	case OUTCOME_FAILED:
-	case OUTCOME_EXPIRED: break;
+	case OUTCOME_EXPIRED:
+	case OUTCOME_KILLED: break;
 	}
 	return TAKE;
 }
@@ -166,7 +169,10 @@ static enum expectation expect_operation(const struct play *play)
 			return LEAVE;
 		if (!step)
 			return EITHER;
-		return step->state == STEP_PARKED && step->why == WHY_EXPIRED ? LEAVE : TAKE;
+		return step->state == STEP_PARKED &&
+				       (step->why == WHY_EXPIRED || step->why == WHY_KILLED)
+			       ? LEAVE
+			       : TAKE;
 	case MOVE_SKIP:
 		if (!back)
 			return TAKE;

@@ -146,8 +146,7 @@ static bool skipped_by_operator(const struct play *play, uint32_t i)
 {
 	const struct move *move = &play->move;
 
-	return move->kind == MOVE_SKIP && i >= move->step &&
-	       i < play_step(play, move->step)->end;
+	return move->kind == MOVE_SKIP && model_inside(play->model, move->step, i);
 }
 
 /* A step that had not begun is skipped because of a condition, an operator or an
@@ -157,6 +156,7 @@ static void judge_skipped(struct play *play, uint32_t i)
 	bool begin = play->move.kind == MOVE_BEGIN;
 	bool waited = begin || step_before(play, i)->state == STEP_WAITING;
 	bool skipped = step_after(play, i)->state == STEP_SKIPPED;
+	bool absent = step_set_has(&play->answers.absent, i);
 	bool ignored =
 		play_step(play, i)->ignore_failure && step_set_has(&play->answers.failed, i);
 
@@ -165,7 +165,11 @@ static void judge_skipped(struct play *play, uint32_t i)
 			    "the condition of %.*s is false, and it is not skipped (%s)",
 			    SLICE_ARG(play_name(play, i)),
 			    step_state_text((enum step_state)step_after(play, i)->state));
-	if (waited && skipped && !denied(play, i) && !ignored && !skipped_by_operator(play, i))
+	if (absent && !skipped)
+		judge_found(play, ORDER, "%.*s is not skipped although its list is shorter",
+			    SLICE_ARG(play_name(play, i)));
+	if (waited && skipped && !absent && !denied(play, i) && !ignored &&
+	    !skipped_by_operator(play, i))
 		judge_found(play, ORDER, "%.*s is skipped without a reason",
 			    SLICE_ARG(play_name(play, i)));
 }
@@ -231,7 +235,7 @@ void judge_outcome(struct play *play)
 	case MOVE_REPLY:
 		if (move->outcome == OUTCOME_FAILED)
 			judge_failed(play);
-		else if (move->outcome != OUTCOME_EXPIRED)
+		else if (move->outcome != OUTCOME_EXPIRED && move->outcome != OUTCOME_KILLED)
 			judge_answered(play);
 		break;
 	case MOVE_DUE: judge_due(play); break;

@@ -64,7 +64,7 @@ static void judge_undo(struct play *play, const struct command *command)
 		judge_found(play, KEPT,
 			    "an undo of %.*s is sent although the saga goes forward",
 			    SLICE_ARG(play_name(play, i)));
-	if (play_step(play, i)->form == FORM_CALL && !books->sent_do)
+	if (form_commands(play_step(play, i)->form) && !books->sent_do)
 		judge_found(play, NOT_REFUSED, "%.*s is undone although its do was never sent",
 			    SLICE_ARG(play_name(play, i)));
 	if (books->flags & BOOKS_REFUSED)

@@ -21,6 +21,7 @@
 enum {
 	ROUNDS = 4, /* of one command: the first one and what operators add */
 	OPERATIONS_MAX = ROUNDS - 1,
+	ELEMENTS_MAX = 8,
 	COUNT_MAX = 15, /* of anything that is packed into four bits */
 	ATTEMPTS_BOUND_MAX = 100,
 };
@@ -80,6 +81,13 @@ struct state {
 /* What stays the same throughout one exploration. */
 struct model {
 	struct definition definition; /* retry policies cut down to the bounds */
+
+	/* Its steps with those of the elements that are looked at, by their index in the
+	 * saga. They name each other by that index, too. */
+	struct step_definition *steps;
+	uint32_t n_steps;
+	struct expansion *expansions; /* the elements' room, in which every saga begins */
+	uint32_t n_expansions;
 	struct explore_bounds bounds;
 	explore_step *step;
 	struct step_set *dependents;    /* by step: those that run only after it */
@@ -93,9 +101,17 @@ struct model {
 };
 
 /* ERR_NOMEM. model_release() in any case. */
+/* ERR_TOO_LARGE: with its elements it has more steps than a set holds. */
 CHECKED enum err model_make(struct model *model, const struct definition *definition,
 			    const struct explore_options *options);
 void model_release(struct model *model);
+
+/* Whether the step is the other one or contains it. */
+bool model_inside(const struct model *model, uint32_t outer, uint32_t inner);
+
+/* Whose output is read where `step` reads that of a step of the definition: the one of
+ * the same element, or the `each` whose list it is. */
+uint32_t model_read(const struct model *model, uint32_t step, struct reference reference);
 
 /* The saga waits for an answer of this step's participant. */
 bool command_in_flight(const struct step_definition *definition, const struct step *step);
@@ -115,7 +131,7 @@ bool attempts_used(const struct model *model, uint32_t step, const struct step *
 /* The step does something at a participant that a saga has to undo. */
 static inline bool has_effect(const struct step_definition *definition)
 {
-	return (definition->form == FORM_CALL && definition->kind != KIND_READONLY) ||
+	return (form_commands(definition->form) && definition->kind != KIND_READONLY) ||
 	       (definition->form == FORM_NOTHING && definition->has_undo);
 }
 

@@ -32,7 +32,7 @@ static void add(struct lister *l, struct move move)
 
 static bool in_flight(const struct lister *l, uint32_t i)
 {
-	return command_in_flight(&l->model->definition.steps[i], &l->saga->steps[i]);
+	return command_in_flight(&l->model->steps[i], &l->saga->steps[i]);
 }
 
 /* The saga waits for an answer to this very command. */
@@ -86,6 +86,20 @@ static void list_failure(struct lister *l, struct move move)
 		add(l, move);
 }
 
+/* A child is waited for as long as it takes. Somebody can kill it, or the store can
+ * have forgotten it when it is to be undone. */
+static void list_lost_child(struct lister *l, uint32_t i, struct move move)
+{
+	if (!l->world->prunes && !(l->world->books[i].flags & BOOKS_OLD))
+		return;
+	move.kind = MOVE_REPLY;
+	move.outcome = OUTCOME_KILLED;
+	add(l, move);
+	move.outcome = OUTCOME_EXPIRED;
+	if (move.verb == VERB_UNDO)
+		add(l, move);
+}
+
 static void list_failures(struct lister *l, uint32_t i)
 {
 	const struct step *step = &l->saga->steps[i];
@@ -96,6 +110,10 @@ static void list_failures(struct lister *l, uint32_t i)
 
 	if (!in_flight(l, i))
 		return;
+	if (l->model->steps[i].form == FORM_SAGA) {
+		list_lost_child(l, i, move);
+		return;
+	}
 	move.kind = MOVE_TIMEOUT;
 	list_failure(l, move);
 	move.kind = MOVE_REPLY;
@@ -184,15 +202,15 @@ static void list_signals(struct lister *l)
 
 static void list_skip(struct lister *l, uint32_t i)
 {
-	enum form form = l->model->definition.steps[i].form;
+	enum form form = l->model->steps[i].form;
 	bool parked = l->saga->steps[i].state == STEP_PARKED;
 	struct move move = {.kind = MOVE_SKIP, .step = i};
 
-	if (form == FORM_PARALLEL && !parked)
+	if (form_is_block(form) && !parked)
 		return;
 	add(l, move);
 	move.output = true;
-	if (l->saga->phase == PHASE_FORWARD && (form == FORM_CALL || form == FORM_AWAIT))
+	if (l->saga->phase == PHASE_FORWARD && (form_commands(form) || form == FORM_AWAIT))
 		add(l, move);
 }
 

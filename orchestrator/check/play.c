@@ -11,11 +11,10 @@ enum { DECIDE_TWICE = 16 };
 
 enum err play_make(struct play *play, const struct model *model)
 {
-	*play = (struct play){.model = model};
-	play->pristine =
-		arena_array(&play->own, model->definition.n_steps, sizeof *play->pristine);
-	play->after.world.books = arena_array(&play->own, model->definition.n_steps,
-					      sizeof *play->after.world.books);
+	*play = (struct play){.model = model, .answers = {.model = model}};
+	play->pristine = arena_array(&play->own, model->n_steps, sizeof *play->pristine);
+	play->after.world.books =
+		arena_array(&play->own, model->n_steps, sizeof *play->after.world.books);
 	for (size_t n = 0; n < 2; n++)
 		play->packed[n] = arena_alloc(&play->own, model->record_size);
 	return play->pristine && play->after.world.books && play->packed[0] &&
@@ -35,7 +34,7 @@ void play_release(struct play *play)
 static void load_nothing(struct play *play)
 {
 	const struct explore_bounds *bounds = &play->model->bounds;
-	uint32_t n_steps = play->model->definition.n_steps;
+	uint32_t n_steps = play->model->n_steps;
 	struct world *world = &play->before.world;
 
 	memset(play->before.saga.steps, 0, n_steps * sizeof *play->before.saga.steps);
@@ -130,9 +129,10 @@ static void note_skip(struct play *play)
 
 	if (move->kind != MOVE_SKIP || play->before.saga.phase != PHASE_FORWARD)
 		return;
-	for (uint32_t i = move->step + move->output;
-	     i < play->model->definition.steps[move->step].end; i++)
-		play->after.world.books[i].flags |= BOOKS_SKIPPED;
+	for (uint32_t i = 0; i < play->model->n_steps; i++)
+		if (model_inside(play->model, move->step, i) &&
+		    !(i == move->step && move->output))
+			play->after.world.books[i].flags |= BOOKS_SKIPPED;
 }
 
 /* A step that only has an undo is done without a command. */
@@ -140,7 +140,7 @@ static bool done_alone(const struct play *play, uint32_t i)
 {
 	const struct step *after = &play->after.saga.steps[i];
 
-	if (play->model->definition.steps[i].form != FORM_NOTHING ||
+	if (play->model->steps[i].form != FORM_NOTHING ||
 	    play->before.saga.steps[i].state != STEP_WAITING)
 		return false;
 	return after->state == STEP_DONE || after->state == STEP_UNDOING ||
@@ -165,6 +165,7 @@ static void note_reply(struct play *play)
 		world_answered(books, (enum verb)move->verb, move->round, OUTCOME_OK);
 		break;
 	case OUTCOME_EXPIRED:
+	case OUTCOME_KILLED:
 		play->after.world.prunes -= !(books->flags & BOOKS_OLD);
 		books->flags |= BOOKS_OLD;
 		break;
@@ -215,8 +216,12 @@ static void send_all(struct play *play)
 
 static enum verdict decide(struct play *play, struct arena *arena)
 {
-	static const struct start start = {
-		.id = {"saga", 4}, .key = {"saga", 4}, .input = {"{}", 2}, .at_ms = NOW_MS};
+	const struct start start = {.id = {"saga", 4},
+				    .key = {"saga", 4},
+				    .input = {"{}", 2},
+				    .at_ms = NOW_MS,
+				    .expansions = play->model->expansions,
+				    .n_expansions = play->model->n_expansions};
 	const struct definition *definition = &play->model->definition;
 
 	arena_reset(arena);

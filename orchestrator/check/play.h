@@ -45,12 +45,12 @@ CHECKED enum err play_move(struct play *play, const struct move *move, bool *cha
 
 static inline const struct step_definition *play_step(const struct play *play, uint32_t i)
 {
-	return &play->model->definition.steps[i];
+	return &play->model->steps[i];
 }
 
 static inline struct slice play_name(const struct play *play, uint32_t i)
 {
-	return play->model->definition.steps[i].name;
+	return play->model->steps[i].name;
 }
 
 /* The loaded state has a parked step that an operator could retry or skip. */

@@ -6,7 +6,7 @@ enum { HEADER_SIZE = 3, STEP_SIZE = 12 };
 
 size_t state_size(const struct model *model)
 {
-	return HEADER_SIZE + model->n_events + model->definition.n_steps * (size_t)STEP_SIZE;
+	return HEADER_SIZE + model->n_events + model->n_steps * (size_t)STEP_SIZE;
 }
 
 /* --- one step -------------------------------------------------------------------- */
@@ -17,7 +17,7 @@ static bool pack_step(const struct step *step, const struct books *books, uint8_
 		return false;
 	out[0] = (uint8_t)(step->state | step->verb << 4 | (step->started_ms != 0) << 6 |
 			   (step->due_ms != 0) << 7);
-	out[1] = (uint8_t)(step->flags | step->why << 5);
+	out[1] = (uint8_t)(step->flags | (step->why & 7) << 5);
 	out[2] = (uint8_t)(step->do_round | step->undo_round << 2 | step->base << 4);
 	out[3] = (uint8_t)step->attempt;
 	out[4] = (uint8_t)(books->sent_do | books->sent_revoke << 4);
@@ -25,7 +25,7 @@ static bool pack_step(const struct step *step, const struct books *books, uint8_
 	out[6] = (uint8_t)(books->undo_of[0] | books->undo_of[1] << 2 | books->undo_of[2] << 4 |
 			   books->undo_of[3] << 6);
 	memcpy(out + 7, books->records, ROUNDS);
-	out[7 + ROUNDS] = books->flags;
+	out[7 + ROUNDS] = (uint8_t)(books->flags | (step->why & 8) << 1);
 	return true;
 }
 
@@ -37,7 +37,7 @@ static void unpack_step(const uint8_t *in, struct step *step, struct books *book
 	*step = (struct step){
 		.state = in[0] & 0xf,
 		.verb = in[0] >> 4 & 3,
-		.why = in[1] >> 5,
+		.why = (uint8_t)(in[1] >> 5 | (in[7 + ROUNDS] >> 1 & 8)),
 		.flags = flags,
 		.do_round = in[2] & 3,
 		.undo_round = in[2] >> 2 & 3,
@@ -53,7 +53,7 @@ static void unpack_step(const uint8_t *in, struct step *step, struct books *book
 		.sent_undo = in[5] & 0xf,
 		.may_refuse = in[5] >> 4,
 		.undo_of = {in[6] & 3, in[6] >> 2 & 3, in[6] >> 4 & 3, in[6] >> 6},
-		.flags = in[7 + ROUNDS],
+		.flags = in[7 + ROUNDS] & 0xf,
 	};
 	memcpy(books->records, in + 7, ROUNDS);
 }
@@ -123,7 +123,7 @@ bool state_pack(const struct model *model, const struct state *state, uint8_t *o
 
 bool state_make(const struct model *model, struct arena *arena, struct state *state)
 {
-	uint32_t n = model->definition.n_steps;
+	uint32_t n = model->n_steps;
 
 	*state = (struct state){.saga = {.n_steps = n}};
 	state->saga.steps = arena_array(arena, n, sizeof *state->saga.steps);
@@ -151,8 +151,10 @@ void state_unpack(const struct model *model, const uint8_t *packed, struct state
 		.input = SLICE_LITERAL("{}"),
 		.failure_step = NO_STEP,
 		.steps = steps,
-		.n_steps = model->definition.n_steps,
+		.n_steps = model->n_steps,
 		.signals = signals,
+		.expansions = model->expansions,
+		.n_expansions = model->n_expansions,
 	};
 	saga->ended_ms = saga_ended(saga) ? NOW_MS : 0;
 	state->world.cancels = packed[1] & 0xf;

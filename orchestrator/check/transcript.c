@@ -8,7 +8,7 @@ enum { LINE_MAX_BYTES = 16 * 1024 };
 
 static struct slice name_of(const struct play *play, uint32_t i)
 {
-	return play->model->definition.steps[i].name;
+	return play->model->steps[i].name;
 }
 
 static void write_command(struct bytes *out, const struct play *play)
@@ -42,7 +42,7 @@ static void write_due(struct bytes *out, const struct play *play)
 
 	if (step->state != STEP_RUNNING)
 		bytes_format(out, "the next attempt of %.*s is due", SLICE_ARG(name));
-	else if (play->model->definition.steps[move->step].form == FORM_SLEEP)
+	else if (play->model->steps[move->step].form == FORM_SLEEP)
 		bytes_format(out, "the time of %.*s is over", SLICE_ARG(name));
 	else
 		bytes_format(out, "what %.*s awaits does not come in time", SLICE_ARG(name));

@@ -4,9 +4,9 @@
 static bool begun_just_now(const struct decision *d, uint32_t i)
 {
 	const struct step *step = step_of(d, i);
-	const struct step *before = d->before ? &d->before->steps[i] : NULL;
+	const struct step *before = step_before(d, i);
 
-	if (step->state != STEP_RUNNING || definition_of(d, i)->form != FORM_CALL)
+	if (step->state != STEP_RUNNING || !form_commands(definition_of(d, i)->form))
 		return false;
 	return !before || before->state != STEP_RUNNING;
 }
@@ -14,10 +14,11 @@ static bool begun_just_now(const struct decision *d, uint32_t i)
 /* The saga turns back before the do is sent, so that it is not sent at all. */
 static void take_back(struct decision *d, uint32_t i)
 {
+	const struct step *before = step_before(d, i);
 	struct effects *effects = d->effects;
 	uint32_t kept = 0;
 
-	*step_of(d, i) = d->before ? d->before->steps[i] : (struct step){0};
+	*step_of(d, i) = before ? *before : (struct step){0};
 	for (uint32_t n = 0; n < effects->n_entries; n++)
 		if (effects->entries[n].type != ENTRY_SENT || effects->entries[n].step != i)
 			effects->entries[kept++] = effects->entries[n];
@@ -36,8 +37,10 @@ static void turn_step(struct decision *d, uint32_t i)
 	switch ((enum step_state)step->state) {
 	case STEP_WAITING: step->state = STEP_NEVER; break;
 	case STEP_RUNNING:
-		if (definition->form == FORM_PARALLEL)
+		if (form_is_block(definition->form))
 			step->state = STEP_UNDOING;
+		else if (definition->form == FORM_SAGA)
+			step->state = STEP_IN_DOUBT; /* a child is turned back at once */
 		else if (definition->form != FORM_CALL)
 			step->state = STEP_NEVER;
 		break;
@@ -47,7 +50,7 @@ static void turn_step(struct decision *d, uint32_t i)
 		note(d, ENTRY_IN_DOUBT, i, (struct slice){0});
 		break;
 	case STEP_DONE:
-		if (definition->form == FORM_PARALLEL)
+		if (form_is_block(definition->form))
 			step->state = STEP_UNDOING;
 		break;
 	case STEP_REFUSED:
@@ -107,7 +110,7 @@ static void start_undo(struct decision *d, uint32_t i)
 	begin_command(d, i, VERB_UNDO);
 }
 
-static bool retreat_list(struct decision *d, uint32_t last, bool clear);
+static bool retreat_list(struct decision *d, struct block_list list, bool clear);
 
 /* `clear`: all that depends on the step is out of the way. Returns whether the
  * step itself is, too. */
@@ -115,11 +118,12 @@ static bool retreat_step(struct decision *d, uint32_t i, bool clear)
 {
 	const struct step_definition *definition = definition_of(d, i);
 	struct step *step = step_of(d, i);
+	struct block_list list;
 	bool all = true;
 
-	if (definition->form == FORM_PARALLEL && step->state == STEP_UNDOING) {
-		for (uint32_t n = 0; n < definition->n_branches; n++)
-			if (!retreat_list(d, definition->branches[n].last, clear))
+	if (form_is_block(definition->form) && step->state == STEP_UNDOING) {
+		for (uint32_t n = 0; block_list(d, i, n, &list); n++)
+			if (!retreat_list(d, list, clear))
 				all = false;
 		if (all) {
 			step->state = STEP_UNDONE;
@@ -132,10 +136,10 @@ static bool retreat_step(struct decision *d, uint32_t i, bool clear)
 	return out_of_the_way(definition, step);
 }
 
-static bool retreat_list(struct decision *d, uint32_t last, bool clear)
+static bool retreat_list(struct decision *d, struct block_list list, bool clear)
 {
-	for (uint32_t i = last; i != NO_STEP; i = definition_of(d, i)->previous)
-		if (!retreat_step(d, i, clear))
+	for (uint32_t i = list.last; i != NO_STEP; i = d->definition->steps[i].previous)
+		if (!retreat_step(d, i + list.shift, clear))
 			clear = false;
 	return clear;
 }
@@ -144,7 +148,9 @@ void retreat(struct decision *d)
 {
 	struct saga *saga = d->saga;
 
-	if (!retreat_list(d, d->definition->top.last, true) || d->nomem)
+	struct block_list top = {d->definition->top.first, d->definition->top.last, 0};
+
+	if (!retreat_list(d, top, true) || d->nomem)
 		return;
 	saga->phase = PHASE_COMPENSATED;
 	saga->ended_ms = d->at_ms;

@@ -16,7 +16,9 @@
 
 #include "orchestrator/core/saga.h"
 
-enum { SAGA_FORMAT = 1 };
+/* 2: with steps of many elements, children and parents. A saga that has nothing of
+ * these is written in format 1. */
+enum { SAGA_FORMAT = 2 };
 
 /* Append the saga's bytes. OK, ERR_NOMEM, or ERR_TOO_LARGE where a text or
  * payload is over PAYLOAD_MAX, the key over KEY_MAX, the whole over

@@ -10,6 +10,7 @@ struct decoder {
 	struct arena *arena;
 	int64_t origin_ms;
 	bool no_memory;
+	int format;
 };
 
 static const char out_of_range[] = "is out of range";
@@ -89,7 +90,7 @@ static uint64_t get_step_head(struct decoder *decoder, struct step *step)
 	unsigned why = field(head, STEP_HEAD_WHY, STEP_HEAD_WHY_BITS);
 
 	if (state >= STEP_STATES || (flags & ~(unsigned)STEP_FLAGS) || verb > VERB_REVOKE ||
-	    why > WHY_TIMEOUT) {
+	    why > (decoder->format == 1 ? (unsigned)WHY_TIMEOUT : (unsigned)WHY_KILLED)) {
 		unpack_reject(&decoder->in, where, what, out_of_range);
 		return 0;
 	}
@@ -129,7 +130,8 @@ static void get_step(struct decoder *decoder, struct step *step)
 static void get_steps(struct decoder *decoder, struct saga *saga)
 {
 	struct unpack *in = &decoder->in;
-	uint32_t n = (uint32_t)unpack_number(in, STEPS_MAX, "the number of steps");
+	uint32_t max = decoder->format == 1 ? STEPS_MAX : INSTANCES_MAX;
+	uint32_t n = (uint32_t)unpack_number(in, max, "the number of steps");
 
 	saga->steps = get_memory(decoder, n, sizeof *saga->steps);
 	for (uint32_t i = 0; i < n && !in->what; i++)
@@ -157,6 +159,46 @@ static void get_signals(struct decoder *decoder, struct saga *saga)
 	saga->n_signals = n;
 }
 
+static void get_expansion(struct decoder *decoder, struct expansion *expansion,
+			  uint32_t n_steps)
+{
+	struct unpack *in = &decoder->in;
+	size_t where = in->at;
+	struct slice *items;
+
+	expansion->step = (uint32_t)unpack_number(in, n_steps, "the step of a list");
+	expansion->first = (uint32_t)unpack_number(in, n_steps, "the place of elements");
+	expansion->n = (uint32_t)get_nonzero(decoder, EACH_MAX, "the number of elements");
+	if (expansion->step == n_steps)
+		unpack_reject(in, where, "the step of a list", out_of_range);
+	items = get_memory(decoder, in->what ? 0 : expansion->n, sizeof *items);
+	for (uint32_t n = 0; items && n < expansion->n && !in->what; n++)
+		items[n] = get_payload(decoder, "an element");
+	expansion->items = items;
+}
+
+/* What format 2 has more. */
+static void get_more(struct decoder *decoder, struct saga *saga)
+{
+	static const char parent[] = "the saga's parent";
+	struct unpack *in = &decoder->in;
+	size_t where = in->at;
+	struct expansion *expansions;
+	uint32_t n;
+
+	saga->parent = unpack_slice(in, SAGA_ID_MAX, parent);
+	if (!in->what && saga->parent.len && !saga_id_valid(saga->parent))
+		unpack_reject(in, where, parent, "is no id that a saga can have");
+	n = (uint32_t)unpack_number(in, STEPS_MAX, "the number of lists");
+	expansions = get_memory(decoder, n, sizeof *expansions);
+	for (uint32_t i = 0; i < n && !in->what; i++)
+		get_expansion(decoder, &expansions[i], saga->n_steps);
+	saga->expansions = expansions;
+	saga->n_expansions = n;
+	if (!in->what && saga_format(saga) != decoder->format)
+		unpack_reject(in, 0, "the format", "is newer than what it holds");
+}
+
 static void get_failure(struct decoder *decoder, uint64_t head, struct saga *saga)
 {
 	static const char what[] = "the step that failed";
@@ -164,7 +206,7 @@ static void get_failure(struct decoder *decoder, uint64_t head, struct saga *sag
 
 	saga->failure_step = NO_STEP;
 	if (head & SAGA_HEAD_FAILURE_STEP) {
-		saga->failure_step = (uint32_t)unpack_number(&decoder->in, STEPS_MAX, what);
+		saga->failure_step = (uint32_t)unpack_number(&decoder->in, INSTANCES_MAX, what);
 		if (saga->failure_step >= saga->n_steps)
 			unpack_reject(&decoder->in, where, what, out_of_range);
 	}
@@ -214,6 +256,8 @@ static void get_saga(struct decoder *decoder, struct saga *saga)
 	get_steps(decoder, saga);
 	get_failure(decoder, head, saga);
 	get_signals(decoder, saga);
+	if (decoder->format > 1)
+		get_more(decoder, saga);
 	if (!unpack_done(in))
 		unpack_reject(in, in->at, "the end", "is followed by more bytes");
 }
@@ -263,6 +307,7 @@ enum err saga_decode(struct slice bytes, struct arena *arena, struct saga *out,
 	err = open_bytes(bytes, &body, diag);
 	if (err)
 		return err;
+	decoder.format = (unsigned char)bytes.at[0];
 	decoder.in = unpack_begin(body);
 	definition = unpack_raw(&decoder.in, SHA256_SIZE, "the hash");
 	get_saga(&decoder, &saga);

@@ -56,7 +56,7 @@ static void put_step(struct encoder *encoder, const struct step *step)
 	struct pack *pack = &encoder->pack;
 
 	assert(step->state < STEP_STATES && step->verb <= VERB_REVOKE);
-	assert(step->why <= WHY_TIMEOUT && (step->flags & ~STEP_FLAGS) == 0);
+	assert(step->why <= WHY_KILLED && (step->flags & ~STEP_FLAGS) == 0);
 	pack_number(pack, step_head(step));
 	if (step->started_ms)
 		put_time(encoder, step->started_ms);
@@ -97,7 +97,23 @@ static void put_signals(struct encoder *encoder, const struct saga *saga)
 	}
 }
 
-static void put_saga(struct encoder *encoder, const struct saga *saga)
+static void put_expansions(struct encoder *encoder, const struct saga *saga)
+{
+	struct pack *pack = &encoder->pack;
+
+	pack_number(pack, saga->n_expansions);
+	for (uint32_t i = 0; i < saga->n_expansions; i++) {
+		const struct expansion *expansion = &saga->expansions[i];
+
+		pack_number(pack, expansion->step);
+		pack_number(pack, expansion->first);
+		pack_number(pack, expansion->n);
+		for (uint32_t n = 0; n < expansion->n; n++)
+			put_text(encoder, expansion->items[n], TEXT_LIMIT);
+	}
+}
+
+static void put_saga(struct encoder *encoder, const struct saga *saga, int format)
 {
 	struct pack *pack = &encoder->pack;
 	uint32_t head = (uint32_t)saga->phase << SAGA_HEAD_PHASE | (uint32_t)saga->flags
@@ -127,25 +143,31 @@ static void put_saga(struct encoder *encoder, const struct saga *saga)
 	if (saga->failure)
 		put_error(encoder, saga->failure);
 	put_signals(encoder, saga);
+	if (format == 1)
+		return;
+	put_text(encoder, saga->parent, SAGA_ID_MAX);
+	put_expansions(encoder, saga);
 }
 
 enum err saga_encode(const struct saga *saga, const uint8_t hash[SHA256_SIZE],
 		     struct bytes *out)
 {
 	struct encoder encoder;
+	int format = saga_format(saga);
 	size_t begin = out->len;
 	char sum_bytes[CHECKSUM_SIZE];
 	uint32_t checksum;
 
 	assert(saga_id_valid(saga->id) && saga->revision >= 1);
 	assert(saga->phase <= PHASE_KILLED && (saga->flags & ~SAGA_FLAGS) == 0);
-	assert(saga->n_steps <= STEPS_MAX && saga->n_signals <= SIGNALS_MAX);
+	assert(saga->n_steps <= (format == 1 ? STEPS_MAX : INSTANCES_MAX) &&
+	       saga->n_signals <= SIGNALS_MAX);
 	assert(saga->failure_step == NO_STEP || saga->failure_step < saga->n_steps);
 	pack_begin(&encoder.pack, out);
 	encoder.origin_ms = saga->started_ms;
-	pack_number(&encoder.pack, SAGA_FORMAT);
+	pack_number(&encoder.pack, (uint64_t)format);
 	pack_raw(&encoder.pack, (struct slice){(const char *)hash, SHA256_SIZE});
-	put_saga(&encoder, saga);
+	put_saga(&encoder, saga, format);
 	pack_end(&encoder.pack);
 	if (out->err)
 		return out->err;

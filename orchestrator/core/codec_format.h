@@ -12,6 +12,11 @@
  *	signal  = t:id t:event n:head [t:payload]
  *	error   = t:code t:message
  *	time    = s: milliseconds after the saga's started_ms
+ * Format 2 has more behind the signals, and up to INSTANCES_MAX steps:
+ *
+ *	saga    = ... n:n_signals signal* t:parent n:n_expansions expansion* checksum
+ *	expansion = n:step n:first n:n t:item*
+ *
  *	checksum = CRC-32C of all before it, 4 bytes, lowest first
  *
  * A head holds the enums and flags, and one bit for each part in brackets that
@@ -70,11 +75,22 @@ enum {
 	TEXT_LIMIT = PAYLOAD_MAX, /* of every text without a limit of its own */
 };
 
+/* The oldest format that has room for all of the saga. */
+static inline int saga_format(const struct saga *saga)
+{
+	if (saga->parent.len || saga->n_expansions)
+		return 2;
+	for (uint32_t i = 0; i < saga->n_steps; i++)
+		if (saga->steps[i].why > WHY_TIMEOUT)
+			return 2;
+	return 1;
+}
+
 _Static_assert(PHASE_KILLED < 1 << SAGA_HEAD_PHASE_BITS, "phases have 3 bits");
 _Static_assert(SAGA_FLAGS < 1 << SAGA_HEAD_FLAGS_BITS, "flags of a saga have 5 bits");
 _Static_assert(STEP_STATES <= 1 << STEP_HEAD_STATE_BITS, "states have 4 bits");
 _Static_assert(STEP_FLAGS < 1 << STEP_HEAD_FLAGS_BITS, "flags of a step have 6 bits");
 _Static_assert(VERB_REVOKE < 1 << STEP_HEAD_VERB_BITS, "verbs have 2 bits");
-_Static_assert(WHY_TIMEOUT < 1 << STEP_HEAD_WHY_BITS, "whys have 4 bits");
+_Static_assert(WHY_KILLED < 1 << STEP_HEAD_WHY_BITS, "whys have 4 bits");
 
 #endif

@@ -107,8 +107,8 @@ bool back_off(struct decision *d, uint32_t i, int64_t sent_ms)
 
 	if (!step->budget_ms)
 		step->budget_ms = sent_ms ? sent_ms : d->at_ms;
-	len = command_id(d->definition, d->saga->id, i, present_round(step),
-			 (enum verb)step->verb, id);
+	len = command_id(d->definition, d->saga->id, saga_instance(d->definition, d->saga, i),
+			 present_round(step), (enum verb)step->verb, id);
 	for (size_t n = 0; n < len; n++) /* FNV-1a: every command has a jitter of its own */
 		seed = (seed ^ (unsigned char)id[n]) * 1099511628211u;
 	delay_ms = retry_delay_ms(retry, failures, seed);
@@ -153,20 +153,36 @@ enum err evaluate(struct decision *d, uint32_t i, enum purpose purpose, struct j
 	}
 }
 
+/* The saga may have more steps than when the first arguments were kept. */
+static bool make_room_for_args(struct decision *d)
+{
+	struct slice *args;
+
+	if (d->args && d->n_args == d->saga->n_steps)
+		return true;
+	args = arena_array(d->arena, d->saga->n_steps, sizeof *args);
+	if (!args) {
+		d->nomem = true;
+		return false;
+	}
+	if (d->args)
+		memcpy(args, d->args, d->n_args * sizeof *args);
+	d->args = args;
+	d->n_args = d->saga->n_steps;
+	return true;
+}
+
 enum err evaluate_args(struct decision *d, uint32_t i, enum purpose purpose)
 {
-	struct json args = {0};
+	struct json args = {0}, key;
 	enum err err;
 
-	if (!d->args) {
-		d->args = arena_array(d->arena, d->saga->n_steps, sizeof *d->args);
-		if (!d->args) {
-			d->nomem = true;
-			return ERR_NOMEM;
-		}
-	}
+	if (!make_room_for_args(d))
+		return ERR_NOMEM;
 	err = evaluate(d, i, purpose, &args);
 	d->args[i] = args.text;
+	if (!err && purpose == PURPOSE_WITH && definition_of(d, i)->child_key)
+		err = evaluate(d, i, PURPOSE_KEY, &key);
 	return err;
 }
 

@@ -19,18 +19,33 @@ struct decision {
 	int64_t at_ms;
 	struct slice actor;
 	struct slice *args; /* by step: arguments evaluated on the way; NULL: none yet */
+	uint32_t n_args;
 	uint32_t entries_capacity;
 	bool nomem; /* the decision as a whole failed */
 };
 
 static inline const struct step_definition *definition_of(const struct decision *d, uint32_t i)
 {
-	return &d->definition->steps[i];
+	return saga_step_definition(d->definition, d->saga, i);
 }
 
 static inline struct step *step_of(const struct decision *d, uint32_t i)
 {
 	return &d->saga->steps[i];
+}
+
+/* The step before the decision; NULL: it was not there. */
+static inline const struct step *step_before(const struct decision *d, uint32_t i)
+{
+	return d->before && i < d->before->n_steps ? &d->before->steps[i] : NULL;
+}
+
+/* From the index of a step of the definition to its instance beside `i`: for the
+ * same element. */
+static inline uint32_t shift_of(const struct decision *d, uint32_t i)
+{
+	return i < d->definition->n_steps ? 0
+					  : i - saga_instance(d->definition, d->saga, i).step;
 }
 
 /* The round of the step's present command. */
@@ -78,6 +93,20 @@ CHECKED enum err evaluate_args(struct decision *d, uint32_t i, enum purpose purp
 
 /* Start what can be started; complete the saga when all is done. */
 void advance(struct decision *d);
+
+/* --- each.c: the steps of many elements ------------------------------------------ */
+
+/* Begin an `each` with its list. Every pointer to a step is void afterwards. False:
+ * it is too long or too large, and the step has an error that says so. */
+bool expand(struct decision *d, uint32_t i, struct json list);
+
+/* The lists of steps inside a block, of all branches or all elements:
+ * for (n = 0; block_list(d, i, n, &list); n++). */
+struct block_list {
+	uint32_t first, last; /* of the definition */
+	uint32_t shift;       /* to the instances */
+};
+bool block_list(const struct decision *d, uint32_t i, uint32_t n, struct block_list *out);
 
 /* The step and all in it are passed over. */
 void skip_all(struct decision *d, uint32_t i, enum why why);

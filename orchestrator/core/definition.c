@@ -73,6 +73,8 @@ const char *form_text(enum form form)
 	case FORM_PARALLEL: return "parallel";
 	case FORM_AWAIT: return "await";
 	case FORM_SLEEP: return "sleep";
+	case FORM_EACH: return "each";
+	case FORM_SAGA: return "saga";
 	}
 	assert(!"a form that is not in the list");
 	return "";

@@ -15,6 +15,7 @@ enum {
 	NAME_MAX_BYTES = 63,
 	BRANCHES_MAX = STEPS_MAX, /* of one parallel step */
 	NESTING_MAX = 8,          /* steps inside steps */
+	EACH_MAX = 1000,          /* elements of one `each` */
 	ATTEMPTS_MAX = 1000000,
 	KEY_MAX = 256,
 	DEFINITION_TEXT_MAX = 1024 * 1024,
@@ -46,6 +47,8 @@ enum form {
 	FORM_PARALLEL, /* branches side by side */
 	FORM_AWAIT,    /* an event from outside */
 	FORM_SLEEP,
+	FORM_EACH, /* the same steps for every element of a list, side by side */
+	FORM_SAGA, /* a saga of its own: the engine starts it, and turns it back */
 };
 
 enum kind {
@@ -53,12 +56,12 @@ enum kind {
 	KIND_READONLY,      /* changes nothing */
 	KIND_PIVOT,         /* the point of no return */
 	KIND_RETRIABLE,     /* after the pivot: cannot be undone, only tried again */
-	KIND_NONE,          /* the form has no kind: parallel, await, sleep */
+	KIND_NONE,          /* the form has no kind: parallel, each, await, sleep */
 };
 
 /* A list of steps, one after the other. */
 struct branch {
-	struct slice name; /* of a branch; empty for the top level */
+	struct slice name; /* of a branch; in an `each` its `as`; empty for the top level */
 	uint32_t first;
 	uint32_t last;
 };
@@ -73,18 +76,27 @@ struct step_definition {
 	uint32_t previous; /* in the same list, or NO_STEP */
 	uint32_t next;     /* in the same list, or NO_STEP */
 	uint32_t end;      /* the first index behind it and all that it contains */
+	uint32_t each;     /* the `each` in which it stands, at any depth, or NO_STEP */
 
 	const struct expression *when; /* NULL: always */
-	struct call call;              /* FORM_CALL */
+	struct call call;              /* FORM_CALL; FORM_SAGA: `with` alone */
 	bool has_undo;
-	struct call undo;
+	struct call undo;     /* FORM_SAGA: nothing but empty arguments */
 	bool undo_with_given; /* it has its own arguments, not the do's */
 	bool undo_skip;       /* exhausted: skip; otherwise park */
 	bool ignore_failure;  /* on_failure: ignore */
 	bool after_pivot;     /* the pivot stands before it on every path to it */
 
-	const struct branch *branches; /* FORM_PARALLEL */
+	const struct branch *branches; /* FORM_PARALLEL; FORM_EACH: one, of any element */
 	uint32_t n_branches;
+
+	const struct expression *in; /* FORM_EACH: the list */
+	struct slice as;             /* what its steps call their element */
+	uint32_t max;                /* elements, at most EACH_MAX */
+
+	struct slice child;                 /* FORM_SAGA: its name */
+	struct slice child_version;         /* empty: the newest when it starts */
+	const struct expression *child_key; /* NULL: as its definition says */
 
 	struct slice event;             /* FORM_AWAIT */
 	int64_t await_ms;               /* 0: as long as it takes */
@@ -119,6 +131,18 @@ struct definition {
 
 	const struct template *output; /* NULL: a completed saga has no result */
 };
+
+/* Has lists of steps that run side by side. */
+static inline bool form_is_block(enum form form)
+{
+	return form == FORM_PARALLEL || form == FORM_EACH;
+}
+
+/* Its do is a command that somebody answers. */
+static inline bool form_commands(enum form form)
+{
+	return form == FORM_CALL || form == FORM_SAGA;
+}
 
 /* The step of that name, or NO_STEP. */
 uint32_t definition_find(const struct definition *definition, struct slice name);

@@ -63,27 +63,40 @@ static void put_error(struct bytes *out, const struct error *error)
 	put_more(out, error->message);
 }
 
-static const struct step_definition *find(const struct definition *definition, uint32_t step)
+/* What the words are about; the saga may be NULL: see describe.h. */
+struct about {
+	const struct definition *definition;
+	const struct saga *saga;
+};
+
+static bool is_known(const struct about *about, uint32_t step)
 {
-	return step < definition->n_steps ? &definition->steps[step] : NULL;
+	return step < (about->saga ? about->saga->n_steps : about->definition->n_steps);
 }
 
-static void put_step(struct bytes *out, const struct definition *definition, uint32_t step)
+static const struct step_definition *find(const struct about *about, uint32_t step)
 {
-	const struct step_definition *found = find(definition, step);
+	return is_known(about, step)
+		       ? saga_step_definition(about->definition, about->saga, step)
+		       : NULL;
+}
 
-	if (found)
-		bytes_append(out, found->name);
+static void put_step(struct bytes *out, const struct about *about, uint32_t step)
+{
+	char room[INSTANCE_NAME_MAX];
+
+	if (is_known(about, step))
+		bytes_append(out, saga_step_name(about->definition, about->saga, step, room));
 	else
 		bytes_format(out, "step %" PRIu32, step);
 }
 
 /* "reserve: ", and nothing for the saga as a whole. */
-static void put_subject(struct bytes *out, const struct definition *definition, uint32_t step)
+static void put_subject(struct bytes *out, const struct about *about, uint32_t step)
 {
 	if (step == NO_STEP)
 		return;
-	put_step(out, definition, step);
+	put_step(out, about, step);
 	bytes_text(out, ": ");
 }
 
@@ -144,10 +157,12 @@ static void put_status(struct bytes *out, const struct saga *saga)
 void describe_saga(const struct definition *definition, const struct saga *saga,
 		   struct bytes *out)
 {
+	const struct about *about = &(struct about){definition, saga};
+
 	put_status(out, saga);
 	for (uint32_t i = 0; i < saga->n_steps; i++) {
 		bytes_text(out, i ? ", " : ": ");
-		put_step(out, definition, i);
+		put_step(out, about, i);
 		bytes_add(out, ' ');
 		bytes_text(out, step_state_text((enum step_state)saga->steps[i].state));
 		put_step_detail(out, &saga->steps[i]);
@@ -157,7 +172,7 @@ void describe_saga(const struct definition *definition, const struct saga *saga,
 	bytes_text(out, "; because");
 	if (saga->failure_step != NO_STEP) {
 		bytes_text(out, " of ");
-		put_step(out, definition, saga->failure_step);
+		put_step(out, about, saga->failure_step);
 	}
 	put_error(out, saga->failure);
 }
@@ -188,7 +203,7 @@ static void put_due(struct bytes *out, const struct step_definition *step,
 }
 
 /* "retry of charge by alice: the bank is back" */
-static void put_operation(struct bytes *out, const struct definition *definition,
+static void put_operation(struct bytes *out, const struct about *about,
 			  const struct event *event)
 {
 	bool of_step = event->type == EVENT_RETRY || event->type == EVENT_SKIP;
@@ -196,7 +211,7 @@ static void put_operation(struct bytes *out, const struct definition *definition
 	bytes_text(out, event_text(event->type));
 	if (of_step && event->step != NO_STEP) {
 		bytes_text(out, " of ");
-		put_step(out, definition, event->step);
+		put_step(out, about, event->step);
 	}
 	if (event->type == EVENT_SKIP && event->payload.len)
 		bytes_text(out, " with an output");
@@ -204,22 +219,23 @@ static void put_operation(struct bytes *out, const struct definition *definition
 	put_more(out, event->reason);
 }
 
-void describe_event(const struct definition *definition, const struct event *event,
-		    struct bytes *out)
+void describe_event(const struct definition *definition, const struct saga *saga,
+		    const struct event *event, struct bytes *out)
 {
+	const struct about *about = &(struct about){definition, saga};
 	switch (event->type) {
 	case EVENT_REPLY:
-		put_subject(out, definition, event->step);
+		put_subject(out, about, event->step);
 		put_reply(out, event);
 		break;
 	case EVENT_TIMEOUT:
-		put_subject(out, definition, event->step);
+		put_subject(out, about, event->step);
 		bytes_format(out, "%s got no answer in time", verb_text(event->verb));
 		put_attempt(out, event->attempt, event->round);
 		break;
 	case EVENT_DUE:
-		put_subject(out, definition, event->step);
-		put_due(out, find(definition, event->step), event);
+		put_subject(out, about, event->step);
+		put_due(out, find(about, event->step), event);
 		break;
 	case EVENT_DEADLINE: bytes_text(out, "the saga's deadline passed"); break;
 	case EVENT_SIGNAL:
@@ -234,20 +250,24 @@ void describe_event(const struct definition *definition, const struct event *eve
 	case EVENT_RESUME:
 	case EVENT_RETRY:
 	case EVENT_SKIP:
-	case EVENT_KILL: put_operation(out, definition, event); break;
+	case EVENT_KILL: put_operation(out, about, event); break;
 	}
 }
 
 /* --- a command ------------------------------------------------------------------- */
 
-void describe_command(const struct definition *definition, const struct command *command,
-		      struct bytes *out)
+void describe_command(const struct definition *definition, const struct saga *saga,
+		      const struct command *command, struct bytes *out)
 {
-	const struct step_definition *step = find(definition, command->step);
+	const struct about *about = &(struct about){definition, saga};
+	const struct step_definition *step = find(about, command->step);
 
 	bytes_format(out, "send %s of ", verb_text(command->verb));
-	put_step(out, definition, command->step);
-	if (step) {
+	put_step(out, about, command->step);
+	if (step && step->form == FORM_SAGA) {
+		bytes_text(out, " to its child saga ");
+		bytes_append(out, step->child);
+	} else if (step) {
 		const struct call *call =
 			command->verb == VERB_UNDO ? &step->undo : &step->call;
 
@@ -278,7 +298,8 @@ static void put_entered(struct bytes *out, const struct step_definition *step,
 	} else if (step && step->form == FORM_SLEEP) {
 		bytes_text(out, "sleeps");
 	} else {
-		bytes_text(out, "its branches begin");
+		bytes_text(out, step && step->form == FORM_EACH ? "its elements begin"
+								: "its branches begin");
 		put_more(out, entry->detail);
 	}
 }
@@ -293,7 +314,8 @@ static void put_left(struct bytes *out, const struct step_definition *step,
 	} else if (step && step->form == FORM_SLEEP) {
 		bytes_text(out, "the sleep is over");
 	} else {
-		bytes_text(out, "its branches are through");
+		bytes_text(out, step && step->form == FORM_EACH ? "its elements are through"
+								: "its branches are through");
 		put_more(out, entry->detail);
 	}
 }
@@ -309,25 +331,25 @@ static void put_timeout(struct bytes *out, const struct step_definition *step,
 	}
 }
 
-static void put_turned(struct bytes *out, const struct definition *definition,
-		       const struct entry *entry)
+static void put_turned(struct bytes *out, const struct about *about, const struct entry *entry)
 {
 	bytes_text(out, "the saga turns back");
 	if (entry->step != NO_STEP) {
 		bytes_text(out, " because of ");
-		put_step(out, definition, entry->step);
+		put_step(out, about, entry->step);
 	}
 	put_more(out, entry->detail);
 }
 
-void describe_entry(const struct definition *definition, const struct entry *entry,
-		    struct bytes *out)
+void describe_entry(const struct definition *definition, const struct saga *saga,
+		    const struct entry *entry, struct bytes *out)
 {
-	const struct step_definition *step = find(definition, entry->step);
+	const struct about *about = &(struct about){definition, saga};
+	const struct step_definition *step = find(about, entry->step);
 
 	/* These two name a step, but are of the saga. */
 	if (entry->type != ENTRY_TURNED && entry->type != ENTRY_WENT_ON)
-		put_subject(out, definition, entry->step);
+		put_subject(out, about, entry->step);
 	switch (entry->type) {
 	case ENTRY_STARTED:
 		bytes_text(out, "the saga starts");
@@ -338,6 +360,9 @@ void describe_entry(const struct definition *definition, const struct entry *ent
 	case ENTRY_REFUSED: put_answer(out, entry, "answered refused"); break;
 	case ENTRY_FAILED: put_answer(out, entry, "answered failed"); break;
 	case ENTRY_EXPIRED: put_answer(out, entry, "answered expired"); break;
+	case ENTRY_KILLED:
+		put_answer(out, entry, "cannot end, the child saga was killed");
+		break;
 	case ENTRY_TIMEOUT: put_timeout(out, step, entry); break;
 	case ENTRY_LATE_OK: bytes_text(out, "do answered ok, too late"); break;
 	case ENTRY_ENTERED: put_entered(out, step, entry); break;
@@ -358,10 +383,10 @@ void describe_entry(const struct definition *definition, const struct entry *ent
 		bytes_text(out, "an expression failed");
 		put_more(out, entry->detail);
 		break;
-	case ENTRY_TURNED: put_turned(out, definition, entry); break;
+	case ENTRY_TURNED: put_turned(out, about, entry); break;
 	case ENTRY_WENT_ON:
 		bytes_text(out, "the saga goes on: it has passed ");
-		put_step(out, definition, entry->step);
+		put_step(out, about, entry->step);
 		break;
 	case ENTRY_DEADLINE: bytes_text(out, "the saga's deadline passed"); break;
 	case ENTRY_SIGNAL:

@@ -18,12 +18,13 @@
 void describe_saga(const struct definition *definition, const struct saga *saga,
 		   struct bytes *out);
 
-/* An event may be about a step that there is not: "step 17". */
-void describe_event(const struct definition *definition, const struct event *event,
-		    struct bytes *out);
-void describe_command(const struct definition *definition, const struct command *command,
-		      struct bytes *out);
-void describe_entry(const struct definition *definition, const struct entry *entry,
-		    struct bytes *out);
+/* The saga tells the steps of its elements apart; NULL: it has none. An event may be
+ * about a step that there is not: "step 17". */
+void describe_event(const struct definition *definition, const struct saga *saga,
+		    const struct event *event, struct bytes *out);
+void describe_command(const struct definition *definition, const struct saga *saga,
+		      const struct command *command, struct bytes *out);
+void describe_entry(const struct definition *definition, const struct saga *saga,
+		    const struct entry *entry, struct bytes *out);
 
 #endif

@@ -33,6 +33,7 @@ enum {
 	EXPRESSION_TEXT_MAX = 4096, /* bytes of source */
 	EXPRESSION_DEPTH_MAX = 32,  /* parentheses, calls, unary operators */
 	STEPS_MAX = 256,            /* steps that a definition may have */
+	INSTANCES_MAX = 4096,       /* that a saga may have, with those of all elements */
 };
 
 /* What the first name of a path stands for. */
@@ -43,6 +44,7 @@ enum root {
 	ROOT_SAGA_KEY,
 	ROOT_SAGA_NAME,
 	ROOT_SAGA_STARTED_AT,
+	ROOT_ELEMENT,      /* the element of the `each` around, by the name that `as` gives */
 	ROOT_FAILURE_STEP, /* saga.failure.*: undo arguments only */
 	ROOT_FAILURE_CODE,
 	ROOT_FAILURE_MESSAGE,
@@ -51,6 +53,7 @@ enum root {
 struct name {
 	enum root root;
 	uint32_t step; /* ROOT_STEP_OUT */
+	bool all;      /* it stands in an `each`: the list of its outputs, by element */
 };
 
 /* A set of steps, by index. */
@@ -72,8 +75,10 @@ static inline void step_set_add(struct step_set *set, uint32_t step)
 
 /* How sure it is that a step's output is there where the expression stands. */
 enum availability {
-	AVAILABLE,          /* the step is certainly done */
-	AVAILABLE_MAYBE,    /* it may be skipped, ignored, in doubt: has() must guard it */
+	AVAILABLE,       /* the step is certainly done */
+	AVAILABLE_MAYBE, /* it may be skipped, ignored, in doubt: has() must guard it */
+	AVAILABLE_LIST,  /* certainly a list: one output for each element, or null */
+	AVAILABLE_LIST_MAYBE,
 	AVAILABLE_NOT,      /* it cannot have run: later, another branch, or itself */
 	AVAILABLE_NO_OUTPUT /* a step of a form that has no output */
 };
@@ -83,6 +88,8 @@ struct scope {
 	const struct schema *input; /* never NULL; schema_any where nothing is known */
 	bool failure;               /* saga.failure may be named */
 	bool key;                   /* saga.key may be named (not in `key` itself) */
+	struct slice element;       /* what the element is called; empty: there is none */
+	const struct schema *element_schema;
 
 	/* Find a step by name and say how sure its output is here. False: no such
 	 * step. NULL: no step may be named. */
@@ -101,14 +108,16 @@ struct scope {
 struct reference {
 	uint32_t step;
 	bool guarded; /* by has() in the expression or by scope.present */
+	bool all;     /* see struct name */
 };
 
 struct node; /* private: expression_node.h */
 
 struct expression {
 	const struct node *root;
-	type_set types; /* what the value may be */
-	bool can_fail;  /* evaluation may end in an error other than "too large" */
+	type_set types;              /* what the value may be */
+	bool can_fail;               /* evaluation may end in an error other than "too large" */
+	const struct schema *schema; /* of the value; schema_any where nothing is known */
 	const struct reference *references;
 	size_t n_references;
 	struct slice text;  /* normal form, without the `=` */

@@ -357,6 +357,8 @@ void expression_check(struct node *root, const struct scope *scope, struct arena
 
 	check_node(&checker, root);
 	expression->types = root->types;
+	expression->schema =
+		root->kind == NODE_PATH && root->path.schema ? root->path.schema : &schema_any;
 	expression->can_fail = root->can_fail;
 	expression->references = checker.references;
 	expression->n_references = checker.n_references;

@@ -177,7 +177,7 @@ static bool resolve_saga(struct checker *checker, struct node *node)
 	return true;
 }
 
-static void refer(struct checker *checker, uint32_t step, bool guarded)
+static void refer(struct checker *checker, struct name name, bool guarded)
 {
 	if (checker->n_references == checker->capacity) {
 		size_t capacity = checker->capacity ? checker->capacity * 2 : 4;
@@ -192,7 +192,8 @@ static void refer(struct checker *checker, uint32_t step, bool guarded)
 		checker->references = more;
 		checker->capacity = capacity;
 	}
-	checker->references[checker->n_references++] = (struct reference){step, guarded};
+	checker->references[checker->n_references++] =
+		(struct reference){.step = name.step, .guarded = guarded, .all = name.all};
 }
 
 static void check_availability(struct checker *checker, const struct node *node,
@@ -201,8 +202,10 @@ static void check_availability(struct checker *checker, const struct node *node,
 	struct slice first = node->path.first;
 
 	switch (availability) {
-	case AVAILABLE: return;
+	case AVAILABLE:
+	case AVAILABLE_LIST: return;
 	case AVAILABLE_MAYBE:
+	case AVAILABLE_LIST_MAYBE:
 		if (!guarded)
 			problem_add(checker->problems, SEVERITY_ERROR, node->place,
 				    "step-maybe-missing",
@@ -243,10 +246,11 @@ static bool resolve_step(struct checker *checker, struct node *node, bool asked)
 		return false;
 	}
 	path->name.root = ROOT_STEP_OUT;
+	path->name.all = availability == AVAILABLE_LIST || availability == AVAILABLE_LIST_MAYBE;
 	path->rest = path->segments->next;
 	guarded = asked || step_set_has(&scope->present, path->name.step) ||
 		  facts_has_step(checker->facts, path->name.step);
-	refer(checker, path->name.step, guarded);
+	refer(checker, path->name, guarded);
 	check_availability(checker, node, availability, guarded);
 	return true;
 }
@@ -262,6 +266,11 @@ static bool resolve(struct checker *checker, struct node *node, bool asked)
 	}
 	if (slice_is(path->first, "saga"))
 		return resolve_saga(checker, node);
+	if (checker->scope->element.len && slice_equal(path->first, checker->scope->element)) {
+		path->name.root = ROOT_ELEMENT;
+		path->rest = path->segments;
+		return true;
+	}
 	return resolve_step(checker, node, asked);
 }
 
@@ -291,7 +300,10 @@ static struct known known_first(struct checker *checker, struct node *node)
 	}
 	switch (node->path.name.root) {
 	case ROOT_INPUT: return known_of(checker->scope->input);
-	case ROOT_STEP_OUT: return known_of(&schema_any);
+	case ROOT_ELEMENT: return known_of(checker->scope->element_schema);
+	case ROOT_STEP_OUT:
+		known.types = node->path.name.all ? TYPES_LIST : TYPE_ANY;
+		return known;
 	case ROOT_SAGA_ID:
 	case ROOT_SAGA_KEY:
 	case ROOT_SAGA_NAME:
@@ -384,6 +396,7 @@ static void walk(struct checker *checker, struct node *node)
 			node->can_fail = could_fail;
 	}
 	node->types = known.types;
+	path->schema = known.schema;
 	node->exact = !(known.types & TYPES_NUMBER) || known.schema->whole_numbers ||
 		      known.schema->has_minimum || known.schema->has_maximum;
 }

@@ -80,10 +80,11 @@ struct path {
 	struct node *base;  /* what it starts from, or NULL: from a name */
 	struct slice first; /* the name as written */
 	struct segment *segments;
-	struct name name;     /* what `first` and the segments before `rest` stand for */
-	struct segment *rest; /* where the value of the name is entered */
-	bool resolved;        /* otherwise a mistake was added */
-	uint32_t text_start;  /* in the normal form */
+	struct name name;            /* what `first` and the segments before `rest` stand for */
+	struct segment *rest;        /* where the value of the name is entered */
+	bool resolved;               /* otherwise a mistake was added */
+	const struct schema *schema; /* of where it leads; NULL: not known */
+	uint32_t text_start;         /* in the normal form */
 	uint32_t text_first_end;
 };
 

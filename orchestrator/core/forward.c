@@ -17,13 +17,6 @@ static void finish(struct decision *d, uint32_t i, enum step_state state, enum w
 	step->ended_ms = d->at_ms;
 }
 
-void skip_all(struct decision *d, uint32_t i, enum why why)
-{
-	for (uint32_t inner = i; inner < definition_of(d, i)->end; inner++)
-		finish(d, inner, STEP_SKIPPED, why);
-	note(d, ENTRY_SKIPPED, i, slice_of(why_text(why)));
-}
-
 /* --- how a step ends -------------------------------------------------------------- */
 
 void settle_done(struct decision *d, uint32_t i, struct slice output)
@@ -184,6 +177,23 @@ static void start_await(struct decision *d, uint32_t i)
 		step->due_ms = definition->await_ms ? d->at_ms + definition->await_ms : 0;
 }
 
+static void start_each(struct decision *d, uint32_t i)
+{
+	struct json list;
+
+	if (evaluate(d, i, PURPOSE_IN, &list)) {
+		refuse_unsent(d, i);
+		return;
+	}
+	if (!expand(d, i, list)) {
+		refuse_unsent(d, i);
+		return;
+	}
+	step_of(d, i)->state = STEP_RUNNING;
+	step_of(d, i)->started_ms = d->at_ms;
+	note(d, ENTRY_ENTERED, i, (struct slice){0});
+}
+
 /* What stands before the step is done. */
 static void start(struct decision *d, uint32_t i)
 {
@@ -203,6 +213,7 @@ static void start(struct decision *d, uint32_t i)
 	}
 	switch (definition->form) {
 	case FORM_CALL:
+	case FORM_SAGA:
 		if (evaluate_args(d, i, PURPOSE_WITH))
 			refuse_unsent(d, i);
 		else
@@ -216,36 +227,38 @@ static void start(struct decision *d, uint32_t i)
 		break;
 	case FORM_AWAIT: start_await(d, i); break;
 	case FORM_SLEEP: start_sleep(d, i); break;
+	case FORM_EACH: start_each(d, i); break;
 	}
 }
 
-static bool advance_list(struct decision *d, uint32_t first);
+static bool advance_list(struct decision *d, struct block_list list);
 
 /* Run the step as far as it goes. True: go on with the next one. */
 static bool advance_step(struct decision *d, uint32_t i)
 {
-	const struct step_definition *definition = definition_of(d, i);
-	struct step *step = step_of(d, i);
+	struct block_list list;
 	bool all = true;
 
-	if (step->state == STEP_WAITING)
+	if (step_of(d, i)->state == STEP_WAITING)
 		start(d, i);
-	if (step->state == STEP_RUNNING && definition->form == FORM_PARALLEL) {
-		for (uint32_t n = 0; n < definition->n_branches; n++)
-			if (!advance_list(d, definition->branches[n].first))
+	if (step_of(d, i)->state == STEP_RUNNING && form_is_block(definition_of(d, i)->form)) {
+		for (uint32_t n = 0; block_list(d, i, n, &list); n++)
+			if (!advance_list(d, list))
 				all = false;
 		if (all && d->saga->phase == PHASE_FORWARD) {
 			note(d, ENTRY_LEFT, i, (struct slice){0});
 			finish(d, i, STEP_DONE, WHY_NOTHING);
+			if (definition_of(d, i)->form == FORM_EACH)
+				step_of(d, i)->flags |= FLAG_OUTPUT; /* its steps' lists */
 		}
 	}
-	return passed_over(step) && d->saga->phase == PHASE_FORWARD && !d->nomem;
+	return passed_over(step_of(d, i)) && d->saga->phase == PHASE_FORWARD && !d->nomem;
 }
 
-static bool advance_list(struct decision *d, uint32_t first)
+static bool advance_list(struct decision *d, struct block_list list)
 {
-	for (uint32_t i = first; i != NO_STEP; i = definition_of(d, i)->next)
-		if (d->saga->phase != PHASE_FORWARD || !advance_step(d, i))
+	for (uint32_t i = list.first; i != NO_STEP; i = d->definition->steps[i].next)
+		if (d->saga->phase != PHASE_FORWARD || !advance_step(d, i + list.shift))
 			return false;
 	return true;
 }
@@ -255,7 +268,8 @@ void advance(struct decision *d)
 	struct saga *saga = d->saga;
 	struct json output = {0};
 
-	if (!advance_list(d, d->definition->top.first))
+	if (!advance_list(d, (struct block_list){d->definition->top.first,
+						 d->definition->top.last, 0}))
 		return;
 	/* Everything is done by now: a result that cannot be told undoes nothing. */
 	if (d->definition->output && !evaluate(d, NO_STEP, PURPOSE_OUTPUT, &output))

@@ -94,6 +94,10 @@ static enum verdict take_undo(struct decision *d, const struct event *event)
 		return refuse(d, "the saga was killed: nothing is done for it any more");
 	case PHASE_COMPLETED: break;
 	}
+	if (saga->parent.len && !event->by_parent)
+		return refuse(d,
+			      "the saga is the child of another one, which counts on it: undo "
+			      "that one, and this one is undone with it");
 	if (d->definition->pivot != NO_STEP)
 		return refuse(d,
 			      "the saga passed its pivot, the point of no return: what it did "
@@ -130,6 +134,12 @@ static const char *no_retry(const struct step *step)
 			return "the participant no longer knows whether it happened, so that a "
 			       "retry could do it twice: find out, then skip the step (with "
 			       "--output if it was done) or kill the saga";
+		if (step->why == WHY_KILLED)
+			return "the child saga was killed, and nobody undoes what it did: "
+			       "settle "
+			       "that by hand, then skip the step (with --output if it was "
+			       "done) "
+			       "or kill this saga, too";
 		if (step->why == WHY_REFUSED && present_round(step) == ROUNDS_MAX)
 			return "the step was retried 65,535 times, which is the most it can be";
 		return NULL;
@@ -212,9 +222,13 @@ static enum verdict skip_forward(struct decision *d, const struct event *event)
 		return refuse(d, step->state == STEP_WAITING
 					 ? "the step has not started yet"
 					 : "the step has ended: there is nothing to skip");
-	if (step->state == STEP_RUNNING && definition_of(d, i)->form == FORM_PARALLEL)
-		return refuse(d, "a parallel step cannot be skipped while it runs; skip the "
-				 "steps in it");
+	if (step->state == STEP_RUNNING && form_is_block(definition_of(d, i)->form))
+		return refuse(d,
+			      definition_of(d, i)->form == FORM_PARALLEL
+				      ? "a parallel step cannot be skipped while it runs; "
+					"skip the steps in it"
+				      : "an `each` cannot be skipped while it runs; skip the "
+					"steps in it");
 	note_operation(d, event, i);
 	skip_all(d, i, WHY_OPERATOR);
 	if (event->payload.len) {
@@ -237,7 +251,7 @@ static enum verdict take_skip(struct decision *d, const struct event *event)
 	if (d->saga->phase == PHASE_FORWARD)
 		return skip_forward(d, event);
 	step = step_of(d, event->step);
-	if (!undo_command(step) || definition_of(d, event->step)->form == FORM_PARALLEL)
+	if (!undo_command(step) || form_is_block(definition_of(d, event->step)->form))
 		return refuse(d, "the saga is compensating: only a step that is being undone, "
 				 "or whose undo is parked, can be skipped");
 	note_operation(d, event, event->step);

@@ -6,10 +6,9 @@
 static void note_reply(struct decision *d, const struct event *event)
 {
 	static const enum entry_type types[] = {
-		[OUTCOME_OK] = ENTRY_OK,
-		[OUTCOME_REFUSED] = ENTRY_REFUSED,
-		[OUTCOME_FAILED] = ENTRY_FAILED,
-		[OUTCOME_EXPIRED] = ENTRY_EXPIRED,
+		[OUTCOME_OK] = ENTRY_OK,         [OUTCOME_REFUSED] = ENTRY_REFUSED,
+		[OUTCOME_FAILED] = ENTRY_FAILED, [OUTCOME_EXPIRED] = ENTRY_EXPIRED,
+		[OUTCOME_KILLED] = ENTRY_KILLED,
 	};
 	struct entry *entry;
 
@@ -27,6 +26,7 @@ static void keep_error(struct decision *d, const struct event *event)
 		[OUTCOME_REFUSED] = "refused",
 		[OUTCOME_FAILED] = "failed",
 		[OUTCOME_EXPIRED] = "expired",
+		[OUTCOME_KILLED] = "killed",
 	};
 	struct error error = event->error;
 
@@ -76,7 +76,7 @@ static void attempt_failed(struct decision *d, const struct event *event)
 	}
 }
 
-static void expired(struct decision *d, uint32_t i)
+static void expired(struct decision *d, uint32_t i, enum why why)
 {
 	struct step *step = step_of(d, i);
 
@@ -85,7 +85,7 @@ static void expired(struct decision *d, uint32_t i)
 		note(d, ENTRY_IN_DOUBT, i, (struct slice){0});
 		return;
 	}
-	park(d, i, WHY_EXPIRED);
+	park(d, i, why);
 }
 
 /* An ok after the saga gave the step up: all that is left to do with it is to
@@ -114,7 +114,8 @@ static enum verdict unsettled_reply(struct decision *d, const struct event *even
 	if (event->outcome == OUTCOME_FAILED)
 		attempt_failed(d, event);
 	else
-		expired(d, event->step);
+		expired(d, event->step,
+			event->outcome == OUTCOME_KILLED ? WHY_KILLED : WHY_EXPIRED);
 	return VERDICT_TAKEN;
 }
 
@@ -141,7 +142,8 @@ static enum verdict do_reply(struct decision *d, const struct event *event)
 		settle_refused(d, i);
 		return VERDICT_TAKEN;
 	case OUTCOME_FAILED:
-	case OUTCOME_EXPIRED: return unsettled_reply(d, event);
+	case OUTCOME_EXPIRED:
+	case OUTCOME_KILLED: return unsettled_reply(d, event);
 	}
 	return VERDICT_IGNORED;
 }
@@ -169,7 +171,8 @@ static enum verdict undo_reply(struct decision *d, const struct event *event)
 		settle_undo_failed(d, i, WHY_REFUSED);
 		return VERDICT_TAKEN;
 	case OUTCOME_FAILED:
-	case OUTCOME_EXPIRED: return unsettled_reply(d, event);
+	case OUTCOME_EXPIRED:
+	case OUTCOME_KILLED: return unsettled_reply(d, event);
 	}
 	return VERDICT_IGNORED;
 }
@@ -196,7 +199,8 @@ static enum verdict revoke_reply(struct decision *d, const struct event *event)
 		settle_done(d, i, event->payload);
 		return VERDICT_TAKEN;
 	case OUTCOME_FAILED:
-	case OUTCOME_EXPIRED: return unsettled_reply(d, event);
+	case OUTCOME_EXPIRED:
+	case OUTCOME_KILLED: return unsettled_reply(d, event);
 	}
 	return VERDICT_IGNORED;
 }
@@ -208,7 +212,9 @@ static bool was_sent(const struct decision *d, const struct event *event)
 	const struct step *step = step_of(d, event->step);
 	enum form form = definition_of(d, event->step)->form;
 
-	if (form != FORM_CALL && !(form == FORM_NOTHING && event->verb == VERB_UNDO))
+	if (event->outcome == OUTCOME_KILLED && form != FORM_SAGA)
+		return false; /* nobody can say that but the engine, of a child */
+	if (!form_commands(form) && !(form == FORM_NOTHING && event->verb == VERB_UNDO))
 		return false;
 	return event->verb != step->verb ||
 	       (event->attempt > 0 && event->attempt <= step->attempt);

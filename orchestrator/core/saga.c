@@ -17,7 +17,7 @@ static void add_command(struct decision *d, uint32_t i)
 	const struct step_definition *definition = definition_of(d, i);
 	const struct step *step = step_of(d, i);
 	bool undo = step->verb == VERB_UNDO;
-	struct json args = {d->args ? d->args[i] : (struct slice){0}};
+	struct json key = {0}, args = {i < d->n_args ? d->args[i] : (struct slice){0}};
 	struct failure_text failure;
 
 	/* What could be evaluated when the command began can be again: the values
@@ -31,8 +31,16 @@ static void add_command(struct decision *d, uint32_t i)
 		d->nomem = true;
 		return;
 	}
+	if (definition->child_key && step->verb == VERB_DO &&
+	    d->evaluator->evaluate(d->evaluator, d->definition, d->saga, i, PURPOSE_KEY,
+				   d->arena, &key, &failure)) {
+		d->nomem = true;
+		return;
+	}
 	d->effects->commands[d->effects->n_commands++] = (struct command){
 		.step = i,
+		.at = saga_instance(d->definition, d->saga, i),
+		.key = key.text,
 		.verb = (enum verb)step->verb,
 		.round = present_round(step),
 		.do_round = step->do_round,
@@ -48,7 +56,6 @@ static void add_command(struct decision *d, uint32_t i)
 /* The commands in flight that were not in flight before. */
 static void collect_commands(struct decision *d)
 {
-	const struct saga *before = d->before;
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < d->saga->n_steps; i++)
@@ -59,10 +66,12 @@ static void collect_commands(struct decision *d)
 		return;
 	}
 	for (uint32_t i = 0; i < d->saga->n_steps && !d->nomem; i++) {
+		const struct step *before = step_before(d, i);
+
 		if (!step_in_flight(definition_of(d, i), step_of(d, i)))
 			continue;
-		if (before && step_in_flight(definition_of(d, i), &before->steps[i]) &&
-		    same_attempt(&before->steps[i], step_of(d, i)))
+		if (before && step_in_flight(definition_of(d, i), before) &&
+		    same_attempt(before, step_of(d, i)))
 			continue;
 		add_command(d, i);
 	}
@@ -120,6 +129,7 @@ enum verdict saga_begin(const struct definition *definition, const struct evalua
 	*after = (struct saga){
 		.id = start->id,
 		.key = start->key,
+		.parent = start->parent,
 		.phase = PHASE_FORWARD,
 		.revision = 1,
 		.started_ms = start->at_ms,
@@ -129,11 +139,19 @@ enum verdict saga_begin(const struct definition *definition, const struct evalua
 		.input = start->input,
 		.failure_step = NO_STEP,
 		.n_steps = definition->n_steps,
+		.expansions = start->expansions,
+		.n_expansions = start->n_expansions,
 	};
-	after->steps = arena_array(arena, definition->n_steps, sizeof *after->steps);
+	for (uint32_t i = 0; i < start->n_expansions; i++)
+		after->n_steps += expansion_added(definition, &start->expansions[i]);
+	after->steps = arena_array(arena, after->n_steps, sizeof *after->steps);
 	if (!after->steps)
 		return VERDICT_NOMEM;
 	note(&d, ENTRY_STARTED, NO_STEP, (struct slice){0});
+	if (start->barred)
+		turn_back(&d, NO_STEP,
+			  make_error(&d, SLICE_LITERAL("barred"),
+				     SLICE_LITERAL("it was to be undone before it began")));
 	return conclude(&d);
 }
 
@@ -151,7 +169,7 @@ enum verdict saga_step(const struct definition *definition, const struct evaluat
 			     .actor = event->actor};
 	enum verdict verdict;
 
-	assert(before->n_steps == definition->n_steps);
+	assert(before->n_steps >= definition->n_steps);
 	*effects = (struct effects){0};
 	*after = *before;
 	after->steps = arena_array(arena, before->n_steps, sizeof *after->steps);
@@ -177,7 +195,7 @@ enum verdict saga_resume(const struct definition *definition, const struct evalu
 			     .effects = effects,
 			     .at_ms = saga->updated_ms};
 
-	assert(saga->n_steps == definition->n_steps);
+	assert(saga->n_steps >= definition->n_steps);
 	*effects = (struct effects){0};
 	if (!saga_ended(saga))
 		collect_commands(&d);
@@ -218,7 +236,7 @@ bool saga_timer(const struct definition *definition, const struct saga *saga, ui
 		if (n-- == 0)
 			return true;
 	}
-	for (uint32_t i = 0; i < definition->n_steps; i++)
+	for (uint32_t i = 0; i < saga->n_steps; i++)
 		if (step_timer(saga, i, out) && n-- == 0)
 			return true;
 	return false;
@@ -231,10 +249,25 @@ bool saga_next_timer(const struct definition *definition, const struct saga *sag
 
 	if (!saga_timer(definition, saga, 0, out))
 		return false;
-	for (uint32_t i = 0; i < definition->n_steps; i++)
+	for (uint32_t i = 0; i < saga->n_steps; i++)
 		if (step_timer(saga, i, &timer) && timer.at_ms < out->at_ms)
 			*out = timer;
 	return true;
+}
+
+size_t saga_payload_size(const struct saga *saga)
+{
+	size_t size = saga->input.len + saga->output.len;
+
+	for (uint32_t i = 0; i < saga->n_expansions; i++)
+		for (uint32_t n = 0; n < saga->expansions[i].n; n++)
+			size += saga->expansions[i].items[n].len;
+	for (uint32_t i = 0; i < saga->n_steps; i++)
+		size += saga->steps[i].output.len;
+	for (uint32_t i = 0; i < saga->n_signals; i++)
+		size += saga->signals[i].payload.len + saga->signals[i].id.len +
+			saga->signals[i].event.len;
+	return size;
 }
 
 /* --- looking -------------------------------------------------------------------------------
@@ -280,6 +313,6 @@ bool step_needs_undo(const struct step_definition *definition, const struct step
 bool step_in_flight(const struct step_definition *definition, const struct step *step)
 {
 	if (step->state == STEP_RUNNING)
-		return definition->form == FORM_CALL;
-	return step->state == STEP_UNDOING && definition->form != FORM_PARALLEL;
+		return form_commands(definition->form);
+	return step->state == STEP_UNDOING && !form_is_block(definition->form);
 }

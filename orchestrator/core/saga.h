@@ -24,6 +24,11 @@ enum {
 	SIGNALS_MAX = 100,  /* that one saga takes, waiting and used */
 	ROUNDS_MAX = 65535, /* operator retries of one refused command */
 	SAGA_BYTES_MAX = 4 * 1024 * 1024,
+
+	/* What payloads may take of it: the rest is for what a saga has to take whatever
+	 * comes. One with the steps of many elements needs more for these. */
+	SAGA_PAYLOADS_MAX = 3 * 1024 * 1024,
+	SAGA_PAYLOADS_MAX_EACH = 2 * 1024 * 1024,
 };
 
 /* --- a saga ------------------------------------------------------------------ */
@@ -78,6 +83,8 @@ enum why {
 	WHY_CONDITION,  /* `when` was false, of the step or of what contains it */
 	WHY_OPERATOR,   /* somebody skipped it */
 	WHY_TIMEOUT,    /* the event that it awaits did not come */
+	WHY_NO_ELEMENT, /* the list of the `each` around has no element for it */
+	WHY_KILLED,     /* somebody killed the child saga: what it did stands */
 };
 
 enum step_flag {
@@ -120,6 +127,16 @@ struct signal {
 	bool used;
 };
 
+/* What an `each` came to: its list, and where the steps of its elements stand.
+ * Those of the first element are the definition's own places; those of the others
+ * follow each other behind all steps that the saga had until then. */
+struct expansion {
+	uint32_t step;             /* the `each` */
+	uint32_t first;            /* the first step of the second element */
+	uint32_t n;                /* elements; at least 1 */
+	const struct slice *items; /* JSON */
+};
+
 enum saga_flag {
 	SAGA_PAUSED = 1 << 0,   /* nothing new is sent */
 	SAGA_TURNING = 1 << 1,  /* wants to turn back; the pivot's revoke decides */
@@ -130,9 +147,10 @@ enum saga_flag {
 struct saga {
 	struct slice id;
 	struct slice key;
-	uint8_t phase;     /* enum phase */
-	uint8_t flags;     /* enum saga_flag */
-	uint64_t revision; /* 1 for a new saga, one more with every taken event */
+	struct slice parent; /* the saga whose child it is; empty: nobody's */
+	uint8_t phase;       /* enum phase */
+	uint8_t flags;       /* enum saga_flag */
+	uint64_t revision;   /* 1 for a new saga, one more with every taken event */
 	int64_t started_ms;
 	int64_t updated_ms;
 	int64_t ended_ms;    /* 0: not ended */
@@ -144,8 +162,12 @@ struct saga {
 	uint32_t failure_step;
 	const struct error *failure; /* NULL: it did not */
 
-	struct step *steps; /* as many as the definition has, same order */
+	/* Those of the definition, in its order; then those of the second and later
+	 * elements of each expansion, in the order of these. */
+	struct step *steps;
 	uint32_t n_steps;
+	const struct expansion *expansions;
+	uint32_t n_expansions;
 	const struct signal *signals;
 	uint32_t n_signals;
 };
@@ -173,13 +195,14 @@ enum outcome {
 	OUTCOME_REFUSED, /* business no: nothing was done */
 	OUTCOME_FAILED,  /* technical: try again */
 	OUTCOME_EXPIRED, /* older than the participant remembers */
+	OUTCOME_KILLED,  /* of a child saga: ended as it was, nobody knows how far it came */
 };
 
 struct event {
 	enum event_type type;
 	int64_t at_ms;
 
-	uint32_t step; /* reply, timeout, due, retry, skip */
+	uint32_t step; /* reply, timeout, due, retry, skip: an instance of a step */
 
 	/* Reply and timeout: which command. Due: of a back-off, likewise. */
 	enum verb verb;
@@ -196,12 +219,72 @@ struct event {
 	struct slice id;     /* signal: its id */
 	struct slice actor;  /* operations: who */
 	struct slice reason; /* operations: why */
+	bool by_parent;      /* cancel, undo: the saga whose child it is wants it */
 };
+
+/* --- instances ---------------------------------------------------------------- */
+
+/* Which step of the definition it is, and for which element of the `each` around
+ * (0 where there is none). */
+struct instance {
+	uint32_t step;
+	uint32_t element;
+};
+
+/* The saga may be NULL where the index is one of the definition's own. */
+struct instance saga_instance(const struct definition *definition, const struct saga *saga,
+			      uint32_t i);
+
+/* The other way round; NO_STEP: the saga has no such element (yet). */
+uint32_t saga_instance_at(const struct definition *definition, const struct saga *saga,
+			  struct instance at);
+
+/* "reserve", or "reserve#2" of the third element; "reserve" alone means the only
+ * element where there are several: then, as where there is no such step, NO_STEP. */
+uint32_t saga_find(const struct definition *definition, const struct saga *saga,
+		   struct slice name);
+
+/* The name by which saga_find() finds it. */
+enum { INSTANCE_NAME_MAX = NAME_MAX_BYTES + 8 };
+struct slice saga_step_name(const struct definition *definition, const struct saga *saga,
+			    uint32_t i, char room[INSTANCE_NAME_MAX]);
+
+/* What the `each` came to; NULL: it has not started, or its list was empty. */
+const struct expansion *saga_expansion(const struct saga *saga, uint32_t each);
+
+/* The index of a step of the definition for that element, less that of the step
+ * itself: the same for all steps of the `each`. */
+uint32_t expansion_shift(const struct definition *definition, const struct expansion *expansion,
+			 uint32_t element);
+
+/* The steps that it adds to those of the definition. */
+uint32_t expansion_added(const struct definition *definition,
+			 const struct expansion *expansion);
+
+/* Whether the saga has the steps that its definition and its lists ask for. */
+bool saga_fits(const struct definition *definition, const struct saga *saga);
+
+static inline const struct step_definition *saga_step_definition(
+	const struct definition *definition, const struct saga *saga, uint32_t i)
+{
+	return &definition->steps[i < definition->n_steps
+					  ? i
+					  : saga_instance(definition, saga, i).step];
+}
+
+/* Of the input, outputs, signals and elements together, and how much that may be. */
+size_t saga_payload_size(const struct saga *saga);
+
+static inline size_t saga_payload_max(const struct saga *saga)
+{
+	return saga->n_expansions ? SAGA_PAYLOADS_MAX_EACH : SAGA_PAYLOADS_MAX;
+}
 
 /* --- what follows ------------------------------------------------------------ */
 
 struct command {
-	uint32_t step;
+	uint32_t step;      /* the instance */
+	struct instance at; /* which step it is, and for which element */
 	enum verb verb;
 	uint16_t round;
 	uint16_t do_round; /* undo: which do it undoes */
@@ -211,6 +294,7 @@ struct command {
 	int64_t timeout_ms;  /* from when it is handed to the bus */
 	int64_t first_ms;    /* when the step's do was first sent */
 	struct slice args;   /* JSON; `{}` for revoke */
+	struct slice key;    /* do of a child saga: its business key; empty: by default */
 	struct slice output; /* undo: the do's output; empty where it is unknown */
 };
 
@@ -236,6 +320,7 @@ enum entry_type {
 	ENTRY_SIGNAL,
 	ENTRY_OPERATION, /* detail: "kill: the customer called" */
 	ENTRY_ENDED,     /* detail is the status */
+	ENTRY_KILLED,    /* reply: somebody killed the child saga */
 };
 
 struct entry {
@@ -269,14 +354,23 @@ struct timer {
 /* --- deciding ---------------------------------------------------------------- */
 
 /* What an expression or template is evaluated for. */
-enum purpose { PURPOSE_WHEN, PURPOSE_WITH, PURPOSE_UNDO, PURPOSE_UNTIL, PURPOSE_OUTPUT };
+enum purpose {
+	PURPOSE_WHEN,
+	PURPOSE_WITH,
+	PURPOSE_UNDO,
+	PURPOSE_UNTIL,
+	PURPOSE_OUTPUT,
+	PURPOSE_IN,  /* the list of an `each` */
+	PURPOSE_KEY, /* of a child saga */
+};
 
 /* Evaluates what the definition says over the values of a saga. There is one
  * implementation for real values; the exhaustive checker, which has none, asks
  * its own and explores every answer. */
 struct evaluator {
 	/* OK and JSON (PURPOSE_WHEN: true or false; PURPOSE_UNTIL: a number of
-	 * milliseconds since 1970), ERR_INVALID with the failure's text, ERR_NOMEM. */
+	 * milliseconds since 1970; PURPOSE_IN: a list; PURPOSE_KEY: a text), ERR_INVALID with
+	 * the failure's text, ERR_NOMEM. */
 	enum err (*evaluate)(const struct evaluator *evaluator,
 			     const struct definition *definition, const struct saga *saga,
 			     uint32_t step, enum purpose purpose, struct arena *arena,
@@ -304,6 +398,14 @@ struct start {
 	struct slice key;
 	struct slice input; /* JSON that the input schema allows */
 	struct slice actor;
+	struct slice parent; /* the saga whose child it is; empty: nobody's */
+	bool barred; /* its undo came first: it is compensated before it does anything */
+
+	/* For the exhaustive checker: room for the elements that it looks at, so that an
+	 * index means the same step in all of its states. Those that a list then lacks
+	 * are skipped. */
+	const struct expansion *expansions;
+	uint32_t n_expansions;
 	int64_t at_ms;
 };
 
@@ -359,7 +461,11 @@ bool saga_id_valid(struct slice id);
 /* "order-17/reserve#0/0/do": what a participant's barrier knows the command by,
  * the same for every attempt. The separators occur in no part. */
 enum { COMMAND_ID_MAX = SAGA_ID_MAX + NAME_MAX_BYTES + 32 };
-size_t command_id(const struct definition *definition, struct slice saga_id, uint32_t step,
+size_t command_id(const struct definition *definition, struct slice saga_id, struct instance at,
 		  uint16_t round, enum verb verb, char out[COMMAND_ID_MAX]);
+
+/* The id of the child saga that a round of this step starts: always the same. */
+struct slice child_id(const struct definition *definition, struct slice saga_id,
+		      struct instance at, uint16_t round, char out[SAGA_ID_MAX]);
 
 #endif

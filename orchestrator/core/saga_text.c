@@ -64,6 +64,7 @@ const char *outcome_text(enum outcome outcome)
 	case OUTCOME_REFUSED: return "refused";
 	case OUTCOME_FAILED: return "failed";
 	case OUTCOME_EXPIRED: return "expired";
+	case OUTCOME_KILLED: return "killed";
 	}
 	return "?";
 }
@@ -110,6 +111,7 @@ const char *entry_text(enum entry_type type)
 	case ENTRY_SIGNAL: return "signal";
 	case ENTRY_OPERATION: return "operation";
 	case ENTRY_ENDED: return "ended";
+	case ENTRY_KILLED: return "killed";
 	}
 	return "?";
 }
@@ -125,6 +127,8 @@ const char *why_text(enum why why)
 	case WHY_CONDITION: return "condition";
 	case WHY_OPERATOR: return "operator";
 	case WHY_TIMEOUT: return "timeout";
+	case WHY_NO_ELEMENT: return "no element";
+	case WHY_KILLED: return "killed";
 	}
 	return "?";
 }
@@ -163,18 +167,49 @@ static char *put_number(char *at, uint32_t number)
 	return at;
 }
 
-size_t command_id(const struct definition *definition, struct slice saga_id, uint32_t step,
+size_t command_id(const struct definition *definition, struct slice saga_id, struct instance at,
 		  uint16_t round, enum verb verb, char out[COMMAND_ID_MAX])
 {
-	char *at = out;
+	char *to = out;
 
-	assert(saga_id.len <= SAGA_ID_MAX && step < definition->n_steps);
-	at = put(at, saga_id);
-	*at++ = '/';
-	at = put(at, definition->steps[step].name);
-	at = put(at, SLICE_LITERAL("#0/"));
-	at = put_number(at, round);
-	*at++ = '/';
-	at = put(at, slice_of(verb_text(verb)));
-	return (size_t)(at - out);
+	assert(saga_id.len <= SAGA_ID_MAX && at.step < definition->n_steps);
+	to = put(to, saga_id);
+	*to++ = '/';
+	to = put(to, definition->steps[at.step].name);
+	*to++ = '#';
+	to = put_number(to, at.element);
+	*to++ = '/';
+	to = put_number(to, round);
+	*to++ = '/';
+	to = put(to, slice_of(verb_text(verb)));
+	return (size_t)(to - out);
+}
+
+/* "order-17.ship.5f0c8e1b2a9d4c37": for people what it belongs to, as far as there
+ * is room, and for all a digest of the command that starts it. */
+struct slice child_id(const struct definition *definition, struct slice saga_id,
+		      struct instance at, uint16_t round, char out[SAGA_ID_MAX])
+{
+	enum { DIGITS = 16, STEP_MAX = 15 };
+	static const char digits[] = "0123456789abcdef";
+	struct slice step = definition->steps[at.step].name;
+	uint8_t digest[SHA256_SIZE];
+	char id[COMMAND_ID_MAX];
+	char *to = out;
+
+	sha256((struct slice){id, command_id(definition, saga_id, at, round, VERB_DO, id)},
+	       digest);
+	if (step.len > STEP_MAX)
+		step.len = STEP_MAX;
+	if (saga_id.len > SAGA_ID_MAX - DIGITS - STEP_MAX - 2)
+		saga_id.len = SAGA_ID_MAX - DIGITS - STEP_MAX - 2;
+	to = put(to, saga_id);
+	*to++ = '.';
+	to = put(to, step);
+	*to++ = '.';
+	for (int i = 0; i < DIGITS / 2; i++) {
+		*to++ = digits[digest[i] >> 4];
+		*to++ = digits[digest[i] & 15];
+	}
+	return (struct slice){out, (size_t)(to - out)};
 }

@@ -25,7 +25,7 @@ enum entry_head {
 	ENTRY_HEAD_MAX = (1 << 11) - 1,
 };
 
-_Static_assert(ENTRY_ENDED < 1 << ENTRY_HEAD_TYPE_BITS, "types have 5 bits");
+_Static_assert(ENTRY_KILLED < 1 << ENTRY_HEAD_TYPE_BITS, "types have 5 bits");
 _Static_assert(VERB_REVOKE < 1 << ENTRY_HEAD_VERB_BITS, "verbs have 2 bits");
 
 /* --- writing ------------------------------------------------------------------- */
@@ -65,8 +65,8 @@ void timeline_append(struct bytes *out, int64_t origin_ms, const struct entry *e
 									   << ENTRY_HEAD_VERB;
 	struct pack pack;
 
-	assert(entry->type <= ENTRY_ENDED && entry->verb <= VERB_REVOKE);
-	assert(entry->step == NO_STEP || entry->step < STEPS_MAX);
+	assert(entry->type <= ENTRY_KILLED && entry->verb <= VERB_REVOKE);
+	assert(entry->step == NO_STEP || entry->step < INSTANCES_MAX);
 	head |= entry->step != NO_STEP ? ENTRY_HEAD_STEP : 0;
 	head |= entry->attempt ? ENTRY_HEAD_ATTEMPT : 0;
 	head |= detail.len ? ENTRY_HEAD_DETAIL : 0;
@@ -107,7 +107,7 @@ static void read_entry(struct unpack *in, int64_t origin_ms, struct entry *entry
 	unsigned verb = head >> ENTRY_HEAD_VERB & ((1u << ENTRY_HEAD_VERB_BITS) - 1);
 
 	*entry = (struct entry){.step = NO_STEP};
-	if (type > ENTRY_ENDED || verb > VERB_REVOKE) {
+	if (type > ENTRY_KILLED || verb > VERB_REVOKE) {
 		unpack_reject(in, where, what, "is out of range");
 		return;
 	}
@@ -116,7 +116,7 @@ static void read_entry(struct unpack *in, int64_t origin_ms, struct entry *entry
 	entry->at_ms = unpack_time(in, origin_ms, "the time of an entry");
 	if (head & ENTRY_HEAD_STEP)
 		entry->step =
-			(uint32_t)unpack_number(in, STEPS_MAX - 1, "the step of an entry");
+			(uint32_t)unpack_number(in, INSTANCES_MAX - 1, "the step of an entry");
 	if (head & ENTRY_HEAD_ATTEMPT) {
 		where = in->at;
 		entry->attempt = (uint32_t)unpack_number(in, UINT32_MAX, what_attempt);

@@ -7,7 +7,8 @@ struct saga_environment {
 	const struct definition *definition;
 	const struct saga *saga;
 	struct arena *arena;
-	uint32_t own; /* the step whose undo is meant: its late output is visible */
+	uint32_t step; /* where the expression stands; NO_STEP: behind all of them */
+	uint32_t own;  /* the step whose undo is meant: its late output is visible */
 	bool *nomem;
 };
 
@@ -25,10 +26,63 @@ static bool as_text(const struct saga_environment *environment, struct slice cha
 	return true;
 }
 
-static bool step_output(const struct saga_environment *environment, uint32_t i,
+/* The outputs of all elements; of those that have none, null. */
+static bool all_outputs(const struct saga_environment *environment, uint32_t of,
 			struct json *out)
 {
-	const struct step *step = &environment->saga->steps[i];
+	const struct saga *saga = environment->saga;
+	uint32_t each = environment->definition->steps[of].each;
+	const struct expansion *expansion = saga_expansion(saga, each);
+	struct bytes list = BYTES(SAGA_BYTES_MAX, environment->arena);
+
+	if (!(saga->steps[each].flags & FLAG_OUTPUT))
+		return false;
+	bytes_add(&list, '[');
+	for (uint32_t n = 0; expansion && n < expansion->n; n++) {
+		uint32_t i = of + expansion_shift(environment->definition, expansion, n);
+		const struct step *step = &saga->steps[i];
+		bool there = step->flags & FLAG_OUTPUT && step->output.len;
+
+		if (n)
+			bytes_add(&list, ',');
+		bytes_append(&list, there ? step->output : SLICE_LITERAL("null"));
+	}
+	bytes_add(&list, ']');
+	*environment->nomem |= list.err != OK;
+	out->text = bytes_slice(&list);
+	return !list.err;
+}
+
+static bool element(const struct saga_environment *environment, struct json *out)
+{
+	struct instance at =
+		saga_instance(environment->definition, environment->saga, environment->step);
+	const struct expansion *expansion =
+		saga_expansion(environment->saga, environment->definition->steps[at.step].each);
+
+	if (!expansion)
+		return false;
+	out->text = expansion->items[at.element];
+	return true;
+}
+
+static bool step_output(const struct saga_environment *environment, struct name name,
+			struct json *out)
+{
+	const struct definition *definition = environment->definition;
+	uint32_t i = name.step;
+	const struct step *step;
+
+	if (name.all)
+		return all_outputs(environment, i, out);
+	if (definition->steps[i].each != NO_STEP) { /* the same element's */
+		struct instance at =
+			saga_instance(definition, environment->saga, environment->step);
+
+		i = saga_instance_at(definition, environment->saga,
+				     (struct instance){i, at.element});
+	}
+	step = &environment->saga->steps[i];
 
 	if (!(step->flags & FLAG_OUTPUT) && !(i == environment->own && step->flags & FLAG_LATE))
 		return false;
@@ -50,7 +104,11 @@ static bool failed_step(const struct saga_environment *environment, struct json 
 	uint32_t i = environment->saga->failure_step;
 
 	if (i != NO_STEP)
-		return as_text(environment, environment->definition->steps[i].name, out);
+		return as_text(
+			environment,
+			saga_step_definition(environment->definition, environment->saga, i)
+				->name,
+			out);
 	*out = JSON_OF("null");
 	return true;
 }
@@ -63,7 +121,8 @@ static bool lookup(const struct environment *base, struct name name, struct json
 
 	switch (name.root) {
 	case ROOT_INPUT: out->text = saga->input; return saga->input.len > 0;
-	case ROOT_STEP_OUT: return step_output(environment, name.step, out);
+	case ROOT_STEP_OUT: return step_output(environment, name, out);
+	case ROOT_ELEMENT: return element(environment, out);
 	case ROOT_SAGA_ID: return as_text(environment, saga->id, out);
 	case ROOT_SAGA_KEY: return as_text(environment, saga->key, out);
 	case ROOT_SAGA_NAME: return as_text(environment, definition->name, out);
@@ -131,6 +190,38 @@ static enum err evaluate_until(const struct expression *until,
 	return arena_copy(arena, text, &out->text) ? OK : ERR_NOMEM;
 }
 
+/* A key as text; it is no JSON. */
+static enum err evaluate_key(const struct expression *key,
+			     const struct environment *environment, struct arena *arena,
+			     struct slice *out, struct failure_text *failure)
+{
+	struct decimal number;
+	struct value value;
+	enum err err;
+
+	err = expression_evaluate(key, environment, arena, &value, failure);
+	if (err)
+		return err;
+	if (value.type == JSON_NUMBER) {
+		char text[DECIMAL_TEXT_MAX];
+
+		if (value_number(&value, &number) || !decimal_is_whole(number))
+			return fail(key, failure, "the key is a number, but not a whole one");
+		number = (struct decimal){decimal_truncate(number), 0};
+		return arena_copy(arena, (struct slice){text, decimal_format(number, text)},
+				  out)
+			       ? OK
+			       : ERR_NOMEM;
+	}
+	if (value.type != JSON_TEXT)
+		return fail(key, failure, "the key is neither a text nor a number");
+	if (!value_text(&value, arena, out))
+		return ERR_NOMEM;
+	if (!out->len || out->len > KEY_MAX)
+		return fail(key, failure, "the key is empty or longer than 256 bytes");
+	return OK;
+}
+
 /* `key` may name the input and the saga's id and name, nothing else. */
 enum err saga_key(const struct definition *definition, struct slice id, struct slice input,
 		  struct arena *arena, struct slice *out, struct failure_text *failure)
@@ -141,37 +232,30 @@ enum err saga_key(const struct definition *definition, struct slice id, struct s
 					       .definition = definition,
 					       .saga = &saga,
 					       .arena = arena,
+					       .step = NO_STEP,
 					       .own = NO_STEP,
 					       .nomem = &nomem};
-	struct decimal number;
-	struct value value;
 	enum err err;
 
 	*out = id;
 	if (!definition->key)
 		return OK;
-	err = expression_evaluate(definition->key, &environment.base, arena, &value, failure);
-	if (nomem || err)
-		return nomem ? ERR_NOMEM : err;
-	if (value.type == JSON_NUMBER) {
-		char text[DECIMAL_TEXT_MAX];
+	err = evaluate_key(definition->key, &environment.base, arena, out, failure);
+	return nomem ? ERR_NOMEM : err;
+}
 
-		if (value_number(&value, &number) || !decimal_is_whole(number))
-			return fail(definition->key, failure,
-				    "the key is a number, but not a whole one");
-		number = (struct decimal){decimal_truncate(number), 0};
-		return arena_copy(arena, (struct slice){text, decimal_format(number, text)},
-				  out)
-			       ? OK
-			       : ERR_NOMEM;
-	}
-	if (value.type != JSON_TEXT)
-		return fail(definition->key, failure, "the key is neither a text nor a number");
-	if (!value_text(&value, arena, out))
-		return ERR_NOMEM;
-	if (!out->len || out->len > KEY_MAX)
-		return fail(definition->key, failure,
-			    "the key is empty or longer than 256 bytes");
+static enum err evaluate_in(const struct expression *in, const struct environment *environment,
+			    struct arena *arena, struct json *out, struct failure_text *failure)
+{
+	struct value value;
+	enum err err;
+
+	err = expression_evaluate(in, environment, arena, &value, failure);
+	if (err)
+		return err;
+	if (value.type != JSON_LIST)
+		return fail(in, failure, "what `in` gives is not a list");
+	*out = value.source;
 	return OK;
 }
 
@@ -180,13 +264,15 @@ static enum err evaluate_values(const struct evaluator *evaluator,
 				uint32_t step, enum purpose purpose, struct arena *arena,
 				struct json *out, struct failure_text *failure)
 {
-	const struct step_definition *s = step == NO_STEP ? NULL : &definition->steps[step];
+	const struct step_definition *s =
+		step == NO_STEP ? NULL : saga_step_definition(definition, saga, step);
 	bool nomem = false;
 	struct saga_environment environment = {
 		.base = {.lookup = lookup},
 		.definition = definition,
 		.saga = saga,
 		.arena = arena,
+		.step = step,
 		.own = purpose == PURPOSE_UNDO ? step : NO_STEP,
 		.nomem = &nomem,
 	};
@@ -198,6 +284,12 @@ static enum err evaluate_values(const struct evaluator *evaluator,
 		break;
 	case PURPOSE_UNTIL:
 		err = evaluate_until(s->until, &environment.base, arena, out, failure);
+		break;
+	case PURPOSE_IN:
+		err = evaluate_in(s->in, &environment.base, arena, out, failure);
+		break;
+	case PURPOSE_KEY:
+		err = evaluate_key(s->child_key, &environment.base, arena, &out->text, failure);
 		break;
 	case PURPOSE_WITH:
 		err = template_evaluate(s->call.with, &environment.base, arena, out, failure);

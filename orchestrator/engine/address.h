@@ -7,6 +7,7 @@
 struct address {
 	struct slice saga_id;
 	struct slice step;
+	uint32_t element; /* of the `each` around; 0 where there is none */
 	uint16_t round;
 	enum verb verb;
 };

@@ -1,5 +1,7 @@
 #include "orchestrator/engine/catalog.h"
 
+#include "orchestrator/core/family.h"
+
 #include <stdlib.h>
 
 const struct definition *catalog_find_hash(const struct catalog *catalog,
@@ -30,6 +32,20 @@ enum err catalog_conflict(const struct definition *definition, struct diag *diag
 			"version %.*s of the saga %.*s is deployed with another content; a "
 			"version never changes: give the new one a new number",
 			SLICE_ARG(definition->version), SLICE_ARG(definition->name));
+}
+
+enum err catalog_family(const struct catalog *catalog, const struct definition *definition,
+			struct diag *diag)
+{
+	struct arena arena = {0};
+	enum err err;
+
+	if (catalog_find_hash(catalog, definition->hash))
+		return OK;
+	err = family_check((const struct definition *const *)catalog->definitions, catalog->n,
+			   definition, &arena, NULL, diag);
+	arena_release(&arena);
+	return err;
 }
 
 static enum err add(struct catalog *catalog, struct definition *definition, struct diag *diag)

@@ -15,6 +15,11 @@ struct catalog {
 CHECKED enum err catalog_add(struct catalog *catalog, struct definition **definition,
 			     struct diag *diag);
 
+/* Whether it goes with its child sagas, and with those whose child it is: see
+ * core/family.h. */
+CHECKED enum err catalog_family(const struct catalog *catalog,
+				const struct definition *definition, struct diag *diag);
+
 /* ERR_CONFLICT, with the sentence for it. */
 CHECKED enum err catalog_conflict(const struct definition *definition, struct diag *diag);
 

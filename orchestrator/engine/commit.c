@@ -71,12 +71,15 @@ static struct saga_write as_write(const struct change *change)
 	};
 }
 
-/* Room for so many writes and audit entries. */
+/* Room for so many writes and audit entries, and for what settling a write asks of
+ * parents: its own children, and the parent whose child it is. */
 static bool make_room(struct engine *engine, size_t n_writes, size_t n_audit)
 {
 	struct saga_write *writes = engine->writes;
 	struct audit_entry *audit = engine->audit;
 
+	if (!asking_reserve(&engine->asking, 2 * n_writes))
+		return false;
 	if (engine->writes_capacity < n_writes) {
 		writes = realloc(writes, n_writes * sizeof *writes);
 		if (!writes)

@@ -78,7 +78,9 @@ static enum err turn(struct engine *engine, int64_t now_ms, size_t *n)
 		stored = store_batch(engine);
 	if (stored)
 		return stored;
-	taken = take_messages(engine, n);
+	taken = take_children(engine, n);
+	if (!taken)
+		taken = take_messages(engine, n);
 	if (!taken)
 		taken = take_timers(engine, now_ms, n);
 	stored = store_batch(engine); /* for want of memory, too: it gives some back */
@@ -110,7 +112,7 @@ int64_t engine_wake_ms(const struct engine *engine)
 
 	if (engine->retry_ms)
 		return engine->retry_ms;
-	if (engine->changes || engine->untold)
+	if (engine->changes || engine->untold || engine->asking.n)
 		return 0;
 	return live ? live->wake_ms : INT64_MAX;
 }
@@ -159,6 +161,12 @@ enum err engine_deploy(struct engine *engine, struct definition **definition, st
 	};
 	enum err err = OK;
 
+	err = catalog_family(&engine->catalog, *definition, diag);
+	if (err) {
+		definition_free(*definition);
+		*definition = NULL;
+		return err;
+	}
 	/* Where the catalog has it, it says whether it is the same. */
 	memcpy(stored.hash, (*definition)->hash, SHA256_SIZE);
 	if (!catalog_find(&engine->catalog, stored.name, stored.version))
@@ -278,6 +286,7 @@ void engine_close(struct engine *engine)
 	drop_untold(engine);
 	live_table_release(&engine->table);
 	catalog_release(&engine->catalog);
+	asking_release(&engine->asking);
 	arena_release(&engine->batch);
 	arena_release(&engine->scratch);
 	bytes_release(&engine->timeline);

@@ -59,7 +59,8 @@ void engine_close(struct engine *engine);
 
 /* Register a definition; takes it (sets *definition to NULL), whether or not it
  * succeeds. OK also where the same is there. ERR_CONFLICT: this name and version
- * are there with another content. The newest deployed version is what a start
+ * are there with another content. ERR_INVALID: it does not go with its child sagas, or
+ * with those whose child it is (core/family.h). The newest deployed version is what a start
  * without a version begins. */
 CHECKED enum err engine_deploy(struct engine *engine, struct definition **definition,
 			       struct diag *diag);

@@ -13,9 +13,15 @@ _Static_assert((int)MESSAGE_OK == OUTCOME_OK && (int)MESSAGE_EXPIRED == OUTCOME_
 	       "outcomes");
 
 /* A saga's own output, and an error and some numbers for every step. */
-_Static_assert(SAGA_FULL + PAYLOAD_MAX + (STEPS_MAX + 2) * (CODE_MAX + TEXT_MAX + 128) <
+enum { NUMBERS_MAX = 120 };
+_Static_assert(SAGA_PAYLOADS_MAX + PAYLOAD_MAX +
+			       (STEPS_MAX + 2) * (CODE_MAX + TEXT_MAX + NUMBERS_MAX) <
 		       SAGA_BYTES_MAX,
 	       "a full saga can be stored");
+_Static_assert(SAGA_PAYLOADS_MAX_EACH + PAYLOAD_MAX + STEPS_MAX * TEXT_MAX +
+			       (INSTANCES_MAX + 2) * (CODE_MAX + TEXT_MAX_EACH + NUMBERS_MAX) <
+		       SAGA_BYTES_MAX,
+	       "so can one with as many steps as there may be");
 _Static_assert(ENTRY_REASON_MAX <= TEXT_MAX, "a reason becomes an error");
 
 /* --- changes ------------------------------------------------------------------------ */
@@ -109,7 +115,8 @@ static void forget_handed(struct live *live, const struct saga *was, const struc
 		uint32_t i = live->handed[n].step;
 
 		if (saga_ended(is) ||
-		    !step_in_flight(&live->definition->steps[i], &is->steps[i]) ||
+		    !step_in_flight(saga_step_definition(live->definition, is, i),
+				    &is->steps[i]) ||
 		    was->steps[i].attempt != is->steps[i].attempt ||
 		    was->steps[i].verb != is->steps[i].verb ||
 		    was->steps[i].do_round != is->steps[i].do_round ||
@@ -121,18 +128,6 @@ static void forget_handed(struct live *live, const struct saga *was, const struc
 static bool brings_payload(const struct event *event)
 {
 	return event->payload.len || event->type == EVENT_SIGNAL;
-}
-
-static size_t payload_size(const struct saga *saga)
-{
-	size_t size = saga->input.len + saga->output.len;
-
-	for (uint32_t i = 0; i < saga->n_steps; i++)
-		size += saga->steps[i].output.len;
-	for (uint32_t i = 0; i < saga->n_signals; i++)
-		size += saga->signals[i].payload.len + saga->signals[i].id.len +
-			saga->signals[i].event.len;
-	return size;
 }
 
 enum err decide(struct engine *engine, struct change *change, const struct event *event,
@@ -150,7 +145,7 @@ enum err decide(struct engine *engine, struct change *change, const struct event
 	case VERDICT_REFUSED: *refusal = effects.refusal; return ERR_CONFLICT;
 	case VERDICT_NOMEM: return ERR_NOMEM;
 	}
-	if (brings_payload(event) && payload_size(&after) > SAGA_FULL)
+	if (brings_payload(event) && saga_payload_size(&after) > saga_payload_max(&after))
 		return ERR_TOO_LARGE;
 	err = keep_effects(engine, change, &effects);
 	if (err)
@@ -201,6 +196,7 @@ enum err receive_reply(struct engine *engine, const struct reply_message *reply)
 	const struct handed *handed;
 	const char *refusal;
 	struct address address;
+	struct instance at;
 	struct change *change;
 	struct live *live;
 	enum err err;
@@ -212,15 +208,23 @@ enum err receive_reply(struct engine *engine, const struct reply_message *reply)
 	live = live_find(&engine->table, address.saga_id);
 	if (!live)
 		return OK;
-	event.step = definition_find(live->definition, address.step);
+	at.step = definition_find(live->definition, address.step);
+	at.element = address.element;
+	if (at.step == NO_STEP || live->definition->steps[at.step].form == FORM_SAGA)
+		return OK;
+	change = change_of(engine, live);
+	if (!change)
+		return ERR_NOMEM;
+	if (change->saga.n_steps > STEPS_MAX)
+		event.error.message = utf8_cut(event.error.message, TEXT_MAX_EACH);
+	event.step = saga_instance_at(live->definition, &change->saga, at);
 	if (event.step == NO_STEP)
 		return OK;
 	event.verb = address.verb;
 	event.round = address.round;
 	handed = live_handed(live, event.step);
 	event.sent_ms = handed ? handed->sent_ms : 0;
-	change = change_of(engine, live);
-	err = change ? take_output(engine, reply, &event) : ERR_NOMEM;
+	err = take_output(engine, reply, &event);
 	if (err)
 		return err;
 	err = decide(engine, change, &event, &taken, &refusal);

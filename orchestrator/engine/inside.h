@@ -1,6 +1,7 @@
 /* inside.h - what the parts of the engine share; private to this folder.
  *
- * A turn goes through them in this order: engine.c takes what came; start.c,
+ * A turn goes through them in this order: children.c carries out what stored sagas
+ * want of their children; engine.c takes what came; start.c,
  * operate.c and events.c decide it and keep the result as changes; commit.c
  * stores the changes; settle.c does what is true then, with send.c, which hands
  * commands over, answer.c, which tells those who asked, and news.c, which tells
@@ -12,6 +13,7 @@
 #include "base/bytes.h"
 #include "orchestrator/core/timeline.h"
 #include "orchestrator/engine/catalog.h"
+#include "orchestrator/engine/children.h"
 #include "orchestrator/engine/engine.h"
 #include "orchestrator/engine/live.h"
 
@@ -21,10 +23,7 @@ enum {
 	/* Of what a participant says about a refusal or failure; more is cut off. */
 	CODE_MAX = 64,
 	TEXT_MAX = 1024,
-
-	/* Payloads fill a saga up to here. What is left is for what it has to take
-	 * whatever comes, so that it can always be stored. */
-	SAGA_FULL = SAGA_BYTES_MAX - 1024 * 1024,
+	TEXT_MAX_EACH = 192, /* where the saga has the steps of many elements */
 
 	/* When so many entries were added to one timeline the batch is stored before
 	 * more are: what TIMELINE_BYTES_MAX has room for is never reached. */
@@ -91,6 +90,8 @@ struct engine {
 
 	bool stalled;     /* the store did not take the batch: nothing new until it does */
 	int64_t retry_ms; /* the last turn failed: when to try again; 0: it did not */
+
+	struct asking asking; /* parents that want to know of their children */
 
 	/* The message for which there was no memory: taken first in the next turn,
 	 * and nothing is acknowledged until then. */
@@ -189,10 +190,19 @@ bool same_start(const struct waiting *waiting, const struct definition *definiti
 void refuse_taken(struct engine *engine, const struct waiting *waiting,
 		  const struct definition *definition, const struct saga *saga);
 
+/* Begin a saga; `waiting` (NULL: nobody) is answered once it is stored. ERR_NOMEM. */
+CHECKED enum err begin_saga(struct engine *engine, const struct definition *definition,
+			    const struct start *start, struct waiting *waiting);
+
 /* The store has another saga with this id or key, and here is its record. */
 void answer_duplicate(struct engine *engine, struct waiting *waiting, struct slice record);
 
 /* --- operate.c ---------------------------------------------------------------------- */
+
+/* A saga that is not in memory: as a rule it has ended. It is held for the length of
+ * the batch. ERR_NOT_FOUND, ERR_NOMEM, ERR_CORRUPT (see the diag), of the store. */
+CHECKED enum err visit_saga(struct engine *engine, struct slice id, struct change **out,
+			    struct diag *diag);
 
 void receive_signal(struct engine *engine, const struct inbox_message *message);
 

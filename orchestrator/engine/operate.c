@@ -6,10 +6,8 @@
 
 /* --- the saga that is meant --------------------------------------------------------- */
 
-/* One that is not in memory: as a rule it has ended, and some operations concern
- * those. It is held for the length of the batch. */
-static enum err visit(struct engine *engine, struct slice id, struct change **out,
-		      struct diag *diag)
+enum err visit_saga(struct engine *engine, struct slice id, struct change **out,
+		    struct diag *diag)
 {
 	struct stored_saga stored;
 	struct slice record;
@@ -48,7 +46,7 @@ static struct change *find_saga(struct engine *engine, struct slice id,
 	enum err err = live && !change ? ERR_NOMEM : OK;
 
 	if (!live)
-		err = visit(engine, id, &change, &diag);
+		err = visit_saga(engine, id, &change, &diag);
 	switch (err) {
 	case OK: return change;
 	case ERR_NOT_FOUND:
@@ -126,9 +124,8 @@ static void operate_on(struct engine *engine, struct change *change, const struc
 }
 
 /* The event with texts that last as long as the batch; false: it was refused. */
-static bool complete(struct engine *engine, const struct definition *definition,
-		     struct slice step, struct slice payload, struct event *event,
-		     const struct waiting *waiting)
+static bool complete(struct engine *engine, const struct change *change, struct slice step,
+		     struct slice payload, struct event *event, const struct waiting *waiting)
 {
 	struct arena *arena = &engine->batch;
 	struct json json = {0};
@@ -136,10 +133,12 @@ static bool complete(struct engine *engine, const struct definition *definition,
 	enum err err = OK;
 
 	event->at_ms = clock_now_ms(engine->parts.clock);
-	event->step = step.len ? definition_find(definition, step) : NO_STEP;
+	event->step =
+		step.len ? saga_find(change->live->definition, &change->saga, step) : NO_STEP;
 	if (step.len && event->step == NO_STEP) {
 		refuse(engine, waiting, ERR_NOT_FOUND, "unknown-step",
-		       "the saga has no step of this name");
+		       "the saga has no step of this name; one of an `each` is named with its "
+		       "element, as in reserve#0");
 		return false;
 	}
 	if (payload.len)
@@ -163,7 +162,7 @@ static void submit(struct engine *engine, struct slice saga_id, struct slice ste
 {
 	struct change *change = find_saga(engine, saga_id, waiting);
 
-	if (change && complete(engine, change->live->definition, step, payload, event, waiting))
+	if (change && complete(engine, change, step, payload, event, waiting))
 		operate_on(engine, change, event, waiting);
 }
 

@@ -21,8 +21,10 @@ enum err read_record(const struct engine *engine, struct slice record, struct ar
 	out->definition = catalog_find_hash(&engine->catalog, hash);
 	if (!out->definition)
 		return diag_set(diag, ERR_CORRUPT, "its definition is not in the store");
-	if (out->definition->n_steps != out->saga.n_steps)
-		return diag_set(diag, ERR_CORRUPT, "it has %u steps and its definition has %u",
+	if (!saga_fits(out->definition, &out->saga))
+		return diag_set(diag, ERR_CORRUPT,
+				"it has %u steps, which its definition of %u steps and its "
+				"lists do not come to",
 				(unsigned int)out->saga.n_steps,
 				(unsigned int)out->definition->n_steps);
 	return OK;

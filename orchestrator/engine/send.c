@@ -10,12 +10,12 @@ enum { RETRY_SEND_MS = 100, RETRY_DOUBLINGS = 5 };
 static enum err send_command(struct engine *engine, const struct live *live,
 			     const struct command *command)
 {
-	const struct step_definition *step = &live->definition->steps[command->step];
+	const struct step_definition *step = &live->definition->steps[command->at.step];
 	const struct call *call = command->verb == VERB_UNDO ? &step->undo : &step->call;
 	char id[COMMAND_ID_MAX], do_id[COMMAND_ID_MAX];
 	struct slice saga_id = live_id(live);
 	struct command_message message = {
-		.id = {id, command_id(live->definition, saga_id, command->step, command->round,
+		.id = {id, command_id(live->definition, saga_id, command->at, command->round,
 				      command->verb, id)},
 		.participant = call->participant,
 		.command = command->verb == VERB_REVOKE ? (struct slice){0} : call->command,
@@ -30,9 +30,9 @@ static enum err send_command(struct engine *engine, const struct live *live,
 	};
 
 	if (message.verb != MESSAGE_DO)
-		message.do_id = (struct slice){
-			do_id, command_id(live->definition, saga_id, command->step,
-					  command->do_round, VERB_DO, do_id)};
+		message.do_id =
+			(struct slice){do_id, command_id(live->definition, saga_id, command->at,
+							 command->do_round, VERB_DO, do_id)};
 	return bus_send(engine->parts.bus, &message);
 }
 
@@ -49,13 +49,18 @@ void hand_over(struct engine *engine, struct live *live, const struct command *c
 	       uint32_t n)
 {
 	int64_t now_ms = n ? clock_now_ms(engine->parts.clock) : 0;
-	bool all = true;
+	bool all = true, asked = false;
 
 	for (uint32_t i = 0; i < n; i++) {
 		const struct command *command = &commands[i];
 
 		if (live_handed(live, command->step))
 			continue;
+		if (live->definition->steps[command->at.step].form == FORM_SAGA) {
+			asked = asked || ask_children(engine, live);
+			all &= asked;
+			continue;
+		}
 		if (send_command(engine, live, command)) {
 			all = false;
 			continue;

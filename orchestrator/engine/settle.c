@@ -43,6 +43,8 @@ static void adopt(struct engine *engine, struct change *change, const struct sag
 	tell_observer(engine, live->definition, row, &change->saga, change->entries,
 		      change->n_entries);
 	tell_watchers(engine, live, row->status);
+	if (ended && change->saga.parent.len)
+		tell_parent(engine, change->saga.parent, change->saga.id);
 	live_keep(live, change->record);
 	live->change = NULL;
 	change->record = (struct slice){0};
@@ -76,6 +78,8 @@ static void yield(struct engine *engine, struct change *change, struct slice rec
 			answer_duplicate(engine, waiting, record);
 		else
 			refuse_changed(engine, waiting);
+	if (change->saga.parent.len)
+		tell_parent(engine, change->saga.parent, change->saga.id);
 	drop_change(change);
 	live_remove(&engine->table, change->live);
 }

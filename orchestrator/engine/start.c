@@ -122,11 +122,11 @@ struct slice make_id(struct engine *engine, char out[26])
 	return (struct slice){out, 26};
 }
 
-static enum err begin(struct engine *engine, const struct definition *definition,
-		      const struct start *start, struct waiting *waiting)
+enum err begin_saga(struct engine *engine, const struct definition *definition,
+		    const struct start *start, struct waiting *waiting)
 {
 	struct effects effects;
-	struct waiting *kept;
+	struct waiting *kept = NULL;
 	struct change *change;
 	struct live *live;
 	struct saga saga;
@@ -138,8 +138,9 @@ static enum err begin(struct engine *engine, const struct definition *definition
 	live = live_add(&engine->table, definition, start->id);
 	if (!live)
 		return ERR_NOMEM;
-	kept = keep_waiting(engine, waiting);
-	change = kept ? change_add(engine, live) : NULL;
+	if (waiting)
+		kept = keep_waiting(engine, waiting);
+	change = kept || !waiting ? change_add(engine, live) : NULL;
 	if (!change) {
 		if (kept)
 			waiting->watcher = kept->watcher;
@@ -150,7 +151,8 @@ static enum err begin(struct engine *engine, const struct definition *definition
 	change->saga = saga;
 	err = keep_effects(engine, change, &effects);
 	assert(!err);
-	wait_for(change, kept);
+	if (kept)
+		wait_for(change, kept);
 	return OK;
 }
 
@@ -206,7 +208,7 @@ static void start_with(struct engine *engine, const struct definition *definitio
 	live = live_find(&engine->table, start.id);
 	if (live)
 		start_again(engine, live, waiting);
-	else if (begin(engine, definition, &start, waiting))
+	else if (begin_saga(engine, definition, &start, waiting))
 		refuse_nomem(engine, waiting);
 }
 

@@ -195,7 +195,7 @@ static enum err read_record(const struct gateway_parts *parts, struct slice id,
 	if (err)
 		return err == ERR_INVALID ? ERR_CORRUPT : err; /* of a newer skald */
 	out->definition = engine_definition_by_hash(parts->engine, out->hash);
-	if (out->definition && out->definition->n_steps != out->saga.n_steps)
+	if (out->definition && !saga_fits(out->definition, &out->saga))
 		return ERR_CORRUPT;
 	return OK;
 }

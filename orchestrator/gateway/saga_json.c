@@ -39,16 +39,39 @@ static const struct call *call_of(const struct step_definition *definition,
 	return definition->form == FORM_CALL ? &definition->call : NULL;
 }
 
-static void step_definition_members(struct bytes *out, const struct step_definition *definition,
-				    const struct step *step)
+/* Which child saga the step starts, and the id of the one that it has. */
+static void child_member(struct bytes *out, const struct definition *definition,
+			 const struct saga *saga, uint32_t index)
 {
-	const struct call *call = call_of(definition, step);
+	struct instance at = saga_instance(definition, saga, index);
+	const struct step *step = &saga->steps[index];
+	char id[SAGA_ID_MAX];
+	struct slice child = {0};
+
+	if (definition->steps[at.step].form != FORM_SAGA)
+		return;
+	if (step->started_ms)
+		child = child_id(definition, saga->id, at, step->do_round, id);
+	json_add_text(out, "child_saga", definition->steps[at.step].child);
+	json_add_optional(out, "child", child);
+}
+
+static void step_definition_members(struct bytes *out, const struct definition *definition,
+				    const struct saga *saga, uint32_t index)
+{
+	struct instance at = saga_instance(definition, saga, index);
+	const struct step_definition *of = &definition->steps[at.step];
+	const struct call *call = call_of(of, &saga->steps[index]);
+	char room[INSTANCE_NAME_MAX];
 	struct slice none = {0};
 
-	json_add_text(out, "name", definition->name);
-	json_add_text(out, "kind", slice_of(kind_of(definition)));
+	json_add_text(out, "name", saga_step_name(definition, saga, index, room));
+	if (of->each != NO_STEP && saga_expansion(saga, of->each))
+		json_add_number(out, "element", at.element);
+	json_add_text(out, "kind", slice_of(kind_of(of)));
 	json_add_optional(out, "participant", call ? call->participant : none);
 	json_add_optional(out, "command", call ? call->command : none);
+	child_member(out, definition, saga, index);
 }
 
 static void attempts_members(struct bytes *out, const struct call *call, uint32_t attempt)
@@ -73,15 +96,17 @@ static void error_member(struct bytes *out, const struct error *error)
 	json_end(out);
 }
 
-static void step_json(struct bytes *out, const struct definition *definition, uint32_t index,
-		      const struct step *step)
+static void step_json(struct bytes *out, const struct definition *definition,
+		      const struct saga *saga, uint32_t index)
 {
-	const struct step_definition *of = definition ? &definition->steps[index] : NULL;
+	const struct step_definition *of =
+		definition ? saga_step_definition(definition, saga, index) : NULL;
+	const struct step *step = &saga->steps[index];
 	char number[16];
 
 	json_begin(out);
 	if (of) {
-		step_definition_members(out, of, step);
+		step_definition_members(out, definition, saga, index);
 	} else {
 		snprintf(number, sizeof number, "#%" PRIu32, index);
 		json_add_text(out, "name", slice_of(number));
@@ -98,28 +123,60 @@ static void step_json(struct bytes *out, const struct definition *definition, ui
 	json_end(out);
 }
 
+/* The steps of each element follow those of the one before. */
+static void elements_json(struct bytes *out, const struct definition *definition,
+			  const struct saga *saga, const struct expansion *expansion)
+{
+	uint32_t end = definition->steps[expansion->step].end;
+
+	for (uint32_t n = 1; n < expansion->n; n++) {
+		uint32_t shift = expansion_shift(definition, expansion, n);
+
+		for (uint32_t i = expansion->step + 1; i < end; i++)
+			step_json(out, definition, saga, i + shift);
+	}
+}
+
+static void steps_json(struct bytes *out, const struct definition *definition,
+		       const struct saga *saga)
+{
+	uint32_t n = definition ? definition->n_steps : saga->n_steps;
+
+	json_begin_list(out);
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t each = definition ? definition->steps[i].each : NO_STEP;
+		const struct expansion *expansion =
+			each == NO_STEP ? NULL : saga_expansion(saga, each);
+
+		step_json(out, definition, saga, i);
+		if (expansion && i + 1 == definition->steps[each].end)
+			elements_json(out, definition, saga, expansion);
+	}
+	json_end_list(out);
+}
+
 /* --- the timeline ----------------------------------------------------------------- */
 
 static void text_member(struct bytes *out, const struct definition *definition,
-			const struct entry *entry)
+			const struct saga *saga, const struct entry *entry)
 {
 	struct bytes text = BYTES(ENTRY_BYTES_MAX * 4, NULL);
 
-	describe_entry(definition, entry, &text);
+	describe_entry(definition, saga, entry, &text);
 	json_add_text(out, "text", bytes_slice(&text));
 	if (text.err && !out->err)
 		out->err = text.err;
 	bytes_release(&text);
 }
 
-static struct slice step_name(const struct definition *definition, uint32_t step,
-			      char number[16])
+static struct slice step_name(const struct definition *definition, const struct saga *saga,
+			      uint32_t step, char number[INSTANCE_NAME_MAX])
 {
 	if (step == NO_STEP)
 		return (struct slice){0};
-	if (definition && step < definition->n_steps)
-		return definition->steps[step].name;
-	snprintf(number, 16, "#%" PRIu32, step);
+	if (definition && step < saga->n_steps)
+		return saga_step_name(definition, saga, step, number);
+	snprintf(number, INSTANCE_NAME_MAX, "#%" PRIu32, step);
 	return slice_of(number);
 }
 
@@ -132,6 +189,7 @@ static bool has_verb(enum entry_type type)
 	case ENTRY_REFUSED:
 	case ENTRY_FAILED:
 	case ENTRY_EXPIRED:
+	case ENTRY_KILLED:
 	case ENTRY_TIMEOUT:
 	case ENTRY_LATE_OK:
 	case ENTRY_IN_DOUBT:
@@ -151,15 +209,15 @@ static bool has_verb(enum entry_type type)
 	return false;
 }
 
-void entry_json(struct bytes *out, const struct definition *definition,
+void entry_json(struct bytes *out, const struct definition *definition, const struct saga *saga,
 		const struct entry *entry)
 {
-	char number[16];
+	char number[INSTANCE_NAME_MAX];
 
 	json_begin(out);
 	json_add_time(out, "at", entry->at_ms);
 	json_add_text(out, "what", slice_of(entry_text(entry->type)));
-	json_add_optional(out, "step", step_name(definition, entry->step, number));
+	json_add_optional(out, "step", step_name(definition, saga, entry->step, number));
 	if (has_verb(entry->type))
 		json_add_text(out, "verb", slice_of(verb_text(entry->verb)));
 	else
@@ -171,20 +229,20 @@ void entry_json(struct bytes *out, const struct definition *definition,
 	json_add_optional(out, "detail", entry->detail);
 	json_add_optional(out, "actor", entry->actor);
 	if (definition)
-		text_member(out, definition, entry);
+		text_member(out, definition, saga, entry);
 	else
 		json_add_text(out, "text", slice_of(entry_text(entry->type)));
 	json_end(out);
 }
 
 void timeline_json(struct bytes *out, const struct definition *definition,
-		   const struct timeline *timeline)
+		   const struct saga *saga, const struct timeline *timeline)
 {
 	struct timeline_each each = timeline_each(timeline);
 
 	json_begin_list(out);
 	while (timeline_next(&each))
-		entry_json(out, definition, &each.entry);
+		entry_json(out, definition, saga, &each.entry);
 	json_end_list(out);
 }
 
@@ -199,18 +257,17 @@ void saga_json(struct bytes *out, const struct saga_view *view)
 	json_begin(out);
 	row_members(out, &view->row);
 	json_add_text(out, "hash", slice_of(hash));
+	if (saga->parent.len)
+		json_add_text(out, "parent", saga->parent);
 	json_add_number(out, "shard", 0); /* one orchestrator has them all */
 	json_add_time(out, "deadline_at", saga->deadline_ms);
 	json_add_name(out, "input");
 	masked_json(out, view->definition, (struct json){saga->input});
 	json_add_json(out, "output", saga->output);
 	json_add_name(out, "steps");
-	json_begin_list(out);
-	for (uint32_t i = 0; i < saga->n_steps; i++)
-		step_json(out, view->definition, i, &saga->steps[i]);
-	json_end_list(out);
+	steps_json(out, view->definition, saga);
 	json_add_number(out, "timeline_folded", (int64_t)view->timeline.n_folded);
 	json_add_name(out, "timeline");
-	timeline_json(out, view->definition, &view->timeline);
+	timeline_json(out, view->definition, saga, &view->timeline);
 	json_end_line(out);
 }

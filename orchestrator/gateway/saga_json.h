@@ -11,12 +11,12 @@ void row_members(struct bytes *out, const struct saga_row *row);
 
 /* One entry of the timeline, as an object. A NULL definition: the one that the
  * saga began with is not there; steps are then told by their number. */
-void entry_json(struct bytes *out, const struct definition *definition,
+void entry_json(struct bytes *out, const struct definition *definition, const struct saga *saga,
 		const struct entry *entry);
 
 /* The value of `entries`. */
 void timeline_json(struct bytes *out, const struct definition *definition,
-		   const struct timeline *timeline);
+		   const struct saga *saga, const struct timeline *timeline);
 
 /* Everything, as one object. */
 struct saga_view {

@@ -154,7 +154,7 @@ void watch_observed(void *context, const struct definition *definition,
 			begin_event(&event, "change", row);
 			json_begin_list(&event);
 			for (size_t i = 0; i < n_entries; i++)
-				entry_json(&event, definition, &entries[i]);
+				entry_json(&event, definition, saga, &entries[i]);
 			json_end_list(&event);
 			end_event(&event);
 		}
@@ -245,7 +245,7 @@ void route_watch(struct request *request)
 	if (!request_saga(request, request->parameters[0], &view))
 		return;
 	begin_event(&first, "saga", &view.row);
-	timeline_json(&first, view.definition, &view.timeline);
+	timeline_json(&first, view.definition, &view.saga, &view.timeline);
 	json_add_number(&first, "timeline_folded", (int64_t)view.timeline.n_folded);
 	end_event(&first);
 	if (first.err) {

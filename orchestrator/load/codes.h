@@ -40,11 +40,11 @@
 	X(BAD_DURATION, "bad-duration", ERROR)                           \
 	X(BAD_NUMBER, "bad-number", ERROR)                               \
 	X(BAD_CALL, "bad-call", ERROR)                                   \
+	X(BAD_CHILD, "bad-child", ERROR)                                 \
 	X(PAYLOAD_TOO_LARGE, "payload-too-large", ERROR)                 \
 	/* keys */                                                       \
 	X(UNKNOWN_KEY, "unknown-key", ERROR)                             \
 	X(MISSING_KEY, "missing-key", ERROR)                             \
-	X(NOT_YET, "not-yet", ERROR)                                     \
 	/* the top level */                                              \
 	X(BAD_KEY, "bad-key", ERROR)                                     \
 	X(BAD_MASK, "bad-mask", ERROR)                                   \
@@ -62,6 +62,9 @@
 	X(DUPLICATE_STEP, "duplicate-step", ERROR)                       \
 	X(MISSING_FORM, "missing-form", ERROR)                           \
 	X(TWO_FORMS, "two-forms", ERROR)                                 \
+	X(EACH_IN_EACH, "each-in-each", ERROR)                           \
+	X(TOO_MANY_INSTANCES, "too-many-instances", ERROR)               \
+	X(CHILD_CYCLE, "child-cycle", ERROR)                             \
 	X(UNREACHABLE_STEP, "unreachable-step", ERROR)                   \
 	X(AWAIT_WITHOUT_TIMEOUT, "await-without-timeout", WARNING)       \
 	X(UNUSED_THEN, "unused-then", WARNING)                           \

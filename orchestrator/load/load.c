@@ -4,8 +4,6 @@
 #include "orchestrator/load/loader.h"
 #include "orchestrator/load/normal.h"
 
-enum { VERSION_MAX = 64 };
-
 static void load_name(struct loader *loader, const struct yaml_node *node)
 {
 	struct slice name;
@@ -33,10 +31,10 @@ static void load_version(struct loader *loader, const struct yaml_node *node)
 		       shown(node->text, &room));
 		return;
 	}
-	if (node->text.len > VERSION_MAX) {
+	if (node->text.len > VERSION_MAX_BYTES) {
 		report(loader->problems, node->place, CODE_BAD_VERSION,
 		       "this version has more than %d characters; write a shorter one",
-		       VERSION_MAX);
+		       VERSION_MAX_BYTES);
 		return;
 	}
 	(void)keep_text(loader, node->text, &loader->definition->version);

@@ -1,4 +1,4 @@
-/* load_call.c - steps that send a command, and undos. */
+/* load_call.c - steps that send a command or start a child saga, and undos. */
 #include "orchestrator/load/loader.h"
 
 enum { TIMEOUT_DEFAULT_MS = 30 * 1000 };
@@ -65,21 +65,28 @@ void load_undo(struct loader *loader, struct draft *draft, const struct yaml_nod
 		draft->step.undo_skip = word == 1;
 }
 
-/* Without `kind`, an undo says that there is something to undo. */
 static void read_kind(struct loader *loader, struct draft *draft, const struct yaml_node *node,
-		      bool has_undo)
+		      const char *const *words, const enum kind *kinds)
+{
+	int word = 0;
+
+	draft->kind_place = node->place;
+	draft->kind_given = true;
+	draft->kind_known = read_word(loader, node, "kind", words, &word);
+	draft->step.kind = kinds[word];
+}
+
+/* Without `kind`, an undo says that there is something to undo. */
+static void read_call_kind(struct loader *loader, struct draft *draft,
+			   const struct yaml_node *node, bool has_undo)
 {
 	static const char *const words[] = {"compensatable", "readonly", "pivot", "retriable",
 					    NULL};
 	static const enum kind kinds[] = {KIND_COMPENSATABLE, KIND_READONLY, KIND_PIVOT,
 					  KIND_RETRIABLE};
-	int word = 0;
 
 	if (node) {
-		draft->kind_place = node->place;
-		draft->kind_given = true;
-		draft->kind_known = read_word(loader, node, "kind", words, &word);
-		draft->step.kind = kinds[word];
+		read_kind(loader, draft, node, words, kinds);
 		return;
 	}
 	draft->kind_place = draft->step.place;
@@ -114,7 +121,7 @@ void load_call(struct loader *loader, struct draft *draft, const struct yaml_nod
 
 	read_call(loader, member(settings, "call"), call);
 	draft->with = member(settings, "with");
-	read_kind(loader, draft, member(settings, "kind"), undo != NULL);
+	read_call_kind(loader, draft, member(settings, "kind"), undo != NULL);
 	read_timeout(loader, member(settings, "timeout"), call);
 	load_retry(loader, member(settings, "retry"),
 		   draft->step.kind == KIND_RETRIABLE ? &retry_default_undo : &retry_default_do,
@@ -122,4 +129,50 @@ void load_call(struct loader *loader, struct draft *draft, const struct yaml_nod
 	read_on_failure(loader, draft, member(settings, "on_failure"));
 	if (undo)
 		load_undo(loader, draft, undo);
+}
+
+/* NAME or NAME@VERSION */
+static void read_child(struct loader *loader, const struct yaml_node *node,
+		       struct step_definition *step)
+{
+	static const char needs[] =
+		"`saga` needs the name of another saga, such as shipment or "
+		"shipment@1.0.0";
+	struct slice text, name, version = {0};
+	struct shown room = {""};
+	const char *at;
+
+	if (!read_text(loader, node, needs, &text))
+		return;
+	at = memchr(text.at, '@', text.len);
+	name = (struct slice){text.at, at ? (size_t)(at - text.at) : text.len};
+	if (at)
+		version = (struct slice){at + 1, text.len - name.len - 1};
+	if (!name_valid(name) ||
+	    (at && (!version_valid(version) || version.len > VERSION_MAX_BYTES)))
+		report(loader->problems, node->place, CODE_BAD_CHILD, "%s; here is %s", needs,
+		       shown(text, &room));
+	else if (slice_equal(name, loader->definition->name))
+		report(loader->problems, node->place, CODE_CHILD_CYCLE,
+		       "a saga that is its own child would never end; name another one");
+	else if (keep_text(loader, name, &step->child))
+		(void)keep_text(loader, version, &step->child_version);
+}
+
+/* Without `kind` a child saga is what may stand where it stands: see rules.c. */
+void load_child(struct loader *loader, struct draft *draft, const struct yaml_node *settings)
+{
+	static const char *const words[] = {"compensatable", "pivot", "retriable", NULL};
+	static const enum kind kinds[] = {KIND_COMPENSATABLE, KIND_PIVOT, KIND_RETRIABLE};
+
+	read_child(loader, member(settings, "saga"), &draft->step);
+	draft->with = member(settings, "with");
+	draft->child_key = member(settings, "key");
+	draft->step.call.retry = retry_default_undo;
+	draft->step.undo.retry = retry_default_undo;
+	draft->kind_known = true;
+	draft->kind_place = draft->step.place;
+	draft->step.kind = KIND_COMPENSATABLE;
+	if (member(settings, "kind"))
+		read_kind(loader, draft, member(settings, "kind"), words, kinds);
 }

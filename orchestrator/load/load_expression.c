@@ -41,10 +41,15 @@ static enum availability before(const struct loader *loader, uint32_t step,
 	bool maybe = may_lack_output(&loader->drafts[step]);
 	uint32_t parent = loader->drafts[step].step.parent;
 	const struct step_definition *parallel;
+	bool list = false;
 
 	/* Up to the list that both stand in, or the outermost one. */
 	while (parent != NO_STEP &&
 	       (stand->step == NO_STEP || !step_contains(loader, parent, stand->step))) {
+		if (loader->drafts[parent].step.form == FORM_EACH) {
+			list = true; /* also of none: what is missing is null in it */
+			maybe = false;
+		}
 		maybe |= may_lack_output(&loader->drafts[parent]);
 		step = parent;
 		parent = loader->drafts[step].step.parent;
@@ -55,17 +60,40 @@ static enum availability before(const struct loader *loader, uint32_t step,
 		    branch_of(loader, parallel, stand->step))
 			return AVAILABLE_NOT;
 	}
+	if (list)
+		return maybe ? AVAILABLE_LIST_MAYBE : AVAILABLE_LIST;
 	return maybe ? AVAILABLE_MAYBE : AVAILABLE;
+}
+
+static bool has_output(const struct draft *draft)
+{
+	return form_commands(draft->step.form) || draft->step.form == FORM_AWAIT;
+}
+
+/* An `each` stands for the last of its steps that has an output. Inside it stands for
+ * itself, which has none. */
+static uint32_t spokesman(const struct loader *loader, uint32_t step, const struct stand *stand)
+{
+	const struct step_definition *each = &loader->drafts[step].step;
+	uint32_t last;
+
+	if (each->form != FORM_EACH || loader->drafts[step].broken || !each->branches)
+		return step;
+	if (stand->step != NO_STEP && stand->step < each->end)
+		return step;
+	last = each->branches[0].last;
+	while (last != NO_STEP && !has_output(&loader->drafts[last]))
+		last = loader->drafts[last].step.previous;
+	return last == NO_STEP ? step : last;
 }
 
 static enum availability availability(const struct loader *loader, uint32_t step,
 				      const struct stand *stand)
 {
 	const struct draft *draft = &loader->drafts[step];
-	bool has_output = draft->step.form == FORM_CALL || draft->step.form == FORM_AWAIT;
 	enum availability found;
 
-	if (!draft->broken && !has_output)
+	if (!draft->broken && !has_output(draft))
 		return AVAILABLE_NO_OUTPUT;
 	if (step == stand->step)
 		return stand->undo ? AVAILABLE_MAYBE : AVAILABLE_NOT;
@@ -73,6 +101,8 @@ static enum availability availability(const struct loader *loader, uint32_t step
 		return AVAILABLE_NOT;
 	found = before(loader, step, stand);
 	/* What is wrong with the step is said where it stands. */
+	if (draft->broken && found == AVAILABLE_LIST_MAYBE)
+		return AVAILABLE_LIST;
 	return draft->broken && found == AVAILABLE_MAYBE ? AVAILABLE : found;
 }
 
@@ -84,8 +114,21 @@ static bool find_step(void *context, struct slice name, uint32_t *step,
 	*step = loader_find(stand->loader, name);
 	if (*step == NO_STEP)
 		return false;
+	*step = spokesman(stand->loader, *step, stand);
 	*found = availability(stand->loader, *step, stand);
 	return true;
+}
+
+/* The element of the `each`, and what the list's schema says of it. */
+static void name_element(const struct loader *loader, uint32_t each, struct scope *scope)
+{
+	const struct step_definition *step;
+
+	if (each == NO_STEP)
+		return;
+	step = &loader->drafts[each].step;
+	scope->element = step->as;
+	scope->element_schema = step->in ? schema_element(step->in->schema) : &schema_any;
 }
 
 static struct scope scope_at(struct stand *stand)
@@ -101,8 +144,10 @@ static struct scope scope_at(struct stand *stand)
 		.context = stand,
 	};
 
-	if (stand->step != NO_STEP)
+	if (stand->step != NO_STEP) {
 		scope.present = loader->drafts[stand->step].present;
+		name_element(loader, loader->drafts[stand->step].step.each, &scope);
+	}
 	return scope;
 }
 
@@ -222,13 +267,39 @@ static void load_arguments(struct loader *loader, struct draft *draft, struct st
 	struct scope undo_scope = scope_at(&undo);
 	struct step_definition *step = &draft->step;
 
-	if (step->form == FORM_CALL || !draft->undo_with)
+	if (form_commands(step->form) || !draft->undo_with)
 		step->call.with = load_template(loader, draft->with, &scope);
 	if (!step->has_undo)
 		return;
 	step->undo.with = draft->undo_with
 				  ? load_template(loader, draft->undo_with, &undo_scope)
 				  : step->call.with;
+}
+
+static void load_in(struct loader *loader, struct draft *draft, struct stand *stand)
+{
+	struct scope scope = scope_at(stand);
+
+	if (draft->in)
+		draft->step.in =
+			load_typed(loader, draft->in, &scope, TYPE_OF(JSON_LIST),
+				   "`in` needs an expression that gives a list, such as "
+				   "=input.lines");
+}
+
+static void load_child_arguments(struct loader *loader, struct draft *draft,
+				 struct stand *stand)
+{
+	static const char needs[] = "`key` needs an expression that gives a text or a number, "
+				    "such as =input.order_id";
+	struct scope scope = scope_at(stand);
+	struct step_definition *step = &draft->step;
+
+	step->call.with = load_template(loader, draft->with, &scope);
+	step->undo.with = load_template(loader, NULL, &scope);
+	if (draft->child_key)
+		step->child_key = load_typed(loader, draft->child_key, &scope,
+					     TYPE_OF(JSON_TEXT) | TYPE_OF(JSON_NUMBER), needs);
 }
 
 static void load_until(struct loader *loader, struct draft *draft, struct stand *stand)
@@ -258,6 +329,10 @@ void load_expressions(struct loader *loader)
 			load_arguments(loader, draft, &stand);
 		else if (draft->step.form == FORM_SLEEP)
 			load_until(loader, draft, &stand);
+		else if (draft->step.form == FORM_EACH)
+			load_in(loader, draft, &stand);
+		else if (draft->step.form == FORM_SAGA)
+			load_child_arguments(loader, draft, &stand);
 	}
 }
 

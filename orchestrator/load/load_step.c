@@ -16,9 +16,11 @@ static const char *const nothing_names[] = {"undo", "when", "description"};
 static const char *const parallel_names[] = {"parallel", "when", "description"};
 static const char *const await_names[] = {"await", "when", "description"};
 static const char *const sleep_names[] = {"sleep", "when", "description"};
-static const char *const all_names[] = {"call",  "with",  "kind",       "timeout",
-					"retry", "undo",  "on_failure", "parallel",
-					"await", "sleep", "when",       "description"};
+static const char *const each_names[] = {"each", "when", "description"};
+static const char *const saga_names[] = {"saga", "with", "key", "kind", "when", "description"};
+static const char *const all_names[] = {
+	"call",  "with",  "kind", "timeout", "retry", "undo", "on_failure", "parallel",
+	"await", "sleep", "each", "saga",    "key",   "when", "description"};
 
 static const struct form_row {
 	const char *key;
@@ -29,11 +31,13 @@ static const struct form_row {
 	{"parallel", FORM_PARALLEL, {"in a `parallel` step", parallel_names, 3}},
 	{"await", FORM_AWAIT, {"in an `await` step", await_names, 3}},
 	{"sleep", FORM_SLEEP, {"in a `sleep` step", sleep_names, 3}},
+	{"each", FORM_EACH, {"in an `each` step", each_names, 3}},
+	{"saga", FORM_SAGA, {"in a `saga` step", saga_names, 6}},
 };
 
 static const struct form_row nothing = {
 	"undo", FORM_NOTHING, {"in a step that only has an `undo`", nothing_names, 3}};
-static const struct keys all_keys = {"in a step", all_names, 12};
+static const struct keys all_keys = {"in a step", all_names, 15};
 
 enum { N_FORMS = sizeof forms / sizeof forms[0] };
 
@@ -70,7 +74,7 @@ uint32_t loader_find(const struct loader *loader, struct slice name)
 }
 
 /* Names that an expression takes for something else. */
-static bool is_reserved(struct slice name)
+bool name_reserved(struct slice name)
 {
 	return slice_is(name, "input") || slice_is(name, "saga") || slice_is(name, "true") ||
 	       slice_is(name, "false") || slice_is(name, "null");
@@ -82,7 +86,7 @@ static void add_name(struct loader *loader, uint32_t index)
 	uint32_t at = name_index(loader, step->name);
 	uint32_t first = loader_find(loader, step->name);
 
-	if (check_name(loader, step->name, step->place, "a step") && is_reserved(step->name))
+	if (check_name(loader, step->name, step->place, "a step") && name_reserved(step->name))
 		report(loader->problems, step->place, CODE_BAD_NAME,
 		       "`%s` has a meaning of its own in expressions; give the step another "
 		       "name",
@@ -131,6 +135,83 @@ static void load_parallel(struct loader *loader, uint32_t index, const struct ya
 	}
 	loader->drafts[index].step.branches = branches;
 	loader->drafts[index].step.n_branches = n;
+}
+
+/* The name that the steps inside have for their element. */
+static void load_as(struct loader *loader, struct draft *draft, const struct yaml_node *node)
+{
+	struct slice name;
+
+	draft->as_place = node->place;
+	if (!read_text(loader, node, "`as` needs a name, such as line", &name) ||
+	    !check_name(loader, name, node->place, "an element"))
+		return;
+	if (name_reserved(name))
+		report(loader->problems, node->place, CODE_BAD_NAME,
+		       "`%s` has a meaning of its own in expressions; give the element another "
+		       "name",
+		       name.at);
+	else
+		(void)keep_text(loader, name, &draft->step.as);
+}
+
+static void load_each_members(struct loader *loader, struct draft *draft,
+			      const struct yaml_node *node, const struct keys *keys)
+{
+	static const struct {
+		const char *name;
+		const char *sentence;
+	} required[] = {
+		{"in",
+		 "`in` is missing in this `each`; say which list, as in `in: =input.lines`"},
+		{"as", "`as` is missing in this `each`; name the element, as in `as: line`"},
+		{"max", "`max` is missing in this `each`; say how many elements there are at "
+			"most, up to 1000"},
+		{"steps",
+		 "`steps` is missing in this `each`; list what is done for an element"},
+	};
+
+	for (size_t i = 0; i < sizeof required / sizeof required[0]; i++)
+		if (is_missing(node, required[i].name, keys))
+			report(loader->problems, node->place, CODE_MISSING_KEY, "%s",
+			       required[i].sentence);
+	draft->in = member(node, "in");
+	if (member(node, "as"))
+		load_as(loader, draft, member(node, "as"));
+	if (member(node, "max") &&
+	    read_integer(loader, member(node, "max"), "max", 1, EACH_MAX, &draft->step.max))
+		draft->max_place = member(node, "max")->place;
+}
+
+static void load_each(struct loader *loader, uint32_t index, const struct yaml_node *node,
+		      unsigned depth)
+{
+	static const char *const names[] = {"in", "as", "max", "steps"};
+	static const struct keys keys = {"in an `each`", names, 4};
+	struct draft *draft = &loader->drafts[index];
+	struct branch *branch;
+
+	if (draft->step.each != NO_STEP)
+		report(loader->problems, node->place, CODE_EACH_IN_EACH,
+		       "an `each` cannot stand in the `each` of step `%s`; let one command "
+		       "work "
+		       "on the inner list, or make the inner steps a child saga",
+		       loader->drafts[draft->step.each].step.name.at);
+	if (!mapping_check(loader, node,
+			   "`each` needs a mapping such as { in: =input.lines, as: line, max: "
+			   "100, steps: [steps] }"))
+		return;
+	(void)keys_check(loader, node, &keys);
+	load_each_members(loader, draft, node, &keys);
+	branch = keep_alloc(loader, 1, sizeof *branch);
+	if (!branch)
+		return;
+	*branch = (struct branch){.name = draft->step.as, .first = NO_STEP, .last = NO_STEP};
+	if (member(node, "steps"))
+		load_list(loader, member(node, "steps"), (struct position){index, depth + 1},
+			  branch);
+	draft->step.branches = branch;
+	draft->step.n_branches = 1;
 }
 
 static void load_await(struct loader *loader, struct draft *draft, const struct yaml_node *node)
@@ -219,32 +300,9 @@ static const struct form_row *find_form(struct loader *loader, struct slice name
 	if (keys_check(loader, settings, &all_keys))
 		report(loader->problems, settings->place, CODE_MISSING_FORM,
 		       "it is not said what the step `%s` does; add one of call, parallel, "
-		       "await, "
-		       "sleep, or an undo",
+		       "each, await, sleep, saga, or an undo",
 		       shown(name, &room));
 	return NULL;
-}
-
-/* Forms of the language that this version does not run. */
-static bool is_not_yet(struct loader *loader, const struct yaml_node *settings)
-{
-	static const char *const later[] = {"each", "saga"};
-	static const char *const instead[] = {
-		"write the steps out, or let one command work on the whole list",
-		"write its steps here, or start it from a service"};
-	bool any = false;
-
-	for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
-		const struct yaml_entry *entry = yaml_get(settings, later[i]);
-
-		if (!entry)
-			continue;
-		any = true;
-		report(loader->problems, entry->place, CODE_NOT_YET,
-		       "steps of the form `%s` are not supported yet; %s", later[i],
-		       instead[i]);
-	}
-	return any;
 }
 
 static void load_form(struct loader *loader, uint32_t index, const struct yaml_node *settings,
@@ -258,8 +316,6 @@ static void load_form(struct loader *loader, uint32_t index, const struct yaml_n
 	draft->when = member(settings, "when");
 	if (description && read_text(loader, description, "`description` needs a text", &text))
 		(void)keep_text(loader, text, &draft->step.description);
-	if (is_not_yet(loader, settings))
-		return;
 	row = find_form(loader, draft->step.name, settings);
 	if (!row)
 		return;
@@ -278,6 +334,8 @@ static void load_form(struct loader *loader, uint32_t index, const struct yaml_n
 		break;
 	case FORM_AWAIT: load_await(loader, draft, member(settings, "await")); break;
 	case FORM_SLEEP: load_sleep(loader, draft, member(settings, "sleep")); break;
+	case FORM_EACH: load_each(loader, index, member(settings, "each"), depth); break;
+	case FORM_SAGA: load_child(loader, draft, settings); break;
 	}
 }
 
@@ -307,6 +365,15 @@ static bool is_step(struct loader *loader, const struct yaml_node *item)
 	return false;
 }
 
+/* The `each` in which what the parent contains stands. */
+static uint32_t each_around(const struct loader *loader, uint32_t parent)
+{
+	if (parent == NO_STEP)
+		return NO_STEP;
+	return loader->drafts[parent].step.form == FORM_EACH ? parent
+							     : loader->drafts[parent].step.each;
+}
+
 static uint32_t add_step(struct loader *loader, const struct yaml_entry *entry,
 			 struct position position)
 {
@@ -331,6 +398,7 @@ static uint32_t add_step(struct loader *loader, const struct yaml_entry *entry,
 	draft->step.previous = NO_STEP;
 	draft->step.next = NO_STEP;
 	draft->step.end = index + 1;
+	draft->step.each = each_around(loader, position.parent);
 	add_name(loader, index);
 	return index;
 }

@@ -20,6 +20,7 @@
 
 enum {
 	RETRIES_MAX = 256, /* under use.retry */
+	VERSION_MAX_BYTES = 64,
 	MASK_MAX = 256,    /* paths */
 	VALUES_MAX = 50000 /* in all templates and the schema */
 };
@@ -45,6 +46,9 @@ struct draft {
 	const struct yaml_node *with;
 	const struct yaml_node *undo_with;
 	const struct yaml_node *until;
+	const struct yaml_node *in; /* of an `each` */
+	struct place as_place, max_place;
+	const struct yaml_node *child_key; /* of a child saga */
 	struct step_set present; /* outputs that its `when` and those around make sure of */
 };
 
@@ -137,6 +141,7 @@ const struct schema *load_schema(struct loader *loader, const struct yaml_node *
 void load_steps(struct loader *loader, const struct yaml_node *node);
 void load_call(struct loader *loader, struct draft *draft, const struct yaml_node *settings);
 void load_undo(struct loader *loader, struct draft *draft, const struct yaml_node *undo);
+void load_child(struct loader *loader, struct draft *draft, const struct yaml_node *settings);
 
 void load_named_retries(struct loader *loader, const struct yaml_node *node);
 
@@ -148,6 +153,9 @@ void check_rules(struct loader *loader);
 
 /* Whether `outer` is a step that has the other one inside. */
 bool step_contains(const struct loader *loader, uint32_t outer, uint32_t inner);
+
+/* Whether the name means something else in an expression. */
+bool name_reserved(struct slice name);
 
 /* The step of that name, or NO_STEP. */
 uint32_t loader_find(const struct loader *loader, struct slice name);

@@ -341,6 +341,34 @@ static void parallel(struct writer *writer, const struct step_definition *steps,
 	writer->depth--;
 }
 
+static void each(struct writer *writer, const struct step_definition *steps,
+		 const struct step_definition *step)
+{
+	open_mapping(writer, "each");
+	expression(writer, "in", step->in);
+	text(writer, "as", step->as);
+	key(writer, SLICE_LITERAL("max"));
+	bytes_format(writer->out, " %u", (unsigned)step->max);
+	key(writer, SLICE_LITERAL("steps"));
+	write_steps(writer, steps, &step->branches[0]);
+	writer->depth--;
+}
+
+static void child(struct writer *writer, const struct step_definition *step)
+{
+	word(writer, "kind", kind_text(step->kind));
+	key(writer, SLICE_LITERAL("saga"));
+	bytes_add(writer->out, ' ');
+	bytes_append(writer->out, step->child);
+	if (step->child_version.len > 0) {
+		bytes_add(writer->out, '@');
+		bytes_append(writer->out, step->child_version);
+	}
+	arguments(writer, "with", step->call.with);
+	if (step->child_key)
+		expression(writer, "key", step->child_key);
+}
+
 static void await(struct writer *writer, const struct step_definition *step)
 {
 	open_mapping(writer, "await");
@@ -388,6 +416,8 @@ static void write_step(struct writer *writer, const struct step_definition *step
 	case FORM_PARALLEL: parallel(writer, steps, step); break;
 	case FORM_AWAIT: await(writer, step); break;
 	case FORM_SLEEP: sleep_step(writer, step); break;
+	case FORM_EACH: each(writer, steps, step); break;
+	case FORM_SAGA: child(writer, step); break;
 	}
 	writer->depth -= 2;
 }

@@ -1,7 +1,7 @@
 /* rules.c - what may stand before and after the pivot.
  *
  * Along every path: (compensatable | readonly)* (pivot (retriable | readonly)*)?
- * The pivot stands in no parallel block, so that "after the pivot" is a matter
+ * The pivot stands in no parallel block and no each, so that "after the pivot" is a matter
  * of the outermost list: the same for all that a step of it contains. */
 #include "orchestrator/load/loader.h"
 
@@ -14,7 +14,7 @@ bool step_contains(const struct loader *loader, uint32_t outer, uint32_t inner)
 
 static bool is_pivot(const struct draft *draft)
 {
-	return !draft->broken && draft->step.form == FORM_CALL && draft->kind_known &&
+	return !draft->broken && form_commands(draft->step.form) && draft->kind_known &&
 	       draft->step.kind == KIND_PIVOT;
 }
 
@@ -35,10 +35,10 @@ static void find_pivot(struct loader *loader)
 			continue;
 		if (draft->step.parent != NO_STEP)
 			report(loader->problems, draft->kind_place, CODE_PIVOT_IN_PARALLEL,
-			       "a pivot cannot stand in a parallel block, since the steps "
-			       "beside "
+			       "a pivot cannot stand in %s, since the steps beside "
 			       "it could neither be undone nor be certain; put it after "
-			       "the block");
+			       "the block",
+			       draft->step.each == NO_STEP ? "a parallel block" : "an `each`");
 		if (loader->pivot == NO_STEP)
 			loader->pivot = i;
 		else
@@ -132,6 +132,16 @@ static void check_kind(struct loader *loader, const struct draft *draft)
 	assert(!"a call without a kind");
 }
 
+/* A child saga is undone by the engine, where anything is. */
+static void check_child(struct loader *loader, struct draft *draft)
+{
+	if (!draft->kind_given && draft->step.after_pivot)
+		draft->step.kind = KIND_RETRIABLE;
+	draft->step.has_undo = draft->step.kind == KIND_COMPENSATABLE;
+	if (draft->kind_given && draft->kind_known)
+		check_kind(loader, draft);
+}
+
 static void check_on_failure(struct loader *loader, const struct draft *draft)
 {
 	bool pivot = is_pivot(draft);
@@ -174,10 +184,41 @@ static void check_await(struct loader *loader, struct draft *draft)
 	step->await_continue = draft->then == THEN_CONTINUE;
 }
 
+/* Their names, and how many instances of their steps there may be. */
+static void check_eaches(struct loader *loader)
+{
+	uint64_t n = loader->n_steps;
+
+	for (uint32_t i = 0; i < loader->n_steps; i++) {
+		const struct draft *draft = &loader->drafts[i];
+		uint32_t same;
+
+		if (draft->broken || draft->step.form != FORM_EACH)
+			continue;
+		same = draft->step.as.len ? loader_find(loader, draft->step.as) : NO_STEP;
+		if (same != NO_STEP)
+			report(loader->problems, draft->as_place, CODE_BAD_NAME,
+			       "`%s` is the step in line %u; give the element another name",
+			       draft->step.as.at,
+			       (unsigned)loader->drafts[same].step.place.line);
+		if (!draft->step.max)
+			continue;
+		n += (uint64_t)(draft->step.max - 1) * (draft->step.end - i - 1);
+		if (n <= INSTANCES_MAX)
+			continue;
+		report(loader->problems, draft->max_place, CODE_TOO_MANY_INSTANCES,
+		       "with so many elements the saga could have more than %d steps to run; "
+		       "lower `max`, or make the steps a child saga",
+		       INSTANCES_MAX);
+		return;
+	}
+}
+
 void check_rules(struct loader *loader)
 {
 	find_pivot(loader);
 	mark_after_pivot(loader);
+	check_eaches(loader);
 	for (uint32_t i = 0; i < loader->n_steps; i++) {
 		struct draft *draft = &loader->drafts[i];
 
@@ -191,6 +232,8 @@ void check_rules(struct loader *loader)
 			report_undo_after_pivot(loader, draft);
 		} else if (draft->step.form == FORM_AWAIT) {
 			check_await(loader, draft);
+		} else if (draft->step.form == FORM_SAGA) {
+			check_child(loader, draft);
 		}
 	}
 }

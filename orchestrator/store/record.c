@@ -43,6 +43,7 @@ enum err record_split(struct slice record, struct slice *saga, struct slice *tim
 
 static bool settled(const struct definition *definition, const struct saga *saga, uint32_t i)
 {
+	const struct step_definition *of = saga_step_definition(definition, saga, i);
 	const struct step *step = &saga->steps[i];
 
 	switch ((enum step_state)step->state) {
@@ -54,9 +55,7 @@ static bool settled(const struct definition *definition, const struct saga *saga
 	case STEP_WAITING: return saga->phase == PHASE_BACK;
 	case STEP_DONE:
 	case STEP_IN_DOUBT:
-	case STEP_SKIPPED:
-		return saga->phase != PHASE_BACK ||
-		       !step_needs_undo(&definition->steps[i], step);
+	case STEP_SKIPPED: return saga->phase != PHASE_BACK || !step_needs_undo(of, step);
 	case STEP_REFUSED:
 	case STEP_UNDONE:
 	case STEP_NEVER: break;
@@ -64,25 +63,41 @@ static bool settled(const struct definition *definition, const struct saga *saga
 	return true;
 }
 
+static bool is_busy(const struct step *step)
+{
+	return step->state == STEP_RUNNING || step->state == STEP_BACKOFF ||
+	       step->state == STEP_UNDOING || step->state == STEP_UNDO_BACKOFF;
+}
+
+/* In the direction in which the saga goes; a block is not where it is. */
+static uint32_t first_unsettled(const struct definition *definition, const struct saga *saga,
+				bool busy)
+{
+	for (uint32_t k = 0; k < saga->n_steps; k++) {
+		uint32_t i = saga->phase == PHASE_BACK ? saga->n_steps - 1 - k : k;
+
+		if (!form_is_block(saga_step_definition(definition, saga, i)->form) &&
+		    !settled(definition, saga, i) && (!busy || is_busy(&saga->steps[i])))
+			return i;
+	}
+	return NO_STEP;
+}
+
 /* The step at which the saga is: the parked one; else, in the direction in which
  * it goes, the first that is not settled. A block is not where it is, but a step
  * in it. NO_STEP: it has ended. */
 static uint32_t present_step(const struct definition *definition, const struct saga *saga)
 {
-	uint32_t n = saga->n_steps;
+	uint32_t busy = NO_STEP;
 
 	if (saga_ended(saga))
 		return NO_STEP;
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < saga->n_steps; i++)
 		if (saga->steps[i].state == STEP_PARKED)
 			return i;
-	for (uint32_t k = 0; k < n; k++) {
-		uint32_t i = saga->phase == PHASE_BACK ? n - 1 - k : k;
-
-		if (definition->steps[i].form != FORM_PARALLEL && !settled(definition, saga, i))
-			return i;
-	}
-	return NO_STEP;
+	if (saga->n_expansions) /* later elements stand behind the steps that follow */
+		busy = first_unsettled(definition, saga, true);
+	return busy == NO_STEP ? first_unsettled(definition, saga, false) : busy;
 }
 
 static struct slice error_text(const struct error *error)
@@ -135,7 +150,7 @@ struct saga_row record_row(const struct definition *definition, const struct sag
 	enum status status = saga_status(saga);
 	uint32_t step = present_step(definition, saga);
 
-	assert(saga->n_steps == definition->n_steps);
+	assert(saga_fits(definition, saga));
 	return (struct saga_row){
 		.id = saga->id,
 		.key = saga->key,
@@ -143,7 +158,8 @@ struct saga_row record_row(const struct definition *definition, const struct sag
 		.version = definition->version,
 		.status = status,
 		.paused = saga->flags & SAGA_PAUSED && !status_ended(status),
-		.step = step == NO_STEP ? (struct slice){0} : definition->steps[step].name,
+		.step = step == NO_STEP ? (struct slice){0}
+					: saga_step_definition(definition, saga, step)->name,
 		.reason = reason(saga, status, step, timeline),
 		.started_ms = saga->started_ms,
 		.updated_ms = saga->updated_ms,

@@ -29,12 +29,13 @@ text    yaml-syntax unquoted-expression empty-document several-documents too-dee
 text    too-many-values yaml-alias yaml-anchor yaml-tag yaml-merge-key non-text-key
 text    long-key duplicate-key ambiguous-scalar
 form    wrong-type bad-value bad-name bad-version bad-duration bad-number bad-call
-form    unknown-key missing-key not-yet bad-key too-many-retries schema-keyword
+form    unknown-key missing-key bad-key too-many-retries schema-keyword bad-child
 form    no-steps no-branches bad-step missing-form two-forms missing-kind
 meaning json-syntax payload-too-large bad-mask unknown-retry unused-retry bad-schema
 meaning too-many-steps nested-too-deep duplicate-step unreachable-step
 meaning await-without-timeout unused-then missing-undo undo-on-pivot undo-on-readonly
 meaning undo-after-pivot second-pivot pivot-in-parallel compensatable-after-pivot
+meaning each-in-each too-many-instances child-cycle
 meaning retriable-before-pivot compensate-after-pivot ignore-on-pivot park-before-pivot
 meaning expression-syntax expression-type expression-too-long expression-too-deep
 meaning unknown-name unknown-function wrong-arguments unknown-step step-not-run
@@ -48,6 +49,7 @@ EXCEPTIONS = [
     ("bad-number", "of at most 18 digits", MEANING),
     ("bad-schema", "is an empty list", FORM),
     ("bad-schema", "is required twice", FORM),
+    ("bad-name", " is the step in line ", MEANING),
     ("file-unreadable", "cannot be opened from here", MEANING),
 ]
 
@@ -237,7 +239,7 @@ VALUES = [
     {"a": 1}, {"call": "a.b"}, {"event": "go"}, {"until": "=input.a"}, {"after": "15m"},
     {"first": "1s"}, {"type": "string"}, {"A": {}}, {"a": []}, {"call": "a.b", "kind": "readonly"},
 ]
-FORMS = ["call", "parallel", "await", "sleep", "undo"]
+FORMS = ["call", "parallel", "each", "await", "sleep", "saga", "undo"]
 NAMES = ["A", "a b", "a" * 64, "input", "null", "a-1", "when", "each", "saga"]
 GIVEN = {
     "call": "a.b", "undo": {"call": "a.b"}, "kind": "readonly", "timeout": "1s", "retry": {},
@@ -246,7 +248,9 @@ GIVEN = {
     "with": {}, "exhausted": "park", "event": "go", "then": "compensate", "until": "=input.a",
     "after": "1s", "first": "1s", "factor": 2, "max": "1h", "jitter": "full", "attempts": 3,
     "budget": "1h", "schema": {}, "mask": [], "steps": [], "output": {}, "key": "=input.a",
-    "each": {}, "saga": "other", "use": {}, "input": {}, "deadline": {"after": "1h"},
+    "each": {"in": "=input.a", "as": "zy", "max": 2,
+             "steps": [{"zx": {"call": "a.b", "kind": "readonly"}}]},
+    "in": "=input.a", "as": "zw", "saga": "other", "use": {}, "input": {}, "deadline": {"after": "1h"},
     "version": "1.0.0", "surplus": 1, "type": "string", "properties": {}, "required": [],
     "additionalProperties": False, "items": {}, "enum": [1], "const": 1, "minimum": 1,
     "maximum": 9, "minLength": 1, "maxLength": 9, "pattern": "a", "minItems": 1, "maxItems": 9,

@@ -84,10 +84,17 @@ static bool set_form(struct step_definition *step, struct slice word)
 		step->kind = KIND_COMPENSATABLE;
 		return true;
 	}
+	if (slice_is(word, "child")) {
+		step->form = FORM_SAGA;
+		step->child = SLICE_LITERAL("part");
+		return true;
+	}
 	if (slice_is(word, "await"))
 		step->form = FORM_AWAIT;
 	else if (slice_is(word, "sleep") || slice_is(word, "until"))
 		step->form = FORM_SLEEP;
+	else if (slice_is(word, "each"))
+		step->form = FORM_EACH;
 	else
 		return false;
 	if (slice_is(word, "until"))
@@ -108,6 +115,10 @@ static void set_word(struct builder *b, struct step_definition *step, struct sli
 		step->await_continue = true;
 	else if (slice_is(word, "skip"))
 		step->undo_skip = true;
+	else if (slice_is(word, "max"))
+		step->max = read_number(b);
+	else if (slice_is(word, "key"))
+		step->child_key = &some_expression;
 	else if (slice_is(word, "attempts"))
 		step->call.retry.attempts = read_number(b);
 	else if (slice_is(word, "undos"))
@@ -139,8 +150,18 @@ static void finish_step(struct builder *b, uint32_t i)
 		step->await_ms = 0;
 	if (step->form != FORM_SLEEP || step->until)
 		step->sleep_ms = 0;
-	if (step->form != FORM_CALL)
+	if (step->form == FORM_SAGA) {
+		step->call = (struct call){.with = &no_arguments, .retry = retry_default};
+		undo = step->call;
+	} else if (step->form != FORM_CALL) {
 		step->call = (struct call){0};
+	}
+	if (step->form == FORM_EACH) {
+		assert(step->each == NO_STEP);
+		step->in = &some_expression;
+		step->as = SLICE_LITERAL("item");
+		step->max = step->max ? step->max : 10;
+	}
 	if (step->kind == KIND_COMPENSATABLE) {
 		step->has_undo = true;
 		step->undo = undo;
@@ -173,6 +194,7 @@ static void read_branches(struct builder *b, uint32_t i)
 
 static uint32_t read_step(struct builder *b, uint32_t parent, uint32_t previous)
 {
+	const struct step_definition *outer = parent == NO_STEP ? NULL : &b->steps[parent];
 	uint32_t i = b->n_steps++;
 	struct step_definition *step = &b->steps[i];
 
@@ -184,6 +206,9 @@ static uint32_t read_step(struct builder *b, uint32_t parent, uint32_t previous)
 		.parent = parent,
 		.previous = previous,
 		.next = NO_STEP,
+		.each = !outer                     ? NO_STEP
+			: outer->form == FORM_EACH ? parent
+						   : outer->each,
 		.call = {SLICE_LITERAL("service"), SLICE_LITERAL("do"), &no_arguments,
 			 TIMEOUT_MS, retry_default},
 		.undo = {SLICE_LITERAL("service"), SLICE_LITERAL("undo"), &no_arguments,
@@ -197,7 +222,7 @@ static uint32_t read_step(struct builder *b, uint32_t parent, uint32_t previous)
 			set_word(b, step, read_word(b));
 		} while (*b->at == ',');
 	}
-	if (*b->at == '{') {
+	if (*b->at == '{' && step->form != FORM_EACH) {
 		step->form = FORM_PARALLEL;
 		step->kind = KIND_NONE;
 	}
@@ -272,6 +297,8 @@ static enum err write_default(struct slice name, enum purpose purpose, struct ar
 	case PURPOSE_WHEN: *out = JSON_OF("true"); return OK;
 	case PURPOSE_UNTIL: *out = JSON_OF("0"); return OK;
 	case PURPOSE_OUTPUT: *out = JSON_OF("{}"); return OK;
+	case PURPOSE_IN: *out = JSON_OF("[1,2]"); return OK;
+	case PURPOSE_KEY: *out = JSON_OF("k"); return OK;
 	case PURPOSE_WITH: bytes_text(&text, "{\"do\":\""); break;
 	case PURPOSE_UNDO: bytes_text(&text, "{\"undo\":\""); break;
 	}
@@ -287,12 +314,18 @@ static enum err evaluate_script(const struct evaluator *evaluator,
 				struct json *out, struct failure_text *failure)
 {
 	const struct script *script = (const struct script *)evaluator;
-	struct slice name = step == NO_STEP ? (struct slice){0} : definition->steps[step].name;
+	struct slice all = {0}, name = {0};
+	char room[INSTANCE_NAME_MAX];
 
+	if (step != NO_STEP) {
+		all = saga_step_definition(definition, saga, step)->name;
+		name = saga_step_name(definition, saga, step, room);
+	}
 	for (size_t i = 0; i < script->n_answers; i++) {
 		const struct script_answer *answer = &script->answers[i];
 
-		if (answer->purpose != purpose || !slice_equal(slice_of(answer->step), name))
+		if (answer->purpose != purpose || (!slice_equal(slice_of(answer->step), name) &&
+						   !slice_equal(slice_of(answer->step), all)))
 			continue;
 		if (!answer->json) {
 			memcpy(failure->text, "1:1: as the test says",

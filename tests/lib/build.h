@@ -3,11 +3,14 @@
  *	reserve both{tax | fraud:readonly} approve:await,for=5000 charge:pivot mail:retriable
  *
  * Steps stand in the order of the line; name{ ... | ... } is a parallel step with
- * its branches. Words behind the colon, separated by commas, say what a step is:
+ * its branches, name:each{ ... } the steps of every element of a list. Words behind the colon,
+ *separated by commas, say what a step is:
  *
  *	undo            a call with an undo, which is what a name alone means
  *	readonly, pivot, retriable
  *	nothing         has an undo and nothing else
+ *	child           a child saga; with `pivot` or `retriable` if it is one
+ *	each            of at most `max` elements, 10 without it
  *	await, sleep    of `for` milliseconds; an await's event has the step's name
  *	until           a sleep whose end is an expression
  *	when            has a condition
@@ -18,6 +21,7 @@
  *	undos=N         attempts of the undo, likewise
  *	timeout=N       of an attempt of do and undo, in milliseconds
  *	for=N           see await and sleep
+ *	max=N           see each
  *
  * Without more words a do and an undo have 2 attempts, 100 ms between the first
  * two and twice as much between any later ones, no jitter, a budget of an hour,
@@ -41,13 +45,14 @@ struct step_definition *build_step(struct definition *definition, const char *na
 /* --- an evaluator that says what the test wants ------------------------------------ */
 
 struct script_answer {
-	const char *step; /* NULL: the saga's output */
+	const char *step; /* "a" of all elements, "a#1" of one; NULL: the saga's output */
 	enum purpose purpose;
 	const char *json; /* NULL: the expression fails */
 };
 
 /* What no answer is given for: a condition is true, arguments are {"do":"a"} or
- * {"undo":"a"} for a step named a, `until` is 0 and the output {}. */
+ * {"undo":"a"} for a step named a, `until` is 0, the output {}, a list [1,2] and a
+ * key k. */
 struct script {
 	struct evaluator base; /* first, so that the two pointers are one */
 	const struct script_answer *answers;

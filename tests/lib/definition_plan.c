@@ -19,7 +19,8 @@ const size_t plan_n_retries = COUNT(plan_retries);
 
 /* Names that a reader of YAML or of expressions could take for something else. */
 static const char *const names[PLAN_STEPS] = {
-	"a", "two-words", "if", "has", "out", "on", "no", "n0", "x_y", "string", "when", "then",
+	"a",    "two-words", "if",   "has",    "out", "on", "no", "n0",  "x_y",  "string",
+	"when", "then",      "each", "each-1", "in",  "as", "m",  "max", "join", "z9",
 };
 
 bool plan_chance(struct plan *plan, uint32_t percent)
@@ -59,7 +60,9 @@ enum plan_output plan_output_of(const struct plan *plan, uint32_t step, uint32_t
 	const struct plan_step *at = &plan->steps[step];
 	bool lacks = lacks_output(at);
 
-	if (at->form != FORM_CALL && at->form != FORM_AWAIT)
+	if (at->form == FORM_EACH)
+		return OUTPUT_OTHER;
+	if (!form_commands(at->form) && at->form != FORM_AWAIT)
 		return OUTPUT_NONE;
 	if (step >= reader)
 		return OUTPUT_NEVER;
@@ -67,9 +70,26 @@ enum plan_output plan_output_of(const struct plan *plan, uint32_t step, uint32_t
 		at = &plan->steps[at->parent];
 		if (reader < at->end)
 			return OUTPUT_NEVER;
+		if (at->form == FORM_EACH) /* then it is a list, and what lacks is null */
+			lacks = false;
 		lacks |= lacks_output(at);
 	}
 	return lacks ? OUTPUT_MAYBE : OUTPUT_THERE;
+}
+
+uint32_t plan_each_of(const struct plan *plan, uint32_t step)
+{
+	do
+		step = plan->steps[step].parent;
+	while (step != NO_STEP && plan->steps[step].form != FORM_EACH);
+	return step;
+}
+
+bool plan_is_list(const struct plan *plan, uint32_t step, uint32_t reader)
+{
+	uint32_t each = plan_each_of(plan, step);
+
+	return each != NO_STEP && (reader < each || reader >= plan->steps[each].end);
 }
 
 static bool vouches(const struct plan_value *when, uint32_t step)
@@ -127,7 +147,10 @@ static struct plan_value make_value(struct plan *plan, uint32_t reader)
 		"{ deep: [1, =size(input.names), { deeper: [] }], none: {} }",
 	};
 	uint32_t step = plan_chance(plan, 60) ? readable(plan, reader) : NO_STEP;
+	uint32_t each = reader < plan->n_steps ? plan_each_of(plan, reader) : NO_STEP;
 
+	if (each != NO_STEP && plan_chance(plan, 20))
+		return (struct plan_value){VALUE_ELEMENT, NULL, each};
 	if (step == NO_STEP)
 		return (struct plan_value){.text = PICK(plan, texts)};
 	if (is_sure(plan, step, reader) && plan_chance(plan, 80))
@@ -243,6 +266,40 @@ static void make_call(struct plan *plan, uint32_t i)
 		plan_give_undo(plan, i);
 }
 
+static void make_child(struct plan *plan, uint32_t i)
+{
+	static const char *const children[] = {"part", "part@1.2.3", "part@1.0.0-rc.1"};
+	static const char *const keys[] = {"=saga.id", "=input.id", "\"=saga.id + '-part'\""};
+	struct plan_step *step = &plan->steps[i];
+
+	step->child = PICK(plan, children);
+	step->kind = i == plan->pivot    ? KIND_PIVOT
+		     : step->after_pivot ? KIND_RETRIABLE
+					 : KIND_COMPENSATABLE;
+	step->kind_given = i == plan->pivot || plan_chance(plan, 40);
+	if (plan_chance(plan, 70))
+		step->call.with = make_arguments(plan, i, false);
+	if (plan_chance(plan, 40))
+		step->child_key = PICK(plan, keys);
+}
+
+static void make_each(struct plan *plan, uint32_t i)
+{
+	static const char *const lists[] = {"=input.names",
+					    "\"=if(input.n > 1, input.names, input.names)\""};
+	static const char *const elements[] = {"it", "item-2"};
+	static const char *const most[] = {"1", "3", "250"};
+	struct plan_step *step = &plan->steps[i];
+	uint32_t read = plan_chance(plan, 50) ? readable(plan, i) : NO_STEP;
+
+	step->as = PICK(plan, elements);
+	step->max = PICK(plan, most);
+	if (read != NO_STEP && is_sure(plan, read, i))
+		step->in = (struct plan_value){VALUE_OUTPUT, NULL, read};
+	else
+		step->in = (struct plan_value){.text = PICK(plan, lists)};
+}
+
 static void make_await(struct plan *plan, struct plan_step *step)
 {
 	static const char *const events[] = {"approved", "no"};
@@ -277,13 +334,18 @@ static void make_step(struct plan *plan, uint32_t i)
 {
 	struct plan_step *step = &plan->steps[i];
 
-	step->flow = step->form != FORM_PARALLEL && plan_chance(plan, 40);
+	step->flow = !form_is_block(step->form) && plan_chance(plan, 40);
 	step->described = plan_chance(plan, 15);
 	if (plan_chance(plan, 30))
 		step->when = make_condition(plan, i);
-	if (step->form == FORM_PARALLEL)
+	if (form_is_block(step->form)) {
+		if (step->form == FORM_EACH)
+			make_each(plan, i);
 		return;
-	if (i == plan->pivot || plan_chance(plan, 65))
+	}
+	if (plan_chance(plan, 10))
+		step->form = FORM_SAGA;
+	else if (i == plan->pivot || plan_chance(plan, 65))
 		step->form = FORM_CALL;
 	else if (!step->after_pivot && plan_chance(plan, 25))
 		step->form = FORM_NOTHING;
@@ -294,7 +356,9 @@ static void make_step(struct plan *plan, uint32_t i)
 	case FORM_NOTHING: plan_give_undo(plan, i); break;
 	case FORM_AWAIT: make_await(plan, step); break;
 	case FORM_SLEEP: make_sleep(plan, i); break;
-	case FORM_PARALLEL: break;
+	case FORM_SAGA: make_child(plan, i); break;
+	case FORM_PARALLEL:
+	case FORM_EACH: break;
 	}
 }
 
@@ -340,8 +404,14 @@ static void make_list(struct plan *plan, uint32_t parent, uint32_t n_leaves, uin
 	while (n_leaves > 0) {
 		uint32_t i = add_step(plan, parent, list);
 		uint32_t share = 1;
+		bool inside = plan_each_of(plan, i) != NO_STEP;
 
-		if (n_leaves > 1 && depth < PLAN_DEPTH && plan_chance(plan, 30)) {
+		if (depth < PLAN_DEPTH && !inside && plan_chance(plan, 10)) {
+			plan->steps[i].form = FORM_EACH;
+			share = 1 + plan_below(plan, n_leaves);
+			make_list(plan, i, share, depth + 1);
+			plan->steps[i].end = plan->n_steps;
+		} else if (n_leaves > 1 && depth < PLAN_DEPTH && plan_chance(plan, 30)) {
 			share = 2 + plan_below(plan, n_leaves - 1);
 			make_block(plan, i, share, depth);
 		}
@@ -354,7 +424,7 @@ static void choose_pivot(struct plan *plan)
 	uint32_t i = plan_below(plan, plan->n_steps);
 
 	plan->pivot = NO_STEP;
-	if (plan->steps[i].parent != NO_STEP || plan->steps[i].form == FORM_PARALLEL)
+	if (plan->steps[i].parent != NO_STEP || form_is_block(plan->steps[i].form))
 		return;
 	plan->pivot = i;
 	for (i++; i < plan->n_steps; i++)

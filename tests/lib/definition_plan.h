@@ -12,8 +12,8 @@
 #include "tests/lib/random.h"
 
 enum {
-	PLAN_LEAVES = 6, /* steps that are not parallel */
-	PLAN_STEPS = 12, /* all of them: a block has two leaves or more */
+	PLAN_LEAVES = 6, /* steps that contain no others */
+	PLAN_STEPS = 20, /* all of them: a parallel has two leaves or more, an each one */
 	PLAN_VALUES = 2, /* of one mapping of arguments */
 	PLAN_DEPTH = 2,  /* blocks inside each other */
 };
@@ -27,6 +27,7 @@ enum plan_sort {
 	VALUE_IF_OUTPUT, /* as a condition: STEP.out.v > 1 */
 	VALUE_IF_BOTH,   /* has(STEP.out) && STEP.out.v > 1 */
 	VALUE_IF_NOT,    /* !has(STEP.out) */
+	VALUE_ELEMENT,   /* the element of the each around: `step` is this each */
 };
 
 struct plan_value {
@@ -61,7 +62,7 @@ struct plan_step {
 	bool after_pivot;
 	bool flow;      /* written in one line */
 	bool described; /* has a description */
-	enum form form; /* FORM_PARALLEL was chosen with the structure */
+	enum form form; /* FORM_PARALLEL and FORM_EACH were chosen with the structure */
 	enum kind kind;
 	bool kind_given;
 	struct plan_value when;
@@ -75,6 +76,11 @@ struct plan_step {
 	const char *then;
 	const char *sleep; /* or until */
 	struct plan_value until;
+	struct plan_value in; /* of an each */
+	const char *as;
+	const char *max;
+	const char *child; /* of a saga */
+	const char *child_key;
 	bool no_form;          /* fault: it does not say what it does */
 	const char *extra_key; /* fault: one more, with what stands behind it */
 	const char *extra;
@@ -110,6 +116,7 @@ void plan_give_undo(struct plan *plan, uint32_t i);
 
 /* Whether a step's output is there for another one. */
 enum plan_output {
+	OUTPUT_OTHER, /* it is an each, and stands for the last of its steps */
 	OUTPUT_NONE,  /* it is a step without one */
 	OUTPUT_NEVER, /* it cannot have run by then */
 	OUTPUT_MAYBE,
@@ -119,6 +126,12 @@ enum plan_output {
 /* `reader` is a step, or n_steps: the saga's own output. Without regard to what
  * conditions vouch for. */
 enum plan_output plan_output_of(const struct plan *plan, uint32_t step, uint32_t reader);
+
+/* The each round the step, or NO_STEP. */
+uint32_t plan_each_of(const struct plan *plan, uint32_t step);
+
+/* For the reader it is a list of outputs: it stands in an each and the reader does not. */
+bool plan_is_list(const struct plan *plan, uint32_t step, uint32_t reader);
 
 /* Whether a condition of the reader or round it vouches for the step's output. */
 bool plan_is_vouched(const struct plan *plan, uint32_t step, uint32_t reader);

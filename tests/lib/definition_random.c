@@ -11,7 +11,7 @@ enum { TRIES_MAX = 10000 };
 
 static bool value_reads(const struct plan_value *value, uint32_t step, bool guarded)
 {
-	if (value->sort == VALUE_TEXT || value->step != step)
+	if (value->sort == VALUE_TEXT || value->sort == VALUE_ELEMENT || value->step != step)
 		return false;
 	return guarded || value->sort == VALUE_OUTPUT || value->sort == VALUE_IF_OUTPUT;
 }
@@ -33,6 +33,7 @@ static bool is_read(const struct plan *plan, uint32_t step, bool guarded)
 
 		if (value_reads(&reader->when, step, guarded) ||
 		    value_reads(&reader->until, step, guarded) ||
+		    value_reads(&reader->in, step, guarded) ||
 		    arguments_read(&reader->call.with, step, guarded) ||
 		    arguments_read(&reader->undo.with, step, guarded))
 			return true;
@@ -94,7 +95,7 @@ static bool forget_kind(struct plan *plan, uint32_t i)
 
 static bool undo_kind(struct plan *plan, uint32_t i, enum kind kind)
 {
-	if (plan->steps[i].kind != kind)
+	if (plan->steps[i].kind != kind || plan->steps[i].form != FORM_CALL)
 		return false;
 	plan_give_undo(plan, i);
 	return true;
@@ -196,7 +197,7 @@ static bool await_compensates_late(struct plan *plan, uint32_t i)
 
 static bool ignore_pivot(struct plan *plan, uint32_t i)
 {
-	if (i != plan->pivot || is_read(plan, i, false))
+	if (i != plan->pivot || plan->steps[i].form != FORM_CALL || is_read(plan, i, false))
 		return false;
 	plan->steps[i].on_failure = "ignore";
 	return true;
@@ -348,9 +349,23 @@ static bool two_forms(struct plan *plan, uint32_t i)
 	return other_form(plan, i, "sleep", "1s");
 }
 
-static bool form_of_later(struct plan *plan, uint32_t i)
+static bool each_in_each(struct plan *plan, uint32_t i)
 {
-	return other_form(plan, i, "each", "=input.names");
+	struct plan_step *step = &plan->steps[i];
+
+	if (step->form != FORM_SLEEP || plan_each_of(plan, i) == NO_STEP)
+		return false;
+	step->no_form = true;
+	step->extra_key = "each";
+	step->extra = "{ in: =input.names, as: deep, max: 2, steps: [ { deep-step: { kind: "
+		      "readonly, call: a.b } } ] }";
+	return true;
+}
+
+static bool own_child(struct plan *plan, uint32_t i)
+{
+	plan->steps[i].child = "random";
+	return plan->steps[i].form == FORM_SAGA;
 }
 
 static bool unknown_key(struct plan *plan, uint32_t i)
@@ -446,7 +461,8 @@ static const struct {
 	{{"two steps of one name", "duplicate-step"}, same_name},
 	{{"a step that can never run", "unreachable-step"}, never_run},
 	{{"a step of two forms", "two-forms"}, two_forms},
-	{{"a step of a form that is not there yet", "not-yet"}, form_of_later},
+	{{"an each in an each", "each-in-each"}, each_in_each},
+	{{"a saga that is its own child", "child-cycle"}, own_child},
 	{{"a key that there is not", "unknown-key"}, unknown_key},
 	{{"a step that does nothing", "missing-form"}, no_form},
 	{{"a retry that there is not", "unknown-retry"}, unknown_retry},

@@ -5,6 +5,7 @@
 struct writer {
 	const struct plan *plan;
 	struct bytes *out;
+	uint32_t at;    /* the step that is written; n_steps: behind all of them */
 	unsigned depth; /* lists of steps inside each other */
 	bool flow;      /* the settings of the step stand in one line */
 	bool first;     /* none of them has been written */
@@ -12,21 +13,25 @@ struct writer {
 
 /* --- values --------------------------------------------------------------------- */
 
+/* Of a list of outputs, something of the first one. */
 static void write_value(struct writer *w, const struct plan_value *value)
 {
 	const char *name = value->sort == VALUE_TEXT ? "" : w->plan->steps[value->step].name;
+	bool list = value->sort != VALUE_TEXT && plan_is_list(w->plan, value->step, w->at);
+	const char *v = list ? "out[0].v" : "out.v";
 
 	switch (value->sort) {
 	case VALUE_TEXT: bytes_text(w->out, value->text); break;
-	case VALUE_OUTPUT: bytes_format(w->out, "=%s.out.v", name); break;
+	case VALUE_OUTPUT: bytes_format(w->out, "\"=%s.%s\"", name, v); break;
 	case VALUE_GUARDED:
-		bytes_format(w->out, "\"=if(has(%s.out), %s.out.v, 0)\"", name, name);
+		bytes_format(w->out, "\"=if(has(%s.out), %s.%s, 0)\"", name, name, v);
 		break;
 	case VALUE_WHETHER: bytes_format(w->out, "=has(%s.out)", name); break;
-	case VALUE_IF_OUTPUT: bytes_format(w->out, "=%s.out.v > 1", name); break;
+	case VALUE_IF_OUTPUT: bytes_format(w->out, "\"=%s.%s > 1\"", name, v); break;
 	case VALUE_IF_BOTH:
-		bytes_format(w->out, "=has(%s.out.v) && %s.out.v > 1", name, name);
+		bytes_format(w->out, "\"=has(%s.%s) && %s.%s > 1\"", name, v, name, v);
 		break;
+	case VALUE_ELEMENT: bytes_format(w->out, "=%s", w->plan->steps[value->step].as); break;
 	case VALUE_IF_NOT: bytes_format(w->out, "\"=!has(%s.out)\"", name); break;
 	}
 }
@@ -88,7 +93,7 @@ static void write_call(struct writer *w, const struct plan_call *call, const cha
 
 static void write_undo(struct writer *w, const struct plan_step *step)
 {
-	struct writer inner = {w->plan, w->out, w->depth, true, true};
+	struct writer inner = {w->plan, w->out, w->at, w->depth, true, true};
 
 	if (!step->has_undo)
 		return;
@@ -101,7 +106,7 @@ static void write_undo(struct writer *w, const struct plan_step *step)
 
 static void write_await(struct writer *w, const struct plan_step *step)
 {
-	struct writer inner = {w->plan, w->out, w->depth, true, true};
+	struct writer inner = {w->plan, w->out, w->at, w->depth, true, true};
 
 	write_key(w, "await");
 	bytes_text(w->out, "{");
@@ -146,6 +151,38 @@ static void write_parallel(struct writer *w, uint32_t i)
 	}
 }
 
+static void write_each(struct writer *w, uint32_t i)
+{
+	const struct plan_step *step = &w->plan->steps[i];
+
+	write_key(w, "each");
+	indent(w, 8);
+	bytes_text(w->out, "in: ");
+	write_value(w, &step->in);
+	indent(w, 8);
+	bytes_format(w->out, "as: %s", step->as);
+	indent(w, 8);
+	bytes_format(w->out, "max: %s", step->max);
+	indent(w, 8);
+	bytes_text(w->out, "steps:");
+	w->depth++;
+	write_list(w, i + 1);
+	w->depth--;
+	w->flow = false;
+}
+
+static void write_child(struct writer *w, const struct plan_step *step)
+{
+	if (step->kind_given)
+		write_text(w, "kind", kind_text(step->kind));
+	write_text(w, "saga", step->child);
+	if (step->call.with.given) {
+		write_key(w, "with");
+		write_arguments(w, &step->call.with);
+	}
+	write_text(w, "key", step->child_key);
+}
+
 static void write_form(struct writer *w, uint32_t i)
 {
 	const struct plan_step *step = &w->plan->steps[i];
@@ -162,6 +199,8 @@ static void write_form(struct writer *w, uint32_t i)
 	case FORM_AWAIT: write_await(w, step); break;
 	case FORM_SLEEP: write_sleep(w, step); break;
 	case FORM_PARALLEL: write_parallel(w, i); break;
+	case FORM_EACH: write_each(w, i); break;
+	case FORM_SAGA: write_child(w, step); break;
 	}
 }
 
@@ -170,6 +209,7 @@ static void write_step(struct writer *w, uint32_t i)
 	const struct plan_step *step = &w->plan->steps[i];
 
 	indent(w, 2);
+	w->at = i;
 	bytes_format(w->out, "- %s:", step->name);
 	w->flow = step->flow;
 	w->first = true;
@@ -253,6 +293,7 @@ void plan_write(const struct plan *plan, struct bytes *out)
 	bytes_text(out, "steps:");
 	write_list(&w, 0);
 	bytes_text(out, "\n");
+	w.at = plan->n_steps;
 	if (plan->output.given) {
 		bytes_text(out, "output: ");
 		write_arguments(&w, &plan->output);

@@ -40,7 +40,7 @@ static bool same_effects(const struct effects *a, const struct effects *b)
 
 static bool in_flight(const struct step_definition *definition, const struct step *step)
 {
-	bool sends = definition->form == FORM_CALL;
+	bool sends = definition->form == FORM_CALL || definition->form == FORM_SAGA;
 
 	return (step->state == STEP_RUNNING && sends) ||
 	       (step->state == STEP_UNDOING && (sends || definition->form == FORM_NOTHING));
@@ -69,11 +69,13 @@ static const struct command *find(const struct effects *effects, uint32_t step)
 static void check_command(const struct definition *definition, const struct saga *saga,
 			  const struct command *command)
 {
-	const struct step_definition *what = &definition->steps[command->step];
+	const struct step_definition *what =
+		saga_step_definition(definition, saga, command->step);
 	const struct step *step = &saga->steps[command->step];
 	bool undo = command->verb == VERB_UNDO;
 
 	assert(is_of(command, step) && "a command is that of the step's state");
+	assert(saga_instance_at(definition, saga, command->at) == command->step);
 	assert(command->attempt >= 1 && "attempts count from 1");
 	assert(command->timeout_ms == (undo ? what->undo : what->call).timeout_ms);
 	assert(command->first_ms == step->started_ms && command->first_ms > 0);
@@ -86,11 +88,13 @@ static void check_command(const struct definition *definition, const struct saga
 static void check_sent(const struct definition *definition, const struct saga *before,
 		       const struct saga *after, const struct effects *effects)
 {
-	for (uint32_t i = 0; i < definition->n_steps; i++) {
+	for (uint32_t i = 0; i < after->n_steps; i++) {
+		const struct step_definition *what = saga_step_definition(definition, after, i);
 		const struct step *now = &after->steps[i];
 		const struct command *command = find(effects, i);
-		bool flies = !saga_ended(after) && in_flight(&definition->steps[i], now);
-		bool flew = before && in_flight(&definition->steps[i], &before->steps[i]) &&
+		bool flies = !saga_ended(after) && in_flight(what, now);
+		bool flew = before && i < before->n_steps &&
+			    in_flight(what, &before->steps[i]) &&
 			    before->steps[i].verb == now->verb &&
 			    before->steps[i].attempt == now->attempt;
 
@@ -112,11 +116,12 @@ static void check_resume(const struct definition *definition, const struct evalu
 
 	assert(verdict == VERDICT_TAKEN);
 	assert(again.n_entries == 0 && "resuming leaves no trace in the timeline");
-	for (uint32_t i = 0; i < definition->n_steps; i++) {
+	for (uint32_t i = 0; i < after->n_steps; i++) {
 		const struct command *command = find(&again, i);
 		const struct command *sent = find(effects, i);
-		bool flies = !saga_ended(after) &&
-			     in_flight(&definition->steps[i], &after->steps[i]);
+		bool flies =
+			!saga_ended(after) &&
+			in_flight(saga_step_definition(definition, after, i), &after->steps[i]);
 
 		assert((command != NULL) == flies && "resuming gives what is in flight");
 		if (command)
@@ -184,9 +189,10 @@ static bool waits(const struct definition *definition, const struct saga *saga)
 		return true;
 	for (uint32_t i = 0; i < saga->n_steps; i++) {
 		const struct step *step = &saga->steps[i];
+		const struct step_definition *what = saga_step_definition(definition, saga, i);
 
-		if (in_flight(&definition->steps[i], step) || step->state == STEP_PARKED ||
-		    (step->state == STEP_RUNNING && definition->steps[i].form == FORM_AWAIT))
+		if (in_flight(what, step) || step->state == STEP_PARKED ||
+		    (step->state == STEP_RUNNING && what->form == FORM_AWAIT))
 			return true;
 	}
 	return false;
@@ -213,6 +219,7 @@ static void check_after(const struct definition *definition, const struct evalua
 {
 	assert(after->updated_ms == at_ms);
 	assert(saga_ended(after) == (after->ended_ms != 0) && "an end has its time");
+	assert(saga_fits(definition, after) && "it has the steps of its elements");
 	assert(effects->n_entries > 0 && "what was taken is told in the timeline");
 	assert(!effects->refusal);
 	assert(turns_rightly(definition, after));

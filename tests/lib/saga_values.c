@@ -113,6 +113,40 @@ const struct saga order_saga = {
 	.n_steps = sizeof order_steps / sizeof *order_steps,
 };
 
+static struct step elements_steps[] = {
+	{.state = STEP_RUNNING, .started_ms = 1763712000010},
+	FINISHED(11, 12),
+	{.state = STEP_SKIPPED, .why = WHY_NO_ELEMENT, .ended_ms = 1763712000010},
+	{.state = STEP_PARKED,
+	 .verb = VERB_UNDO,
+	 .why = WHY_KILLED,
+	 .flags = FLAG_TOUCHED,
+	 .attempt = 1,
+	 .started_ms = 1763712000010},
+	FINISHED(11, 13),
+};
+
+static const struct slice elements_items[] = {TEXT("{\"sku\":\"a\"}"), TEXT("2")};
+
+static const struct expansion elements_expansions[] = {
+	{.step = 0, .first = 4, .n = 2, .items = elements_items}};
+
+const struct saga elements_saga = {
+	.id = TEXT("order-17.ship.0123456789abcdef"),
+	.key = TEXT("order-17.ship.0123456789abcdef"),
+	.parent = TEXT("order-17"),
+	.phase = PHASE_FORWARD,
+	.revision = 3,
+	.started_ms = 1763712000000,
+	.updated_ms = 1763712000013,
+	.input = TEXT("[{\"sku\":\"a\"},2]"),
+	.failure_step = NO_STEP,
+	.steps = elements_steps,
+	.n_steps = sizeof elements_steps / sizeof *elements_steps,
+	.expansions = elements_expansions,
+	.n_expansions = 1,
+};
+
 /* --- any number of others -------------------------------------------------------- */
 
 uint64_t next_random(uint64_t *state)
@@ -188,14 +222,14 @@ static const struct error *error(struct source *source)
 	return made;
 }
 
-static struct step step(struct source *source, int64_t origin_ms)
+static struct step step(struct source *source, int64_t origin_ms, bool more)
 {
 	if (below(source, 5) == 0)
 		return (struct step){0};
 	return (struct step){
 		.state = (uint8_t)below(source, STEP_STATES),
 		.verb = (uint8_t)below(source, VERB_REVOKE + 1),
-		.why = (uint8_t)below(source, WHY_TIMEOUT + 1),
+		.why = (uint8_t)below(source, (more ? WHY_KILLED : WHY_TIMEOUT) + 1),
 		.flags = (uint8_t)below(source, FLAG_WAIVED << 1),
 		.do_round = (uint16_t)number(source, ROUNDS_MAX),
 		.undo_round = (uint16_t)number(source, ROUNDS_MAX),
@@ -208,6 +242,29 @@ static struct step step(struct source *source, int64_t origin_ms)
 		.output = text(source, 5000),
 		.error = error(source),
 	};
+}
+
+static void add_expansions(struct source *source, struct saga *saga)
+{
+	struct expansion *expansions;
+
+	saga->n_expansions = saga->n_steps ? (uint32_t)below(source, 3) : 0;
+	if (!saga->n_expansions)
+		return;
+	expansions = give(arena_array(source->arena, saga->n_expansions, sizeof *expansions));
+	for (uint32_t i = 0; i < saga->n_expansions; i++) {
+		uint32_t n = 1 + (uint32_t)number(source, below(source, 10) ? 3 : EACH_MAX - 1);
+		struct slice *items = give(arena_array(source->arena, n, sizeof *items));
+
+		for (uint32_t k = 0; k < n; k++)
+			do
+				items[k] = text(source, 100);
+			while (!items[k].len);
+		expansions[i] = (struct expansion){(uint32_t)below(source, saga->n_steps),
+						   (uint32_t)below(source, saga->n_steps + 1),
+						   n, items};
+	}
+	saga->expansions = expansions;
 }
 
 static struct slice saga_id(struct source *source)
@@ -226,6 +283,7 @@ struct saga *seeded_saga(uint64_t seed, struct arena *arena)
 	struct source source = {seed, arena};
 	struct saga *saga = give(arena_alloc(arena, sizeof *saga));
 	struct signal *signals;
+	bool more;
 
 	saga->id = saga_id(&source);
 	saga->key = text(&source, KEY_MAX);
@@ -238,11 +296,17 @@ struct saga *seeded_saga(uint64_t seed, struct arena *arena)
 	saga->deadline_ms = time_near(&source, saga->started_ms);
 	saga->input = text(&source, 5000);
 	saga->output = text(&source, 5000);
-	saga->n_steps = (uint32_t)below(&source, below(&source, 10) ? 12 : STEPS_MAX + 1);
+	more = below(&source, 2) != 0;
+	saga->n_steps = (uint32_t)below(
+		&source, below(&source, 10) ? 12 : (more ? INSTANCES_MAX : STEPS_MAX) + 1);
 	if (saga->n_steps)
 		saga->steps = give(arena_array(arena, saga->n_steps, sizeof(struct step)));
 	for (uint32_t i = 0; i < saga->n_steps; i++)
-		saga->steps[i] = step(&source, saga->started_ms);
+		saga->steps[i] = step(&source, saga->started_ms, more);
+	if (more) { /* of format 2 */
+		saga->parent = saga_id(&source);
+		add_expansions(&source, saga);
+	}
 	saga->failure_step = NO_STEP;
 	if (saga->n_steps && below(&source, 2))
 		saga->failure_step = (uint32_t)below(&source, saga->n_steps);
@@ -304,6 +368,16 @@ static bool same_signal(const struct signal *a, const struct signal *b)
 	       slice_equal(a->payload, b->payload) && a->used == b->used;
 }
 
+static bool same_expansion(const struct expansion *a, const struct expansion *b)
+{
+	if (a->step != b->step || a->first != b->first || a->n != b->n)
+		return false;
+	for (uint32_t n = 0; n < a->n; n++)
+		if (!slice_equal(a->items[n], b->items[n]))
+			return false;
+	return true;
+}
+
 static const char *header_difference(const struct saga *a, const struct saga *b)
 {
 	if (!slice_equal(a->id, b->id))
@@ -332,6 +406,10 @@ static const char *header_difference(const struct saga *a, const struct saga *b)
 		return "failure_step";
 	if (!same_error(a->failure, b->failure))
 		return "failure";
+	if (!slice_equal(a->parent, b->parent))
+		return "parent";
+	if (a->n_expansions != b->n_expansions)
+		return "n_expansions";
 	if (a->n_steps != b->n_steps)
 		return "n_steps";
 	return a->n_signals != b->n_signals ? "n_signals" : NULL;
@@ -349,6 +427,12 @@ const char *saga_difference(const struct saga *a, const struct saga *b)
 		if (!field)
 			continue;
 		snprintf(place, sizeof place, "steps[%u].%s", (unsigned)i, field);
+		return place;
+	}
+	for (uint32_t i = 0; i < a->n_expansions; i++) {
+		if (same_expansion(&a->expansions[i], &b->expansions[i]))
+			continue;
+		snprintf(place, sizeof place, "expansions[%u]", (unsigned)i);
 		return place;
 	}
 	for (uint32_t i = 0; i < a->n_signals; i++) {

@@ -9,6 +9,10 @@
 extern const struct saga rich_saga;
 extern const uint8_t rich_hash[SHA256_SIZE];
 
+/* A child with an `each` of two elements: what format 2 is for; its bytes are
+ * tests/golden/saga-v2.hex. */
+extern const struct saga elements_saga;
+
 /* A completed order of five steps without payloads, as production has them. */
 extern const struct saga order_saga;
 

@@ -88,7 +88,7 @@ static void read_outcome(struct transcript *t, char *rest, struct event *event)
 	event->type = EVENT_REPLY;
 	for (event->outcome = OUTCOME_OK; strcmp(word, outcome_text(event->outcome)) != 0;
 	     event->outcome = (enum outcome)(event->outcome + 1))
-		assert(event->outcome != OUTCOME_EXPIRED);
+		assert(event->outcome != OUTCOME_KILLED);
 	if (*rest == '[' || event->outcome == OUTCOME_OK)
 		event->payload = keep_rest(t, rest);
 	else
@@ -100,7 +100,7 @@ static void read_step_event(struct transcript *t, const char *name, char *rest,
 {
 	const char *word = next_word(&rest);
 
-	event->step = definition_find(t->definition, slice_of(name));
+	event->step = saga_find(t->definition, &t->saga, slice_of(name));
 	assert(event->step != NO_STEP);
 	read_command(t, word, event);
 	if (strncmp(word, "due", 3) != 0) {
@@ -132,7 +132,7 @@ static bool read_operation(struct transcript *t, const char *word, char *rest,
 		event->name = keep_word(t, &rest);
 		event->id = keep_word(t, &rest);
 	} else if (*rest && (event->type == EVENT_RETRY || event->type == EVENT_SKIP)) {
-		event->step = definition_find(t->definition, slice_of(next_word(&rest)));
+		event->step = saga_find(t->definition, &t->saga, slice_of(next_word(&rest)));
 	}
 	event->payload = keep_rest(t, rest);
 	return true;
@@ -168,11 +168,11 @@ static void say_next(struct writer *w)
 }
 
 /* The step's name before the first thing that is said of it. */
-static void say_of(struct writer *w, const struct step_definition *definition)
+static void say_of(struct writer *w, struct slice name)
 {
 	if (!w->begun) {
 		say_next(w);
-		say(w, "%.*s", SLICE_ARG(definition->name));
+		say(w, "%.*s", SLICE_ARG(name));
 	}
 	w->begun = true;
 	say(w, " ");
@@ -189,8 +189,8 @@ static void say_state(struct writer *w, const struct step *now)
 		say(w, " %s", why_text((enum why)now->why));
 }
 
-static void say_flags(struct writer *w, const struct step_definition *definition,
-		      const struct step *was, const struct step *now, bool sends_do)
+static void say_flags(struct writer *w, struct slice name, const struct step *was,
+		      const struct step *now, bool sends_do)
 {
 	static const struct {
 		unsigned flag;
@@ -208,7 +208,7 @@ static void say_flags(struct writer *w, const struct step_definition *definition
 
 		if (before == after || (after && implied))
 			continue;
-		say_of(w, definition);
+		say_of(w, name);
 		say(w, "%c%s", after ? '+' : '-', names[n].text);
 	}
 }
@@ -217,8 +217,9 @@ static void say_step(struct writer *w, const struct transcript *t, const struct 
 		     uint32_t i)
 {
 	static const struct step fresh;
-	const struct step_definition *definition = &t->definition->steps[i];
-	const struct step *was = before->steps ? &before->steps[i] : &fresh;
+	char room[INSTANCE_NAME_MAX];
+	struct slice name = saga_step_name(t->definition, &t->saga, i, room);
+	const struct step *was = i < before->n_steps ? &before->steps[i] : &fresh;
 	const struct step *now = &t->saga.steps[i];
 	bool sends_do = false;
 
@@ -227,26 +228,28 @@ static void say_step(struct writer *w, const struct transcript *t, const struct 
 		if (t->effects.commands[n].step == i && t->effects.commands[n].verb == VERB_DO)
 			sends_do = true;
 	if (was->state != now->state || was->why != now->why) {
-		say_of(w, definition);
+		say_of(w, name);
 		say_state(w, now);
 	}
 	if (!slice_equal(was->output, now->output)) {
-		say_of(w, definition);
+		say_of(w, name);
 		say(w, "%.*s", SLICE_ARG(now->output));
 	}
-	say_flags(w, definition, was, now, sends_do);
+	say_flags(w, name, was, now, sends_do);
 	if (now->due_ms && was->due_ms != now->due_ms) {
-		say_of(w, definition);
+		say_of(w, name);
 		say(w, "for %lld", (long long)(now->due_ms - t->now_ms));
 	}
 }
 
 static void say_cause(struct writer *w, const struct transcript *t)
 {
+	char room[INSTANCE_NAME_MAX];
 	const struct saga *saga = &t->saga;
 
 	if (saga->failure_step != NO_STEP)
-		say(w, " (%.*s", SLICE_ARG(t->definition->steps[saga->failure_step].name));
+		say(w, " (%.*s",
+		    SLICE_ARG(saga_step_name(t->definition, saga, saga->failure_step, room)));
 	else
 		say(w, " (-");
 	assert(saga->failure);
@@ -298,11 +301,14 @@ static void say_signals(struct writer *w, const struct transcript *t, const stru
 
 static void say_commands(struct writer *w, const struct transcript *t)
 {
+	char room[INSTANCE_NAME_MAX];
+
 	for (uint32_t n = 0; n < t->effects.n_commands; n++) {
 		const struct command *command = &t->effects.commands[n];
 
 		say_next(w);
-		say(w, "send %.*s %s#%u", SLICE_ARG(t->definition->steps[command->step].name),
+		say(w, "send %.*s %s#%u",
+		    SLICE_ARG(saga_step_name(t->definition, &t->saga, command->step, room)),
 		    verb_text(command->verb), (unsigned)command->attempt);
 		if (command->round)
 			say(w, "/%u", (unsigned)command->round);

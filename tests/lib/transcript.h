@@ -9,13 +9,14 @@
  * What happens:
  *
  *	start
- *	STEP VERB[#ATTEMPT][/ROUND] ok|refused|failed|expired|timeout [JSON or code]
+ *	STEP VERB[#ATTEMPT][/ROUND] ok|refused|failed|expired|killed|timeout [JSON or code]
  *	STEP due[#ATTEMPT][/ROUND]     its timer runs out
  *	deadline | signal EVENT ID [JSON] | cancel | undo | pause | resume
  *	retry [STEP] | skip STEP [JSON] | kill
  *
- * Without numbers the step's present attempt and round are meant. `+MS` before it
- * lets time pass first; a timer that runs out lets it pass by itself.
+ * STEP of an `each` is NAME#ELEMENT once it has begun. Without numbers the step's present
+ *attempt and round are meant. `+MS` before it lets time pass first; a timer that runs out lets
+ *it pass by itself.
  *
  * The answer, in this order: for every step that changed its state, its reason,
  * its output, its flags (+unanswered -touched ...) or when it is due (`for MS`);

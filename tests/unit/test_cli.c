@@ -35,6 +35,21 @@ static char skald[4096];
 	"steps:\n"         \
 	"  - a: { kind: readonly, call: a.b, with: \xe6\x97\xa5\xc3\xa9, no: 1 }\n"
 
+#define HEN                \
+	"saga: hen\n"      \
+	"version: 1.0.0\n" \
+	"steps: [ { lay: { saga: egg } } ]\n"
+
+#define EGG                \
+	"saga: egg\n"      \
+	"version: 1.0.0\n" \
+	"steps: [ { hatch: { saga: hen } } ]\n"
+
+#define PAIR               \
+	"saga: pair\n"     \
+	"version: 1.0.0\n" \
+	"steps: [ { one: { saga: good } } ]\n"
+
 #define WARN               \
 	"saga: warn\n"     \
 	"version: 1.0.0\n" \
@@ -150,6 +165,24 @@ static const struct row {
 	 1,
 	 "good.yaml: ok",
 	 "bad.yaml:6:7: error: ",
+	 NULL},
+	{"two sagas that start each other",
+	 {.argv = {"check", "hen.yaml", "egg.yaml"}},
+	 1,
+	 "hen.yaml: ok",
+	 "egg.yaml:3:12: error: the saga egg starts child sagas that start it again",
+	 NULL},
+	{"a child with a pivot where it would be undone",
+	 {.argv = {"check", "good.yaml", "pair.yaml"}},
+	 1,
+	 "good.yaml: ok",
+	 "pair.yaml:3:12: error: step one of the saga pair can be undone",
+	 NULL},
+	{"a child with a pivot that comes after its parent",
+	 {.argv = {"check", "pair.yaml", "good.yaml"}},
+	 1,
+	 "pair.yaml: ok",
+	 "good.yaml:5:5: error: step one of the saga pair can be undone",
 	 NULL},
 	{"a file that is not there",
 	 {.argv = {"check", "nowhere.yaml"}},
@@ -360,6 +393,9 @@ static void write_files(void)
 	folder_write("good.yaml", GOOD);
 	folder_write("bad.yaml", BAD);
 	folder_write("warn.yaml", WARN);
+	folder_write("hen.yaml", HEN);
+	folder_write("egg.yaml", EGG);
+	folder_write("pair.yaml", PAIR);
 	folder_write("wide.yaml", WIDE);
 }
 

@@ -9,7 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char golden_path[] = "tests/golden/saga-v1.hex";
+static const struct golden {
+	const char *path;
+	const struct saga *saga;
+} goldens[] = {
+	{"tests/golden/saga-v1.hex", &rich_saga},
+	{"tests/golden/saga-v2.hex", &elements_saga},
+};
 
 enum {
 	CHECKSUM_SIZE = 4,
@@ -238,7 +244,7 @@ END_TEST
 
 /* --- the format does not change silently ------------------------------------------- */
 
-static size_t read_golden(char *out, size_t max)
+static size_t read_golden(const char *golden_path, char *out, size_t max)
 {
 	FILE *file = fopen(golden_path, "r");
 	unsigned high = 0;
@@ -265,9 +271,10 @@ static size_t read_golden(char *out, size_t max)
 
 START_TEST(test_golden)
 {
-	struct bytes bytes = encoded(&rich_saga);
+	const char *golden_path = goldens[_i].path;
+	struct bytes bytes = encoded(goldens[_i].saga);
 	static char golden[4096];
-	size_t len = read_golden(golden, sizeof golden);
+	size_t len = read_golden(golden_path, golden, sizeof golden);
 	uint8_t hash[SHA256_SIZE];
 	struct diag diag = {""};
 	struct arena arena = {0};
@@ -275,7 +282,7 @@ START_TEST(test_golden)
 	struct saga out;
 
 	if (!slice_equal(bytes_slice(&bytes), (struct slice){golden, len})) {
-		printf("the rich saga of tests/lib/saga_values.c is now:\n");
+		printf("the saga of tests/lib/saga_values.c is now:\n");
 		for (size_t i = 0; i < bytes.len; i++)
 			printf("%02x%s", (unsigned char)bytes.at[i],
 			       i % 32 == 31 || i + 1 == bytes.len ? "\n" : "");
@@ -285,7 +292,7 @@ START_TEST(test_golden)
 	}
 	ck_assert_msg(saga_decode((struct slice){golden, len}, &arena, &out, hash, &diag) == OK,
 		      "%s", diag.text);
-	difference = saga_difference(&rich_saga, &out);
+	difference = saga_difference(goldens[_i].saga, &out);
 	ck_assert_msg(!difference, "%s", difference ? difference : "");
 	ck_assert_mem_eq(hash, rich_hash, SHA256_SIZE);
 	arena_release(&arena);
@@ -381,9 +388,29 @@ static const struct bad_row {
 	 "payload of a signal is empty"},
 };
 
-START_TEST(test_bad)
+/* Format 2: behind the signals a parent, and the lists with their elements. */
+static const struct bad_row newer_rows[] = {
+	{"a parent", SLICE_LITERAL(START "\0\0\1\0\0\0\0\0\0\1\x70\0"), NULL},
+	{"a parent that is no id", SLICE_LITERAL(START "\0\0\1\0\0\0\0\0\0\1\x2f\0"),
+	 "parent is no id that a saga can have"},
+	{"nothing that needs the newer format", SLICE_LITERAL(START "\0\0\1\0\0\0\0\0\0\0\0"),
+	 "is newer than what it holds"},
+	{"an element", SLICE_LITERAL(START "\0\0\1\0\0\0\0\1\0\0\0\1\0\1\1\1\x31"), NULL},
+	{"a list of no elements", SLICE_LITERAL(START "\0\0\1\0\0\0\0\1\0\0\0\1\0\1\0"),
+	 "number of elements is zero"},
+	{"too many elements", SLICE_LITERAL(START "\0\0\1\0\0\0\0\1\0\0\0\1\0\1\xe9\x07"),
+	 "number of elements is out of range"},
+	{"an element that is empty", SLICE_LITERAL(START "\0\0\1\0\0\0\0\1\0\0\0\1\0\1\1\0"),
+	 "an element is empty"},
+	{"a list of no step", SLICE_LITERAL(START "\0\0\1\0\0\0\0\1\0\0\0\1\1\1\1\1\x31"),
+	 "step of a list is out of range"},
+	{"elements behind all steps",
+	 SLICE_LITERAL(START "\0\0\1\0\0\0\0\1\0\0\0\1\0\2\1\1\x31"),
+	 "place of elements is out of range"},
+};
+
+static void check_bad(const struct bad_row *row, char format)
 {
-	const struct bad_row *row = &bad_rows[_i];
 	size_t len = BODY + row->body.len + CHECKSUM_SIZE;
 	char *bytes = calloc(1, len);
 	struct saga out = {.n_steps = 77};
@@ -393,7 +420,7 @@ START_TEST(test_bad)
 	enum err err;
 
 	ck_assert_ptr_nonnull(bytes);
-	bytes[0] = SAGA_FORMAT;
+	bytes[0] = format;
 	memcpy(bytes + BODY, row->body.at, row->body.len);
 	mend_checksum(bytes, len);
 	err = saga_decode((struct slice){bytes, len}, &arena, &out, hash, &diag);
@@ -410,6 +437,17 @@ START_TEST(test_bad)
 	}
 	arena_release(&arena);
 	free(bytes);
+}
+
+START_TEST(test_bad)
+{
+	check_bad(&bad_rows[_i], 1);
+}
+END_TEST
+
+START_TEST(test_bad_newer)
+{
+	check_bad(&newer_rows[_i], 2);
 }
 END_TEST
 
@@ -528,7 +566,7 @@ START_TEST(test_a_newer_format_is_named)
 	ck_assert_int_eq(saga_decode(bytes_slice(&bytes), &arena, &out, hash, &diag),
 			 ERR_INVALID);
 	ck_assert_str_eq(diag.text, "the saga is in format 9, of a newer skald; this one reads "
-				    "formats up to 1: run the newer one");
+				    "formats up to 2: run the newer one");
 	bytes_release(&bytes);
 	arena_release(&arena);
 }
@@ -666,8 +704,9 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_an_order_is_small);
 	tcase_add_test(tcase, test_texts_are_parts_of_the_bytes);
 	tcase_add_test(tcase, test_appends);
-	tcase_add_test(tcase, test_golden);
+	tcase_add_loop_test(tcase, test_golden, 0, ROWS(goldens));
 	tcase_add_loop_test(tcase, test_bad, 0, ROWS(bad_rows));
+	tcase_add_loop_test(tcase, test_bad_newer, 0, ROWS(newer_rows));
 	tcase_add_test(tcase, test_every_truncation);
 	tcase_add_test(tcase, test_every_wrong_byte);
 	tcase_add_loop_test(tcase, test_random_damage, 0, 8);

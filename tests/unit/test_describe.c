@@ -272,7 +272,7 @@ START_TEST(test_event)
 	const struct event_row *row = &event_rows[_i];
 	struct bytes bytes = BYTES(MAX, NULL);
 
-	describe_event(&order, &row->event, &bytes);
+	describe_event(&order, NULL, &row->event, &bytes);
 	assert_line(row->name, &bytes, row->line);
 }
 END_TEST
@@ -288,12 +288,12 @@ START_TEST(test_long_texts_are_cut)
 	memcpy(reason + 199, "\xe2\x82\xac", 3);
 	memset(expected + 8, 'r', 199);
 	memcpy(expected + 8 + 199, "...", 4);
-	describe_event(&order,
+	describe_event(&order, NULL,
 		       &(struct event){.type = EVENT_CANCEL, .reason = {reason, sizeof reason}},
 		       &bytes);
 	assert_line("cut", &bytes, expected);
-	describe_event(&order, &(struct event){.type = EVENT_CANCEL, .reason = {"rrr", 3}},
-		       &bytes);
+	describe_event(&order, NULL,
+		       &(struct event){.type = EVENT_CANCEL, .reason = {"rrr", 3}}, &bytes);
 	assert_line("not cut", &bytes, "cancel: rrr");
 }
 END_TEST
@@ -324,7 +324,7 @@ START_TEST(test_command)
 	const struct command_row *row = &command_rows[_i];
 	struct bytes bytes = BYTES(MAX, NULL);
 
-	describe_command(&order, &row->command, &bytes);
+	describe_command(&order, NULL, &row->command, &bytes);
 	assert_line(row->name, &bytes, row->line);
 }
 END_TEST
@@ -407,7 +407,7 @@ START_TEST(test_entry)
 	const struct entry_row *row = &entry_rows[_i];
 	struct bytes bytes = BYTES(MAX, NULL);
 
-	describe_entry(&order, &row->entry, &bytes);
+	describe_entry(&order, NULL, &row->entry, &bytes);
 	assert_line(row->name, &bytes, row->line);
 }
 END_TEST
@@ -419,12 +419,13 @@ START_TEST(test_every_type_says_something)
 
 	for (unsigned type = 0; type < EVENT_TYPES; type++) {
 		bytes_clear(&bytes);
-		describe_event(&order, &(struct event){.type = (enum event_type)type}, &bytes);
+		describe_event(&order, NULL, &(struct event){.type = (enum event_type)type},
+			       &bytes);
 		ck_assert_uint_gt(bytes.len, 0);
 	}
 	for (unsigned type = ENTRY_STARTED; type <= ENTRY_ENDED; type++) {
 		bytes_clear(&bytes);
-		describe_entry(&order,
+		describe_entry(&order, NULL,
 			       &(struct entry){.type = (enum entry_type)type, .step = NO_STEP},
 			       &bytes);
 		ck_assert_uint_gt(bytes.len, 0);
@@ -437,7 +438,7 @@ START_TEST(test_a_full_buffer_says_so)
 {
 	struct bytes bytes = BYTES(10, NULL);
 
-	describe_command(&order, &command_rows[0].command, &bytes);
+	describe_command(&order, NULL, &command_rows[0].command, &bytes);
 	ck_assert_int_eq(bytes.err, ERR_TOO_LARGE);
 	bytes_release(&bytes);
 }

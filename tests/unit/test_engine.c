@@ -24,31 +24,35 @@ static const struct address_row {
 	const char *step;
 	unsigned int round;
 	enum verb verb;
+	unsigned int element;
 } address_rows[] = {
-	{"a do", "order-17/reserve#0/0/do", "order-17", "reserve", 0, VERB_DO},
-	{"an undo", "order-17/reserve#0/3/undo", "order-17", "reserve", 3, VERB_UNDO},
-	{"a revoke", "a/b#0/0/revoke", "a", "b", 0, VERB_REVOKE},
-	{"the last round", "a/b#0/65535/do", "a", "b", 65535, VERB_DO},
+	{"a do", "order-17/reserve#0/0/do", "order-17", "reserve", 0, VERB_DO, 0},
+	{"an undo", "order-17/reserve#0/3/undo", "order-17", "reserve", 3, VERB_UNDO, 0},
+	{"a revoke", "a/b#0/0/revoke", "a", "b", 0, VERB_REVOKE, 0},
+	{"the last round", "a/b#0/65535/do", "a", "b", 65535, VERB_DO, 0},
 	{"a saga's id with every kind of character", "A-z_9.x/b#0/0/do", "A-z_9.x", "b", 0,
-	 VERB_DO},
-	{"a round too many", "a/b#0/65536/do", NULL, NULL, 0, VERB_DO},
-	{"a round of six digits", "a/b#0/000001/do", NULL, NULL, 0, VERB_DO},
-	{"a round with a zero before it", "a/b#0/01/do", NULL, NULL, 0, VERB_DO},
-	{"a round that is none", "a/b#0/x/do", NULL, NULL, 0, VERB_DO},
-	{"a round below zero", "a/b#0/-1/do", NULL, NULL, 0, VERB_DO},
-	{"no round", "a/b#0//do", NULL, NULL, 0, VERB_DO},
-	{"an element of a list", "a/b#1/0/do", NULL, NULL, 0, VERB_DO},
-	{"no element", "a/b#/0/do", NULL, NULL, 0, VERB_DO},
-	{"no verb", "a/b#0/0/", NULL, NULL, 0, VERB_DO},
-	{"another verb", "a/b#0/0/redo", NULL, NULL, 0, VERB_DO},
-	{"something after the verb", "a/b#0/0/do/", NULL, NULL, 0, VERB_DO},
-	{"no saga", "/b#0/0/do", NULL, NULL, 0, VERB_DO},
-	{"a saga's id that is none", "a b/b#0/0/do", NULL, NULL, 0, VERB_DO},
-	{"no step", "a/#0/0/do", NULL, NULL, 0, VERB_DO},
-	{"a step's name that is none", "a/B#0/0/do", NULL, NULL, 0, VERB_DO},
-	{"no separator", "order-17", NULL, NULL, 0, VERB_DO},
-	{"only the first part", "order-17/", NULL, NULL, 0, VERB_DO},
-	{"nothing", "", NULL, NULL, 0, VERB_DO},
+	 VERB_DO, 0},
+	{"a round too many", "a/b#0/65536/do", NULL, NULL, 0, VERB_DO, 0},
+	{"a round of six digits", "a/b#0/000001/do", NULL, NULL, 0, VERB_DO, 0},
+	{"a round with a zero before it", "a/b#0/01/do", NULL, NULL, 0, VERB_DO, 0},
+	{"a round that is none", "a/b#0/x/do", NULL, NULL, 0, VERB_DO, 0},
+	{"a round below zero", "a/b#0/-1/do", NULL, NULL, 0, VERB_DO, 0},
+	{"no round", "a/b#0//do", NULL, NULL, 0, VERB_DO, 0},
+	{"an element of a list", "a/b#17/0/do", "a", "b", 0, VERB_DO, 17},
+	{"the last element", "a/b#999/0/do", "a", "b", 0, VERB_DO, 999},
+	{"an element too many", "a/b#1000/0/do", NULL, NULL, 0, VERB_DO, 0},
+	{"an element with a zero before it", "a/b#01/0/do", NULL, NULL, 0, VERB_DO, 0},
+	{"no element", "a/b#/0/do", NULL, NULL, 0, VERB_DO, 0},
+	{"no verb", "a/b#0/0/", NULL, NULL, 0, VERB_DO, 0},
+	{"another verb", "a/b#0/0/redo", NULL, NULL, 0, VERB_DO, 0},
+	{"something after the verb", "a/b#0/0/do/", NULL, NULL, 0, VERB_DO, 0},
+	{"no saga", "/b#0/0/do", NULL, NULL, 0, VERB_DO, 0},
+	{"a saga's id that is none", "a b/b#0/0/do", NULL, NULL, 0, VERB_DO, 0},
+	{"no step", "a/#0/0/do", NULL, NULL, 0, VERB_DO, 0},
+	{"a step's name that is none", "a/B#0/0/do", NULL, NULL, 0, VERB_DO, 0},
+	{"no separator", "order-17", NULL, NULL, 0, VERB_DO, 0},
+	{"only the first part", "order-17/", NULL, NULL, 0, VERB_DO, 0},
+	{"nothing", "", NULL, NULL, 0, VERB_DO, 0},
 };
 
 START_TEST(test_address)
@@ -61,7 +65,9 @@ START_TEST(test_address)
 	if (good)
 		ck_assert_msg(slice_is(address.saga_id, row->saga_id) &&
 				      slice_is(address.step, row->step) &&
-				      address.round == row->round && address.verb == row->verb,
+				      address.round == row->round &&
+				      address.verb == row->verb &&
+				      address.element == row->element,
 			      "%s", row->name);
 }
 END_TEST
@@ -75,7 +81,8 @@ START_TEST(test_address_of_a_command)
 	size_t len;
 
 	office_open(&office);
-	len = command_id(office.line, SLICE_LITERAL("line-1"), 3, 7, VERB_UNDO, id);
+	len = command_id(office.line, SLICE_LITERAL("line-1"), (struct instance){3, 0}, 7,
+			 VERB_UNDO, id);
 	ck_assert(address_parse((struct slice){id, len}, &address));
 	ck_assert(slice_is(address.saga_id, "line-1") && slice_is(address.step, "b") &&
 		  address.round == 7 && address.verb == VERB_UNDO);

@@ -38,7 +38,7 @@ static void make_fragile(struct definition *definition)
 	for (uint32_t i = 0; i < definition->n_steps; i++) {
 		struct step_definition *step = (struct step_definition *)&definition->steps[i];
 
-		if (step->form == FORM_CALL)
+		if (step->form == FORM_CALL || step->form == FORM_SAGA)
 			step->call.with = &fragile;
 		if (step->has_undo)
 			step->undo.with = &fragile;
@@ -76,6 +76,19 @@ static const struct whole_row {
 	{"sleeps", "t:sleep,for=1000 a u:until b", ""},
 	{"a network that loses but neither repeats nor delays", "a b p:pivot r:retriable",
 	 "dup=0,crash=0"},
+	{"an each", "a lines:each{b} p:pivot", "prune=0"},
+	{"an each of two steps", "lines:each{b c:readonly} d", "prune=0,operator=0"},
+	{"an each of up to three elements", "lines:each{b}", "elements=3,prune=0,operator=0"},
+	{"an each of at most one element", "lines:each,max=1{b} c", ""},
+	{"an each under a condition", "lines:each,when{b:when} c", "prune=0,operator=0"},
+	{"an each after the pivot", "p:pivot lines:each{r:retriable} q:readonly", "prune=0"},
+	{"two lists side by side", "both{l:each{a} | m:each{b:readonly}}",
+	 "prune=0,operator=0,attempts=1"},
+	{"a child saga", "a k:child b", "operator=2,prune=2"},
+	{"a child with a key", "k:child,key,when b", "operator=2"},
+	{"a child with a pivot, and one after it", "a p:child,pivot r:child,retriable",
+	 "operator=2"},
+	{"a child for every element", "lines:each{k:child} p:pivot", ""},
 	{"nobody does anything", "a b p:pivot r:retriable", "cancel=0,operator=0,prune=0"},
 };
 
@@ -112,7 +125,7 @@ static struct {
 	uint32_t statuses[STATUS_KILLED + 1];
 	uint32_t states[STEP_STATES];
 	uint32_t verbs[VERB_REVOKE + 1];
-	uint32_t whys[WHY_TIMEOUT + 1];
+	uint32_t whys[WHY_KILLED + 1];
 	uint8_t step_flags;
 	uint8_t saga_flags;
 } seen;
@@ -142,11 +155,12 @@ static enum verdict watch(const struct definition *definition,
 
 START_TEST(test_everything_is_seen)
 {
-	static const char *const lines[] = {"a:skip w:await,for=10", "b a:when p:pivot"};
+	static const char *const lines[] = {"a:skip w:await,for=10", "b a:when p:pivot",
+					    "a lines:each,max=1{k:child}"};
 	struct explore_options options = options_of("operator=2");
 
 	options.step = watch;
-	for (size_t n = 0; n < 2; n++) {
+	for (size_t n = 0; n < sizeof lines / sizeof *lines; n++) {
 		struct definition *definition = build(lines[n]);
 		struct explore_report report;
 
@@ -172,7 +186,7 @@ START_TEST(test_everything_is_seen)
 	for (int state = 0; state < STEP_STATES; state++)
 		ck_assert_msg(seen.states[state] > 0, "no step is %s",
 			      step_state_text((enum step_state)state));
-	for (int why = 0; why <= WHY_TIMEOUT; why++)
+	for (int why = 0; why <= WHY_KILLED; why++)
 		ck_assert_msg(seen.whys[why] > 0, "no step is %s", why_text((enum why)why));
 	for (int verb = 0; verb <= VERB_REVOKE; verb++)
 		ck_assert_uint_gt(seen.verbs[verb], 0);
@@ -190,9 +204,9 @@ START_TEST(test_wider_bounds_see_more)
 		"attempts=2,cancel=0,operator=0,prune=0,dup=0",
 		"attempts=2,cancel=1,operator=0,prune=0,dup=0",
 		"attempts=2,cancel=1,operator=1,prune=0,dup=0",
-		"attempts=2,cancel=1,operator=1,prune=1,dup=0",
-		"attempts=2,cancel=1,operator=1,prune=1,dup=1",
-		"attempts=3,cancel=1,operator=1,prune=1,dup=1",
+		"attempts=2,cancel=1,operator=1,prune=1,elements=2,dup=0",
+		"attempts=2,cancel=1,operator=1,prune=1,elements=2,dup=1",
+		"attempts=3,cancel=1,operator=1,prune=1,elements=2,dup=1",
 	};
 	struct definition *definition = build("a:attempts=5 b");
 	uint64_t states = 0;
@@ -312,15 +326,19 @@ static const struct bounds_row {
 	bool right;
 } bounds_rows[] = {
 	{"nothing changes nothing", "",
-	 "attempts=2,cancel=1,operator=1,signals=1,prune=1,dup=1,crash=1,states=4000000,"
+	 "attempts=2,cancel=1,operator=1,signals=1,prune=1,elements=2,dup=1,crash=1,states="
+	 "4000000,"
 	 "memory=2048",
 	 true},
 	{"each one can be set",
-	 "memory=99,states=8,crash=0,dup=0,prune=3,signals=2,operator=3,cancel=4,attempts=7",
-	 "attempts=7,cancel=4,operator=3,signals=2,prune=3,dup=0,crash=0,states=8,memory=99",
+	 "memory=99,states=8,crash=0,dup=0,elements=1,prune=3,signals=2,operator=3,cancel=4,"
+	 "attempts=7",
+	 "attempts=7,cancel=4,operator=3,signals=2,prune=3,elements=1,dup=0,crash=0,states=8,"
+	 "memory=99",
 	 true},
 	{"the last one counts", "dup=0,dup=3",
-	 "attempts=2,cancel=1,operator=1,signals=1,prune=1,dup=3,crash=1,states=4000000,"
+	 "attempts=2,cancel=1,operator=1,signals=1,prune=1,elements=2,dup=3,crash=1,states="
+	 "4000000,"
 	 "memory=2048",
 	 true},
 	{"an unknown name", "cancel=1,retries=2",

@@ -303,6 +303,68 @@ static enum verdict put_off(STEP_PARAMETERS)
 	return verdict;
 }
 
+/* What came to this is not sent. */
+static void take_commands_back(struct effects *effects, uint32_t step)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t n = 0; n < effects->n_commands; n++)
+		if (effects->commands[n].step != step)
+			effects->commands[kept++] = effects->commands[n];
+	effects->n_commands = kept;
+}
+
+static enum verdict forget_second_element(STEP_PARAMETERS)
+{
+	enum verdict verdict = saga_step(STEP_ARGUMENTS);
+
+	for (uint32_t i = definition->n_steps; verdict == VERDICT_TAKEN && i < after->n_steps;
+	     i++)
+		if (after->steps[i].state == STEP_UNDOING) {
+			after->steps[i].state = STEP_UNDONE;
+			take_commands_back(effects, i);
+		}
+	return verdict;
+}
+
+static enum verdict skip_all_elements(STEP_PARAMETERS)
+{
+	enum verdict verdict = saga_step(STEP_ARGUMENTS);
+
+	for (uint32_t i = definition->n_steps; verdict == VERDICT_TAKEN && i < after->n_steps;
+	     i++)
+		if (after->steps[i].state == STEP_RUNNING) {
+			after->steps[i] = (struct step){.state = STEP_SKIPPED};
+			take_commands_back(effects, i);
+		}
+	return verdict;
+}
+
+static enum verdict leave_the_child(STEP_PARAMETERS)
+{
+	enum verdict verdict = saga_step(STEP_ARGUMENTS);
+
+	for (uint32_t i = 0;
+	     verdict == VERDICT_TAKEN && event->type == EVENT_CANCEL && i < after->n_steps; i++)
+		if (after->steps[i].state == STEP_UNDOING &&
+		    definition->steps[i].form == FORM_SAGA) {
+			after->steps[i].state = STEP_NEVER;
+			take_commands_back(effects, i);
+			after->phase = PHASE_COMPENSATED;
+		}
+	return verdict;
+}
+
+static enum verdict killed_counts_as_refused(STEP_PARAMETERS)
+{
+	struct event other = *event;
+
+	if (event->type == EVENT_REPLY && event->outcome == OUTCOME_KILLED)
+		other.outcome = OUTCOME_REFUSED;
+	event = &other;
+	return saga_step(STEP_ARGUMENTS);
+}
+
 /* --- rows ---------------------------------------------------------------------------- */
 
 static const struct broken_row {
@@ -339,6 +401,14 @@ static const struct broken_row {
 	{"the saga before is changed", "a", "", change_before, "pure", 2},
 	{"the revision is wrong", "a", "", count_wrongly, "pure", 2},
 	{"the decision depends on more than its input", "a b c", "", decide_by_mood, "pure", 0},
+	{"a second element is not undone", "lines:each{a} b", "", forget_second_element, "kept",
+	 0},
+	{"a second element is never done", "a lines:each{b}", "", skip_all_elements, "order",
+	 2},
+	{"a child goes on while its parent turns back", "k:child", "", leave_the_child, "kept",
+	 2},
+	{"a killed child counts as refused", "k:child", "", killed_counts_as_refused, "kept",
+	 2},
 	{"a back-off has no end", "a", "cancel=0,operator=0", put_off, "end-reachable", 2},
 };
 
@@ -388,40 +458,45 @@ static const struct reading_row {
 	 "a b",
 	 "",
 	 UNDO_OF_FIRST,
-	 {0, false},
+	 {0, false, false},
 	 "an argument of the undo of a reads the output of a, which is not there"},
-	{"an undo asks whether there is an output", "a b", "", UNDO_OF_FIRST, {0, true}, NULL},
+	{"an undo asks whether there is an output",
+	 "a b",
+	 "",
+	 UNDO_OF_FIRST,
+	 {0, true, false},
+	 NULL},
 	{"an undo reads a later step",
 	 "a b",
 	 "",
 	 UNDO_OF_FIRST,
-	 {1, false},
+	 {1, false, false},
 	 "an argument of the undo of a reads the output of b, which is not there"},
-	{"a do reads a step before it", "a b", "", DO_OF_LAST, {0, false}, NULL},
+	{"a do reads a step before it", "a b", "", DO_OF_LAST, {0, false, false}, NULL},
 	{"a do reads a step that a condition can skip",
 	 "a:when b",
 	 "",
 	 DO_OF_LAST,
-	 {0, false},
+	 {0, false, false},
 	 "an argument of b reads the output of a, which is not there"},
 	{"a do reads a step whose failure is ignored",
 	 "a:ignore b",
 	 "",
 	 DO_OF_LAST,
-	 {0, false},
+	 {0, false, false},
 	 "an argument of b reads the output of a, which is not there"},
 	{"a condition reads a step beside it",
 	 "both{a | b:when}",
 	 "",
 	 CONDITION_OF_LAST,
-	 {1, false},
+	 {1, false, false},
 	 "the condition of b reads the output of a, which is not there"},
-	{"the result reads a step before the end", "a b", "", RESULT, {1, false}, NULL},
+	{"the result reads a step before the end", "a b", "", RESULT, {1, false, false}, NULL},
 	{"the result reads a step that can be skipped",
 	 "a b:when",
 	 "",
 	 RESULT,
-	 {1, false},
+	 {1, false, false},
 	 "the result of test reads the output of b, which is not there"},
 };
 

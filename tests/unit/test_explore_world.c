@@ -259,6 +259,9 @@ static const char *const walked_lines[] = {
 	"n:nothing a p:pivot r:retriable m:retriable,ignore",
 	"both{a | b:ignore} w:await,for=10,continue p:pivot,when r:retriable",
 	"a:readonly both{b:skip | w:await} s:sleep,for=10 c:when",
+	"a lines:each,when{b:skip c:when} d",
+	"a k:child,key p:child,pivot r:child,retriable",
+	"lines:each{k:child w:await,for=10} c",
 };
 
 enum { WALKS = 300, WALK_LENGTH = 40 };

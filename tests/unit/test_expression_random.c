@@ -281,8 +281,9 @@ static const char *check_facts(const struct expression *expression,
 	expression_facts(expression, outcome.value.boolean, &facts);
 	for (uint32_t step = 0; step < WORLD_STEPS; step++)
 		if (step_set_has(&facts, step) &&
-		    !world->environment.lookup(&world->environment,
-					       (struct name){ROOT_STEP_OUT, step}, &output))
+		    !world->environment.lookup(
+			    &world->environment,
+			    (struct name){.root = ROOT_STEP_OUT, .step = step}, &output))
 			return "it makes sure of a step that has no output";
 	return NULL;
 }

@@ -357,12 +357,12 @@ START_TEST(test_command_ids)
 	struct definition *definition = build("reserve charge:pivot");
 	struct slice id = SLICE_LITERAL("order-17");
 	char text[COMMAND_ID_MAX];
-	size_t len = command_id(definition, id, 0, 0, VERB_DO, text);
+	size_t len = command_id(definition, id, (struct instance){0, 0}, 0, VERB_DO, text);
 
 	ck_assert(slice_is((struct slice){text, len}, "order-17/reserve#0/0/do"));
-	len = command_id(definition, id, 0, ROUNDS_MAX, VERB_UNDO, text);
+	len = command_id(definition, id, (struct instance){0, 0}, ROUNDS_MAX, VERB_UNDO, text);
 	ck_assert(slice_is((struct slice){text, len}, "order-17/reserve#0/65535/undo"));
-	len = command_id(definition, id, 1, 10, VERB_REVOKE, text);
+	len = command_id(definition, id, (struct instance){1, 0}, 10, VERB_REVOKE, text);
 	ck_assert(slice_is((struct slice){text, len}, "order-17/charge#0/10/revoke"));
 	definition_free(definition);
 }
@@ -509,7 +509,7 @@ static enum verdict step_with(struct transcript *t, struct event event)
 
 START_TEST(test_what_has_no_name_is_ignored)
 {
-	const enum outcome no_outcome = (enum outcome)(OUTCOME_EXPIRED + 1);
+	const enum outcome no_outcome = (enum outcome)(OUTCOME_KILLED + 1);
 	struct transcript t;
 
 	transcript_begin(&t, "a p:pivot", NULL, 0);
@@ -523,6 +523,11 @@ START_TEST(test_what_has_no_name_is_ignored)
 	ck_assert_int_eq(step_with(&t, (struct event){.type = EVENT_REPLY,
 						      .attempt = 1,
 						      .outcome = no_outcome}),
+			 VERDICT_IGNORED);
+	/* No participant can say that: a is no child. */
+	ck_assert_int_eq(step_with(&t, (struct event){.type = EVENT_REPLY,
+						      .attempt = 1,
+						      .outcome = OUTCOME_KILLED}),
 			 VERDICT_IGNORED);
 	transcript_play(&t, "a do ok");
 	transcript_play(&t, "cancel");

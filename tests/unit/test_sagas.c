@@ -13,8 +13,9 @@
 enum { PATH_SIZE = 512, EXAMPLES_MIN = 8, README_MAX = 256 * 1024 };
 
 static const char *const shipped[] = {
-	"sagas/order.yaml",    "sagas/order-bench.yaml", "sagas/travel.yaml",
-	"sagas/transfer.yaml", "sagas/trial.yaml",
+	"sagas/order.yaml",        "sagas/order-bench.yaml", "sagas/travel.yaml",
+	"sagas/transfer.yaml",     "sagas/trial.yaml",       "sagas/fulfilment.yaml",
+	"sagas/subscription.yaml",
 };
 
 static void check_problems(enum err err, const struct problems *problems, const char *name)
@@ -99,6 +100,8 @@ static const struct {
 	{"sagas/order-bench.yaml", ""},
 	{"sagas/transfer.yaml", ""},
 	{"sagas/trial.yaml", ""},
+	{"sagas/fulfilment.yaml", ""},
+	{"sagas/subscription.yaml", ""},
 	{"sagas/travel.yaml", "attempts=1,prune=0"},
 	{"sagas/travel.yaml", "operator=0,prune=0"},
 };

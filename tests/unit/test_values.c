@@ -50,7 +50,7 @@ static void happen(struct run *run, struct event event)
 
 static uint32_t index_of(const struct run *run, const char *step)
 {
-	uint32_t i = definition_find(run->definition, slice_of(step));
+	uint32_t i = saga_find(run->definition, &run->saga, slice_of(step));
 
 	ck_assert_uint_ne(i, NO_STEP);
 	return i;
@@ -363,8 +363,120 @@ START_TEST(test_every_allocation_fails_in_turn)
 }
 END_TEST
 
+/* --- elements --------------------------------------------------------------------------- */
+
+static const char elements[] =
+	"saga: test\n"
+	"version: 1.0.0\n"
+	"steps:\n"
+	"  - lines:\n"
+	"      each:\n"
+	"        in: =input.lines\n"
+	"        as: line\n"
+	"        max: 5\n"
+	"        steps:\n"
+	"          - pick:\n"
+	"              when: =line.n > 0\n"
+	"              call: p.pick\n"
+	"              with: { n: =line.n, line: =line }\n"
+	"              undo: { call: p.put, with: { was: '=if(has(pick.out), pick.out, 0)', n: "
+	"=line.n } }\n"
+	"          - pack: { kind: readonly, call: p.pack, with: { id: '=if(has(pick.out), "
+	"pick.out, null)' } }\n"
+	"  - after: { kind: readonly, call: p.after, with: { picks: =pick.out, packs: "
+	"=lines.out, n: =size(pack.out) } }\n"
+	"output: { last: '=pack.out[1]' }\n";
+
+START_TEST(test_an_element_has_its_own_values_and_the_rest_sees_lists)
+{
+	struct run run;
+
+	begin(&run, elements, "{\"lines\":[{\"n\":7},{\"n\":0},{\"n\":9}]}");
+	expect_sent(&run, "pick#0", VERB_DO, "{\"n\":7,\"line\":{\"n\":7}}");
+	expect_sent(&run, "pick#2", VERB_DO, "{\"n\":9,\"line\":{\"n\":9}}");
+	expect_state(&run, "pick#1", STEP_SKIPPED, WHY_CONDITION);
+	expect_sent(&run, "pack#1", VERB_DO, "{\"id\":null}");
+	reply(&run, "pick#2", OUTCOME_OK, "\"c\"");
+	expect_sent(&run, "pack#2", VERB_DO, "{\"id\":\"c\"}");
+	reply(&run, "pick#0", OUTCOME_OK, "\"a\"");
+	expect_sent(&run, "pack#0", VERB_DO, "{\"id\":\"a\"}");
+	reply(&run, "pack#2", OUTCOME_OK, "3");
+	reply(&run, "pack#1", OUTCOME_OK, "2");
+	reply(&run, "pack#0", OUTCOME_OK, "1");
+	expect_sent(&run, "after", VERB_DO,
+		    "{\"picks\":[\"a\",null,\"c\"],\"packs\":[1,2,3],\"n\":3}");
+	reply(&run, "after", OUTCOME_OK, "0");
+	ck_assert(slice_is(run.saga.output, "{\"last\":2}"));
+	end(&run);
+}
+END_TEST
+
+START_TEST(test_an_undo_of_an_element_knows_its_own_values)
+{
+	struct run run;
+
+	begin(&run, elements, "{\"lines\":[{\"n\":7},{\"n\":8}]}");
+	reply(&run, "pick#1", OUTCOME_OK, "\"b\"");
+	reply(&run, "pick#0", OUTCOME_OK, "\"a\"");
+	reply(&run, "pack#1", OUTCOME_REFUSED, "");
+	reply(&run, "pack#0", OUTCOME_OK, "1");
+	expect_sent(&run, "pick#0", VERB_UNDO, "{\"was\":\"a\",\"n\":7}");
+	ck_assert_uint_eq(run.saga.failure_step, index_of(&run, "pack#1"));
+	end(&run);
+}
+END_TEST
+
+START_TEST(test_a_list_without_elements_gives_empty_lists)
+{
+	struct run run;
+
+	begin(&run, elements, "{\"lines\":[]}");
+	expect_sent(&run, "after", VERB_DO, "{\"picks\":[],\"packs\":[],\"n\":0}");
+	end(&run);
+}
+END_TEST
+
+START_TEST(test_what_is_no_list_refuses_the_each)
+{
+	struct run run;
+
+	begin(&run, elements, "{\"lines\":{}}");
+	expect_state(&run, "lines", STEP_REFUSED, WHY_EXPRESSION);
+	expect_error(&run, "lines", "6:14: what `in` gives is not a list");
+	end(&run);
+}
+END_TEST
+
+static const char children[] =
+	"saga: test\n"
+	"version: 1.0.0\n"
+	"steps:\n"
+	"  - ship: { saga: shipment, with: { to: =input.to }, key: =input.no }\n"
+	"output: { ship: =ship.out }\n";
+
+START_TEST(test_a_child_is_given_its_input_and_its_key)
+{
+	struct run run;
+
+	begin(&run, children, "{\"to\":\"Berne\",\"no\":17}");
+	expect_sent(&run, "ship", VERB_DO, "{\"to\":\"Berne\"}");
+	ck_assert(slice_is(run.effects.commands[0].key, "17"));
+	reply(&run, "ship", OUTCOME_OK, "[1]");
+	ck_assert(slice_is(run.saga.output, "{\"ship\":[1]}"));
+	end(&run);
+	begin(&run, children, "{\"to\":\"Berne\",\"no\":true}");
+	expect_error(&run, "ship", "4:60: the key is neither a text nor a number");
+	end(&run);
+}
+END_TEST
+
 static void add(TCase *tcase)
 {
+	tcase_add_test(tcase, test_an_element_has_its_own_values_and_the_rest_sees_lists);
+	tcase_add_test(tcase, test_an_undo_of_an_element_knows_its_own_values);
+	tcase_add_test(tcase, test_a_list_without_elements_gives_empty_lists);
+	tcase_add_test(tcase, test_what_is_no_list_refuses_the_each);
+	tcase_add_test(tcase, test_a_child_is_given_its_input_and_its_key);
 	tcase_add_test(tcase, test_arguments_are_made_of_input_outputs_and_the_saga);
 	tcase_add_test(tcase, test_a_missing_value_refuses_the_step_and_is_not_quoted);
 	tcase_add_test(tcase, test_an_output_that_cannot_be_told_undoes_nothing);

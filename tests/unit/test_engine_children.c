@@ -1,0 +1,529 @@
+/* test_engine_children.c - child sagas in an engine: what becomes of parent and child,
+ * whoever refuses, whatever an operator does, and wherever the process dies. */
+#include "orchestrator/load/load.h"
+#include "tests/lib/desk.h"
+#include "tests/lib/office.h"
+#include "tests/lib/suite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define STEP(name, at)                                   \
+	"  - " name ": { call: " at ".take, timeout: 1s" \
+	", undo: { call: " at ".back, timeout: 1s } }\n"
+
+static const char kid[] = "saga: kid\nversion: 1.0.0\nsteps:\n" STEP("x", "shelf")
+	STEP("y", "shelf") "output: { y: =y.out }\n";
+static const char waiter[] = "saga: waiter\nversion: 1.0.0\nsteps:\n" STEP(
+	"x", "shelf") "  - w: { await: { event: go, timeout: 2h } }\n";
+static const char payer[] = "saga: payer\nversion: 1.0.0\nsteps:\n" STEP(
+	"x", "shelf") "  - w: { await: { event: go, timeout: 2h } }\n"
+		      "  - y: { kind: pivot, call: shelf.pay, timeout: 1s }\n"
+		      "  - v: { await: { event: go, timeout: 2h, then: continue } }\n";
+static const char parent[] = "saga: parent\nversion: 1.0.0\nsteps:\n" STEP(
+	"a",
+	"desk") "  - ship: { saga: kid, with: { n: =a.out } }\n" STEP("b",
+								      "desk") "output: { ship: "
+									      "=ship.out }\n";
+static const char pivoted[] = "saga: pivoted\nversion: 1.0.0\nsteps:\n" STEP(
+	"a", "desk") "  - pay: { saga: payer, kind: pivot }\n"
+		     "  - b: { kind: retriable, call: desk.take, timeout: 1s }\n";
+static const char waiting[] = "saga: waiting\nversion: 1.0.0\nsteps:\n" STEP(
+	"a", "desk") "  - ship: { saga: waiter }\n";
+static const char many[] =
+	"saga: many\nversion: 1.0.0\nsteps:\n"
+	"  - lines: { each: { in: =input.lines, as: line, max: 50, steps: [ { ship: { saga: "
+	"kid, with: { n: =line } } } ] } }\n" STEP("b", "desk") "output: { all: =ship.out }\n";
+
+/* --- a world ------------------------------------------------------------------------- */
+
+enum { COMMANDS_MAX = 400 };
+
+struct world {
+	struct office office;
+	const char *refused; /* commands whose id holds this are refused */
+	char done[COMMANDS_MAX][COMMAND_ID_MAX];
+	int n_done;
+};
+
+static void open_world(struct world *world)
+{
+	static const char *const texts[] = {kid, waiter, payer, parent, pivoted, waiting, many};
+
+	*world = (struct world){.refused = NULL};
+	office_open(&world->office);
+	for (int i = 0; i < ROWS(texts); i++)
+		ck_assert_int_eq(desk_deploy_text(world->office.engine, texts[i]), OK);
+}
+
+static void close_world(struct world *world)
+{
+	office_close(&world->office);
+}
+
+static bool was_done(const struct world *world, const char *id)
+{
+	for (int i = 0; i < world->n_done; i++)
+		if (!strcmp(world->done[i], id))
+			return true;
+	return false;
+}
+
+/* Answer what was asked; the same command gets the same answer. */
+static bool serve(struct world *world, enum office_place place)
+{
+	char id[COMMAND_ID_MAX + 16];
+	char *attempt;
+	bool refuse;
+
+	snprintf(id, sizeof id, "%s", office_asked(&world->office, place));
+	if (!*id)
+		return false;
+	attempt = strrchr(id, '#');
+	*attempt++ = '\0';
+	refuse = world->refused && strstr(id, world->refused);
+	if (!refuse && !was_done(world, id)) {
+		ck_assert_int_lt(world->n_done, COMMANDS_MAX);
+		memcpy(world->done[world->n_done++], id, strlen(id) + 1);
+	}
+	office_answer(&world->office, place, id, (uint32_t)strtoul(attempt, NULL, 10),
+		      refuse ? MESSAGE_REFUSED : MESSAGE_OK, "[1]");
+	return true;
+}
+
+/* Until nothing happens any more, or the process died. */
+static void run(struct world *world)
+{
+	bool busy = true;
+
+	for (int turns = 0; busy && turns < 500 && !world->office.wire.fired; turns++) {
+		size_t n = 0;
+		enum err err = engine_turn(world->office.engine, &n);
+
+		ck_assert(!err || world->office.wire.fired);
+		busy = n > 0 || engine_wake_ms(world->office.engine) == 0;
+		if (world->office.wire.fired)
+			break;
+		for (int place = 0; place < OFFICE_PLACES; place++)
+			busy |= serve(world, (enum office_place)place);
+	}
+	ck_assert(!busy || world->office.wire.fired);
+}
+
+static void start(struct world *world, const char *saga, const char *input)
+{
+	ck_assert_int_eq(desk_start(world->office.engine, saga, "p", input, NULL), OK);
+}
+
+/* The child's id as the parent's show tells it. */
+static const char *child_of(struct world *world, const char *saga, const char *step,
+			    uint32_t element, uint16_t round)
+{
+	static char id[SAGA_ID_MAX + 1];
+	const struct definition *definition =
+		engine_definition(world->office.engine, slice_of(saga), (struct slice){0});
+	struct instance at = {definition_find(definition, slice_of(step)), element};
+	char room[SAGA_ID_MAX];
+	struct slice child = child_id(definition, SLICE_LITERAL("p"), at, round, room);
+
+	snprintf(id, sizeof id, "%.*s", SLICE_ARG(child));
+	return id;
+}
+
+static const char *phase(struct world *world, const char *id)
+{
+	const struct saga *saga = office_stored(&world->office, id);
+
+	return saga ? phase_text((enum phase)saga->phase) : "nothing";
+}
+
+static void operate(struct world *world, const char *id, enum event_type type,
+		    enum err expected)
+{
+	struct event event = {.type = type, .step = NO_STEP, .reason = SLICE_LITERAL("test")};
+
+	ck_assert_int_eq(desk_operate(world->office.engine, slice_of(id), (struct slice){0},
+				      &event, NULL),
+			 expected);
+}
+
+static void signal_go(struct world *world, const char *id, const char *signal)
+{
+	ck_assert_int_eq(office_signal(&world->office, id, signal, "1"), OK);
+}
+
+/* --- what becomes of them ------------------------------------------------------------- */
+
+START_TEST(test_a_child_is_completed_and_its_output_is_the_steps)
+{
+	struct world world;
+	const struct saga *child;
+
+	open_world(&world);
+	start(&world, "parent", "{}");
+	run(&world);
+	ck_assert_str_eq(phase(&world, "p"), "completed");
+	child = office_stored(&world.office, child_of(&world, "parent", "ship", 0, 0));
+	ck_assert_int_eq(child->phase, PHASE_COMPLETED);
+	ck_assert(slice_is(child->parent, "p"));
+	ck_assert(slice_is(child->input, "{\"n\":[1]}"));
+	ck_assert(
+		slice_is(office_stored(&world.office, "p")->output, "{\"ship\":{\"y\":[1]}}"));
+	ck_assert_uint_eq(desk_live(world.office.engine), 0);
+	close_world(&world);
+}
+END_TEST
+
+START_TEST(test_only_its_parent_undoes_a_completed_child)
+{
+	struct world world;
+
+	open_world(&world);
+	start(&world, "parent", "{}");
+	run(&world);
+	operate(&world, child_of(&world, "parent", "ship", 0, 0), EVENT_UNDO, ERR_CONFLICT);
+	operate(&world, "p", EVENT_UNDO, OK);
+	run(&world);
+	ck_assert_str_eq(phase(&world, "p"), "compensated");
+	ck_assert_str_eq(phase(&world, child_of(&world, "parent", "ship", 0, 0)),
+			 "compensated");
+	ck_assert_int_eq(world.n_done, 8); /* a, x, y, b and their undos */
+	close_world(&world);
+}
+END_TEST
+
+START_TEST(test_a_killed_child_parks_its_parent)
+{
+	struct world world;
+
+	open_world(&world);
+	start(&world, "waiting", "{}");
+	run(&world);
+	operate(&world, child_of(&world, "waiting", "ship", 0, 0), EVENT_KILL, OK);
+	run(&world);
+	ck_assert_int_eq(saga_status(office_stored(&world.office, "p")), STATUS_PARKED);
+	operate(&world, "p", EVENT_RETRY, ERR_CONFLICT);
+	operate(&world, "p", EVENT_KILL, OK);
+	close_world(&world);
+}
+END_TEST
+
+START_TEST(test_a_cancelled_child_turns_its_parent_back)
+{
+	struct world world;
+
+	open_world(&world);
+	start(&world, "waiting", "{}");
+	run(&world);
+	operate(&world, child_of(&world, "waiting", "ship", 0, 0), EVENT_CANCEL, OK);
+	run(&world);
+	ck_assert_str_eq(phase(&world, "p"), "compensated");
+	close_world(&world);
+}
+END_TEST
+
+START_TEST(test_a_child_past_its_pivot_takes_its_parent_along)
+{
+	struct world world;
+	const char *child;
+
+	open_world(&world);
+	start(&world, "pivoted", "{}");
+	run(&world);
+	child = child_of(&world, "pivoted", "pay", 0, 0);
+	signal_go(&world, child, "s1");
+	run(&world);
+	operate(&world, "p", EVENT_CANCEL, OK);
+	run(&world);
+	ck_assert_str_eq(phase(&world, "p"), "forward");
+	signal_go(&world, child, "s2");
+	run(&world);
+	ck_assert_str_eq(phase(&world, child), "completed");
+	ck_assert_str_eq(phase(&world, "p"), "completed");
+	close_world(&world);
+}
+END_TEST
+
+START_TEST(test_a_child_before_its_pivot_turns_back_with_its_parent)
+{
+	struct world world;
+
+	open_world(&world);
+	start(&world, "pivoted", "{}");
+	run(&world);
+	operate(&world, "p", EVENT_CANCEL, OK);
+	run(&world);
+	ck_assert_str_eq(phase(&world, "p"), "compensated");
+	ck_assert_str_eq(phase(&world, child_of(&world, "pivoted", "pay", 0, 0)),
+			 "compensated");
+	close_world(&world);
+}
+END_TEST
+
+static const char *failure_code(struct world *world)
+{
+	static char code[64];
+	const struct error *failure = office_stored(&world->office, "p")->failure;
+
+	snprintf(code, sizeof code, "%.*s", failure ? (int)failure->code.len : 0,
+		 failure ? failure->code.at : "");
+	return code;
+}
+
+static const struct cannot_row {
+	const char *name;
+	const char *text;
+	const char *code;
+} cannot_rows[] = {
+	{"a saga that is not there",
+	 "saga: one\nversion: 1.0.0\nsteps: [ { s: { saga: nowhere } } ]\n",
+	 "unknown-definition"},
+	{"a version that is not there",
+	 "saga: one\nversion: 1.0.0\nsteps: [ { s: { saga: kid@9.0.0 } } ]\n",
+	 "unknown-definition"},
+	{"an input that its schema does not allow",
+	 "saga: one\nversion: 1.0.0\nsteps: [ { s: { saga: line, with: { n: many } } } ]\n",
+	 "bad-input"},
+	{"a key that another saga has",
+	 "saga: one\nversion: 1.0.0\nsteps: [ { s: { saga: line, key: =input.key } } ]\n",
+	 "key-taken"},
+};
+
+START_TEST(test_what_cannot_begin_is_refused)
+{
+	const struct cannot_row *row = &cannot_rows[_i];
+	struct world world;
+
+	open_world(&world);
+	ck_assert_int_eq(desk_deploy_text(world.office.engine, row->text), OK);
+	ck_assert_int_eq(desk_start(world.office.engine, "line", "taken", "{}", NULL), OK);
+	start(&world, "one", "{\"key\":\"taken\"}");
+	run(&world);
+	ck_assert_str_eq(phase(&world, "p"), "compensated");
+	ck_assert_msg(!strcmp(failure_code(&world), row->code), "%s: %s", row->name,
+		      failure_code(&world));
+	close_world(&world);
+}
+END_TEST
+
+START_TEST(test_one_child_for_every_element)
+{
+	struct world world;
+	const struct saga *saga;
+
+	open_world(&world);
+	start(&world, "many", "{\"lines\":[1,2,3,4,5,6,7,8,9,10]}");
+	run(&world);
+	saga = office_stored(&world.office, "p");
+	ck_assert_str_eq(failure_code(&world), "");
+	ck_assert_int_eq(saga->phase, PHASE_COMPLETED);
+	ck_assert_uint_eq(saga->n_steps, 3 + 9);
+	ck_assert(slice_is(
+		office_stored(&world.office, child_of(&world, "many", "ship", 9, 0))->input,
+		"{\"n\":10}"));
+	ck_assert_int_eq(world.n_done, 21);
+	close_world(&world);
+}
+END_TEST
+
+START_TEST(test_one_element_that_is_refused_turns_all_back)
+{
+	struct world world;
+
+	open_world(&world);
+	start(&world, "many", "{\"lines\":[1,2,3]}");
+	world.refused = strrchr(child_of(&world, "many", "ship", 1, 0), '.');
+	run(&world);
+	ck_assert_str_eq(phase(&world, "p"), "compensated");
+	for (uint32_t n = 0; n < 3; n++)
+		ck_assert_str_eq(phase(&world, child_of(&world, "many", "ship", n, 0)),
+				 "compensated");
+	close_world(&world);
+}
+END_TEST
+
+/* --- what may be deployed ------------------------------------------------------------- */
+
+static const struct family_row {
+	const char *name;
+	const char *texts[3];
+	const char *what; /* NULL: it is right */
+} family_rows[] = {
+	{"a child that comes later",
+	 {"saga: a1\nversion: 1.0.0\nsteps: [ { s: { saga: b1 } } ]\n",
+	  "saga: b1\nversion: 1.0.0\nsteps: [ { s: { kind: readonly, call: d.c } } ]\n"},
+	 NULL},
+	{"two that start each other",
+	 {"saga: a1\nversion: 1.0.0\nsteps: [ { s: { saga: b1 } } ]\n",
+	  "saga: b1\nversion: 1.0.0\nsteps: [ { s: { saga: a1 } } ]\n"},
+	 "start it again"},
+	{"a circle of three",
+	 {"saga: a1\nversion: 1.0.0\nsteps: [ { s: { saga: b1 } } ]\n",
+	  "saga: c1\nversion: 1.0.0\nsteps: [ { s: { saga: a1@1.0.0 } } ]\n",
+	  "saga: b1\nversion: 1.0.0\nsteps: [ { s: { saga: c1 } } ]\n"},
+	 "start it again"},
+	{"a child with a pivot where it would be undone",
+	 {"saga: a1\nversion: 1.0.0\nsteps: [ { s: { saga: payer } } ]\n"},
+	 "has a pivot"},
+	{"a child that gets a pivot",
+	 {"saga: a1\nversion: 1.0.0\nsteps: [ { s: { saga: b1 } } ]\n",
+	  "saga: b1\nversion: 1.0.0\nsteps: [ { s: { kind: pivot, call: d.c } } ]\n"},
+	 "has a pivot"},
+	{"a parent that keeps to the version without one",
+	 {"saga: a1\nversion: 1.0.0\nsteps: [ { s: { saga: b1@0.9.0 } } ]\n",
+	  "saga: b1\nversion: 1.0.0\nsteps: [ { s: { kind: pivot, call: d.c } } ]\n"},
+	 NULL},
+};
+
+static struct definition *read_text(struct office *office, const char *text)
+{
+	struct problems problems = {.arena = &office->arena};
+	struct definition *definition;
+
+	ck_assert_int_eq(load_text("text", slice_of(text), NULL, &problems, &definition), OK);
+	return definition;
+}
+
+START_TEST(test_what_may_be_deployed)
+{
+	const struct family_row *row = &family_rows[_i];
+	struct diag diag = {""};
+	struct world world;
+	enum err err = OK;
+
+	open_world(&world);
+	for (int i = 0; i < 3 && row->texts[i] && !err; i++) {
+		struct definition *definition = read_text(&world.office, row->texts[i]);
+		bool last = i == 2 || !row->texts[i + 1];
+
+		err = engine_deploy(world.office.engine, &definition, &diag);
+		ck_assert(!definition);
+		ck_assert_msg(!err || last, "%s: %s", row->name, diag.text);
+	}
+	ck_assert_msg(err == (row->what ? ERR_INVALID : OK), "%s: %s", row->name, diag.text);
+	ck_assert_msg(!row->what || strstr(diag.text, row->what), "%s: %s", row->name,
+		      diag.text);
+	close_world(&world);
+}
+END_TEST
+
+/* --- wherever the process dies --------------------------------------------------------- */
+
+static const struct crash_row {
+	const char *name;
+	const char *saga;
+	const char *step; /* that has the child */
+	const char *refused;
+	bool undo; /* the completed parent */
+	bool cancel;
+	const char *parent, *child;
+	int n_done; /* commands that took effect */
+} crash_rows[] = {
+	{"all goes well", "parent", "ship", NULL, false, false, "completed", "completed", 4},
+	{"the child refuses", "parent", "ship", "/y#", false, false, "compensated",
+	 "compensated", 4},
+	{"what follows refuses", "parent", "ship", "p/b#", false, false, "compensated",
+	 "compensated", 6},
+	{"the whole is undone", "parent", "ship", NULL, true, false, "compensated",
+	 "compensated", 8},
+	{"it is cancelled while the child runs", "waiting", "ship", NULL, false, true,
+	 "compensated", "compensated", 4},
+	{"a child with a pivot is cancelled", "pivoted", "pay", NULL, false, true,
+	 "compensated", "compensated", 4},
+};
+
+static void go_on(struct world *world)
+{
+	run(world);
+	if (world->office.wire.fired) {
+		office_restart(&world->office);
+		run(world);
+	}
+}
+
+static enum err ask(struct world *world, enum event_type type)
+{
+	struct event event = {.type = type, .step = NO_STEP};
+
+	return desk_operate(world->office.engine, SLICE_LITERAL("p"), (struct slice){0}, &event,
+			    NULL);
+}
+
+/* Somebody who gets no answer asks again. */
+static void insist(struct world *world, enum event_type type)
+{
+	if (ask(world, type) && world->office.wire.fired) {
+		office_restart(&world->office);
+		ck_assert_int_eq(ask(world, type), OK);
+	}
+}
+
+/* False: it did not die any more. */
+static bool die_at(const struct crash_row *row, long calls, struct world *world)
+{
+	bool fired;
+
+	open_world(world);
+	world->refused = row->refused;
+	start(world, row->saga, "{}");
+	world->office.wire = (struct tripwire){.calls_left = calls};
+	run(world);
+	fired = world->office.wire.fired;
+	go_on(world);
+	if (row->undo || row->cancel)
+		insist(world, row->undo ? EVENT_UNDO : EVENT_CANCEL);
+	fired |= world->office.wire.fired;
+	run(world);
+	fired |= world->office.wire.fired;
+	if (world->office.wire.fired) {
+		office_restart(&world->office);
+		run(world);
+	}
+	return fired || world->office.wire.calls_left < 0;
+}
+
+START_TEST(test_dying_anywhere_loses_nothing_and_starts_nothing_twice)
+{
+	const struct crash_row *row = &crash_rows[_i];
+	struct world world;
+	bool died = true;
+	long calls = 0;
+
+	for (; died && calls < 2000; calls++) {
+		died = die_at(row, calls, &world);
+		ck_assert_msg(!strcmp(phase(&world, "p"), row->parent), "%s, call %ld: %s",
+			      row->name, calls, phase(&world, "p"));
+		ck_assert_msg(
+			!strcmp(phase(&world, child_of(&world, row->saga, row->step, 0, 0)),
+				row->child),
+			"%s, call %ld: the child", row->name, calls);
+		ck_assert_msg(world.n_done == row->n_done, "%s, call %ld: %d commands",
+			      row->name, calls, world.n_done);
+		ck_assert_uint_eq(desk_live(world.office.engine), 0);
+		close_world(&world);
+	}
+	ck_assert_int_gt(calls, 20);
+	ck_assert_int_lt(calls, 2000);
+}
+END_TEST
+
+static void add(TCase *tcase)
+{
+	tcase_add_test(tcase, test_a_child_is_completed_and_its_output_is_the_steps);
+	tcase_add_test(tcase, test_only_its_parent_undoes_a_completed_child);
+	tcase_add_test(tcase, test_a_killed_child_parks_its_parent);
+	tcase_add_test(tcase, test_a_cancelled_child_turns_its_parent_back);
+	tcase_add_test(tcase, test_a_child_past_its_pivot_takes_its_parent_along);
+	tcase_add_test(tcase, test_a_child_before_its_pivot_turns_back_with_its_parent);
+	tcase_add_loop_test(tcase, test_what_cannot_begin_is_refused, 0, ROWS(cannot_rows));
+	tcase_add_test(tcase, test_one_child_for_every_element);
+	tcase_add_test(tcase, test_one_element_that_is_refused_turns_all_back);
+	tcase_add_loop_test(tcase, test_what_may_be_deployed, 0, ROWS(family_rows));
+	tcase_add_loop_test(tcase, test_dying_anywhere_loses_nothing_and_starts_nothing_twice,
+			    0, ROWS(crash_rows));
+}
+
+int main(void)
+{
+	return suite_run("engine_children", add);
+}
