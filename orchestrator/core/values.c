@@ -10,6 +10,7 @@ struct saga_environment {
 	uint32_t step; /* where the expression stands; NO_STEP: behind all of them */
 	uint32_t own;  /* the step whose undo is meant: its late output is visible */
 	bool *nomem;
+	bool *too_large; /* a list of outputs is */
 };
 
 static bool as_text(const struct saga_environment *environment, struct slice characters,
@@ -33,7 +34,7 @@ static bool all_outputs(const struct saga_environment *environment, uint32_t of,
 	const struct saga *saga = environment->saga;
 	uint32_t each = environment->definition->steps[of].each;
 	const struct expansion *expansion = saga_expansion(saga, each);
-	struct bytes list = BYTES(SAGA_BYTES_MAX, environment->arena);
+	struct bytes list = BYTES(PAYLOAD_MAX, environment->arena);
 
 	if (!(saga->steps[each].flags & FLAG_OUTPUT))
 		return false;
@@ -48,7 +49,8 @@ static bool all_outputs(const struct saga_environment *environment, uint32_t of,
 		bytes_append(&list, there ? step->output : SLICE_LITERAL("null"));
 	}
 	bytes_add(&list, ']');
-	*environment->nomem |= list.err != OK;
+	*environment->nomem |= list.err == ERR_NOMEM;
+	*environment->too_large |= list.err == ERR_TOO_LARGE;
 	out->text = bytes_slice(&list);
 	return !list.err;
 }
@@ -227,14 +229,15 @@ enum err saga_key(const struct definition *definition, struct slice id, struct s
 		  struct arena *arena, struct slice *out, struct failure_text *failure)
 {
 	struct saga saga = {.id = id, .input = input};
-	bool nomem = false;
+	bool nomem = false, too_large = false;
 	struct saga_environment environment = {.base = {.lookup = lookup},
 					       .definition = definition,
 					       .saga = &saga,
 					       .arena = arena,
 					       .step = NO_STEP,
 					       .own = NO_STEP,
-					       .nomem = &nomem};
+					       .nomem = &nomem,
+					       .too_large = &too_large};
 	enum err err;
 
 	*out = id;
@@ -266,7 +269,7 @@ static enum err evaluate_values(const struct evaluator *evaluator,
 {
 	const struct step_definition *s =
 		step == NO_STEP ? NULL : saga_step_definition(definition, saga, step);
-	bool nomem = false;
+	bool nomem = false, too_large = false;
 	struct saga_environment environment = {
 		.base = {.lookup = lookup},
 		.definition = definition,
@@ -275,6 +278,7 @@ static enum err evaluate_values(const struct evaluator *evaluator,
 		.step = step,
 		.own = purpose == PURPOSE_UNDO ? step : NO_STEP,
 		.nomem = &nomem,
+		.too_large = &too_large,
 	};
 	enum err err = ERR_INVALID;
 
@@ -302,6 +306,15 @@ static enum err evaluate_values(const struct evaluator *evaluator,
 					failure);
 		break;
 	}
+	if (too_large && failure) {
+		static const char text[] =
+			"the outputs of all elements together are larger than 256 KiB; "
+			"let the steps answer less";
+
+		memcpy(failure->text, text, sizeof text);
+	}
+	if (too_large && err != ERR_NOMEM)
+		err = ERR_INVALID;
 	return nomem ? ERR_NOMEM : err;
 }
 

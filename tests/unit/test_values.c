@@ -436,6 +436,28 @@ START_TEST(test_a_list_without_elements_gives_empty_lists)
 }
 END_TEST
 
+static char large[200 * 1024];
+
+START_TEST(test_lists_of_outputs_have_a_limit)
+{
+	struct run run;
+
+	memset(large, '1', sizeof large - 1);
+	large[0] = '"';
+	large[sizeof large - 2] = '"';
+	begin(&run, elements, "{\"lines\":[{\"n\":7},{\"n\":8}]}");
+	reply(&run, "pick#1", OUTCOME_OK, large);
+	reply(&run, "pack#1", OUTCOME_OK, "1");
+	reply(&run, "pick#0", OUTCOME_OK, large);
+	reply(&run, "pack#0", OUTCOME_OK, "1");
+	expect_state(&run, "after", STEP_REFUSED, WHY_EXPRESSION);
+	expect_error(&run, "after",
+		     "the outputs of all elements together are larger than 256 KiB; let the "
+		     "steps answer less");
+	end(&run);
+}
+END_TEST
+
 START_TEST(test_what_is_no_list_refuses_the_each)
 {
 	struct run run;
@@ -475,6 +497,7 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_an_element_has_its_own_values_and_the_rest_sees_lists);
 	tcase_add_test(tcase, test_an_undo_of_an_element_knows_its_own_values);
 	tcase_add_test(tcase, test_a_list_without_elements_gives_empty_lists);
+	tcase_add_test(tcase, test_lists_of_outputs_have_a_limit);
 	tcase_add_test(tcase, test_what_is_no_list_refuses_the_each);
 	tcase_add_test(tcase, test_a_child_is_given_its_input_and_its_key);
 	tcase_add_test(tcase, test_arguments_are_made_of_input_outputs_and_the_saga);
