@@ -53,6 +53,9 @@ static void check_definition(const struct definition *definition)
 		require(step->end > i && step->end <= definition->n_steps);
 		require(step->form != FORM_CALL || step->call.with);
 		require(!step->has_undo || step->undo.with);
+		require(step->form != FORM_SAGA || (step->child.len && step->call.with));
+		require(step->form != FORM_EACH ||
+			(step->in && step->as.len && step->max && step->n_branches == 1));
 	}
 }
 
