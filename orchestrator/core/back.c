@@ -4,10 +4,11 @@
 static bool begun_just_now(const struct decision *d, uint32_t i)
 {
 	const struct step *step = step_of(d, i);
-	const struct step *before = step_before(d, i);
+	const struct step *before;
 
 	if (step->state != STEP_RUNNING || !form_commands(definition_of(d, i)->form))
 		return false;
+	before = step_before(d, i);
 	return !before || before->state != STEP_RUNNING;
 }
 

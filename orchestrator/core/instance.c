@@ -14,11 +14,9 @@ uint32_t expansion_added(const struct definition *definition, const struct expan
 	return (expansion->n - 1) * element_size(definition, expansion->step);
 }
 
-struct instance saga_instance(const struct definition *definition, const struct saga *saga,
-			      uint32_t i)
+struct instance saga_later_instance(const struct definition *definition,
+				    const struct saga *saga, uint32_t i)
 {
-	if (i < definition->n_steps)
-		return (struct instance){i, 0};
 	for (uint32_t n = saga->n_expansions; n-- > 0;) {
 		const struct expansion *expansion = &saga->expansions[n];
 		uint32_t size = element_size(definition, expansion->step);

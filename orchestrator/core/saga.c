@@ -66,10 +66,11 @@ static void collect_commands(struct decision *d)
 		return;
 	}
 	for (uint32_t i = 0; i < d->saga->n_steps && !d->nomem; i++) {
-		const struct step *before = step_before(d, i);
+		const struct step *before;
 
 		if (!step_in_flight(definition_of(d, i), step_of(d, i)))
 			continue;
+		before = step_before(d, i);
 		if (before && step_in_flight(definition_of(d, i), before) &&
 		    same_attempt(before, step_of(d, i)))
 			continue;

@@ -159,17 +159,17 @@ struct saga {
 	struct slice output; /* JSON; empty: none */
 
 	/* Why it turned back; failure_step is NO_STEP for cancel, deadline, undo. */
-	uint32_t failure_step;
 	const struct error *failure; /* NULL: it did not */
+	uint32_t failure_step;
 
 	/* Those of the definition, in its order; then those of the second and later
 	 * elements of each expansion, in the order of these. */
-	struct step *steps;
 	uint32_t n_steps;
-	const struct expansion *expansions;
 	uint32_t n_expansions;
-	const struct signal *signals;
 	uint32_t n_signals;
+	struct step *steps;
+	const struct expansion *expansions;
+	const struct signal *signals;
 };
 
 /* --- events ------------------------------------------------------------------ */
@@ -231,9 +231,17 @@ struct instance {
 	uint32_t element;
 };
 
+/* Of an index behind those of the definition. */
+struct instance saga_later_instance(const struct definition *definition,
+				    const struct saga *saga, uint32_t i);
+
 /* The saga may be NULL where the index is one of the definition's own. */
-struct instance saga_instance(const struct definition *definition, const struct saga *saga,
-			      uint32_t i);
+static inline struct instance saga_instance(const struct definition *definition,
+					    const struct saga *saga, uint32_t i)
+{
+	return i < definition->n_steps ? (struct instance){i, 0}
+				       : saga_later_instance(definition, saga, i);
+}
 
 /* The other way round; NO_STEP: the saga has no such element (yet). */
 uint32_t saga_instance_at(const struct definition *definition, const struct saga *saga,
@@ -267,9 +275,7 @@ bool saga_fits(const struct definition *definition, const struct saga *saga);
 static inline const struct step_definition *saga_step_definition(
 	const struct definition *definition, const struct saga *saga, uint32_t i)
 {
-	return &definition->steps[i < definition->n_steps
-					  ? i
-					  : saga_instance(definition, saga, i).step];
+	return &definition->steps[saga_instance(definition, saga, i).step];
 }
 
 /* Of the input, outputs, signals and elements together, and how much that may be. */
