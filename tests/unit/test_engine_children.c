@@ -30,6 +30,8 @@ static const char pivoted[] = "saga: pivoted\nversion: 1.0.0\nsteps:\n" STEP(
 		     "  - b: { kind: retriable, call: desk.take, timeout: 1s }\n";
 static const char waiting[] = "saga: waiting\nversion: 1.0.0\nsteps:\n" STEP(
 	"a", "desk") "  - ship: { saga: waiter }\n";
+static const char late[] = "saga: late\nversion: 1.0.0\nsteps:\n" STEP(
+	"a", "desk") "  - w: { await: { event: go, timeout: 2h } }\n  - ship: { saga: kid }\n";
 static const char many[] =
 	"saga: many\nversion: 1.0.0\nsteps:\n"
 	"  - lines: { each: { in: =input.lines, as: line, max: 50, steps: [ { ship: { saga: "
@@ -48,7 +50,8 @@ struct world {
 
 static void open_world(struct world *world)
 {
-	static const char *const texts[] = {kid, waiter, payer, parent, pivoted, waiting, many};
+	static const char *const texts[] = {kid,     waiter,  payer, parent,
+					    pivoted, waiting, many,  late};
 
 	*world = (struct world){.refused = NULL};
 	office_open(&world->office);
@@ -342,6 +345,41 @@ START_TEST(test_one_element_that_is_refused_turns_all_back)
 }
 END_TEST
 
+static void no_answer(void *context, const struct answer *answer)
+{
+	ck_assert_msg(!answer->err, "%s", answer->text);
+}
+
+/* The step begins and is turned back before anything is stored: the undo comes first,
+ * and the child is there to say so. */
+START_TEST(test_a_child_that_is_undone_before_it_begins_never_does)
+{
+	struct world world;
+	const struct saga *child;
+
+	open_world(&world);
+	start(&world, "late", "{}");
+	run(&world);
+	engine_signal(world.office.engine,
+		      &(struct signal_message){.saga_id = SLICE_LITERAL("p"),
+					       .event = SLICE_LITERAL("go"),
+					       .id = SLICE_LITERAL("s"),
+					       .payload = SLICE_LITERAL("1")},
+		      no_answer, NULL);
+	engine_operate(world.office.engine,
+		       &(struct operation){.saga_id = SLICE_LITERAL("p"), .type = EVENT_CANCEL},
+		       no_answer, NULL);
+	run(&world);
+	ck_assert_str_eq(phase(&world, "p"), "compensated");
+	child = office_stored(&world.office, child_of(&world, "late", "ship", 0, 0));
+	ck_assert_ptr_nonnull(child);
+	ck_assert_int_eq(child->phase, PHASE_COMPENSATED);
+	ck_assert(slice_is(child->failure->code, "barred"));
+	ck_assert_int_eq(world.n_done, 2); /* a and its undo */
+	close_world(&world);
+}
+END_TEST
+
 /* --- what may be deployed ------------------------------------------------------------- */
 
 static const struct family_row {
@@ -518,6 +556,7 @@ static void add(TCase *tcase)
 	tcase_add_loop_test(tcase, test_what_cannot_begin_is_refused, 0, ROWS(cannot_rows));
 	tcase_add_test(tcase, test_one_child_for_every_element);
 	tcase_add_test(tcase, test_one_element_that_is_refused_turns_all_back);
+	tcase_add_test(tcase, test_a_child_that_is_undone_before_it_begins_never_does);
 	tcase_add_loop_test(tcase, test_what_may_be_deployed, 0, ROWS(family_rows));
 	tcase_add_loop_test(tcase, test_dying_anywhere_loses_nothing_and_starts_nothing_twice,
 			    0, ROWS(crash_rows));
