@@ -32,6 +32,8 @@ static const char waiting[] = "saga: waiting\nversion: 1.0.0\nsteps:\n" STEP(
 	"a", "desk") "  - ship: { saga: waiter }\n";
 static const char late[] = "saga: late\nversion: 1.0.0\nsteps:\n" STEP(
 	"a", "desk") "  - w: { await: { event: go, timeout: 2h } }\n  - ship: { saga: kid }\n";
+static const char held[] = "saga: held\nversion: 1.0.0\nsteps:\n  - ship: { saga: kid }\n"
+			   "  - w: { await: { event: go, timeout: 2h } }\n";
 static const char many[] =
 	"saga: many\nversion: 1.0.0\nsteps:\n"
 	"  - lines: { each: { in: =input.lines, as: line, max: 50, steps: [ { ship: { saga: "
@@ -50,8 +52,8 @@ struct world {
 
 static void open_world(struct world *world)
 {
-	static const char *const texts[] = {kid,     waiter,  payer, parent,
-					    pivoted, waiting, many,  late};
+	static const char *const texts[] = {kid,     waiter, payer, parent, pivoted,
+					    waiting, many,   late,  held};
 
 	*world = (struct world){.refused = NULL};
 	office_open(&world->office);
@@ -380,6 +382,28 @@ START_TEST(test_a_child_that_is_undone_before_it_begins_never_does)
 }
 END_TEST
 
+/* It was done, and nobody can undo it any more: that is for a person to settle. */
+START_TEST(test_a_completed_child_that_the_store_forgot_parks_its_undo)
+{
+	const struct saga *saga;
+	struct world world;
+	size_t n = 0;
+
+	open_world(&world);
+	start(&world, "held", "{}");
+	run(&world);
+	ck_assert_int_eq(store_prune(world.office.store, INT64_MAX, 10, &n), OK);
+	ck_assert_uint_eq(n, 1);
+	operate(&world, "p", EVENT_CANCEL, OK);
+	run(&world);
+	saga = office_stored(&world.office, "p");
+	ck_assert_int_eq(saga_status(saga), STATUS_PARKED);
+	ck_assert_int_eq(saga->steps[0].why, WHY_EXPIRED);
+	ck_assert_str_eq(phase(&world, child_of(&world, "held", "ship", 0, 0)), "nothing");
+	close_world(&world);
+}
+END_TEST
+
 /* --- what may be deployed ------------------------------------------------------------- */
 
 static const struct family_row {
@@ -557,6 +581,7 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_one_child_for_every_element);
 	tcase_add_test(tcase, test_one_element_that_is_refused_turns_all_back);
 	tcase_add_test(tcase, test_a_child_that_is_undone_before_it_begins_never_does);
+	tcase_add_test(tcase, test_a_completed_child_that_the_store_forgot_parks_its_undo);
 	tcase_add_loop_test(tcase, test_what_may_be_deployed, 0, ROWS(family_rows));
 	tcase_add_loop_test(tcase, test_dying_anywhere_loses_nothing_and_starts_nothing_twice,
 			    0, ROWS(crash_rows));
