@@ -8,7 +8,8 @@ bool judge_place(struct world *world, struct slice command_id, struct command_pl
 {
 	struct address address;
 
-	if (!address_parse(command_id, &address))
+	/* No saga that is simulated has elements. */
+	if (!address_parse(command_id, &address) || address.element)
 		return false;
 	out->sim_case = world_case_by_id(world, address.saga_id);
 	if (!out->sim_case)
