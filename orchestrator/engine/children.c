@@ -121,8 +121,11 @@ static enum err reply_done(struct errand *errand, enum outcome outcome)
 /* Nothing more is to be done until the child ends. */
 static enum err wait_for_end(struct errand *errand)
 {
-	return live_hand(errand->parent->live, errand->command->step,
-			 clock_now_ms(errand->engine->parts.clock), INT64_MAX);
+	const struct handed handed = {.step = errand->command->step,
+				      .sent_ms = clock_now_ms(errand->engine->parts.clock),
+				      .due_ms = INT64_MAX};
+
+	return live_hand(errand->parent->live, &handed);
 }
 
 /* --- beginning ------------------------------------------------------------------------ */

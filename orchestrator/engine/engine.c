@@ -86,6 +86,8 @@ static enum err turn(struct engine *engine, int64_t now_ms, size_t *n)
 	stored = store_batch(engine); /* for want of memory, too: it gives some back */
 	if (stored)
 		return stored;
+	if (!taken)
+		taken = release_held(engine, now_ms, n);
 	engine->retry_ms = taken ? now_ms + RETRY_MS : 0;
 	return taken;
 }
@@ -109,12 +111,16 @@ enum err engine_turn(struct engine *engine, size_t *n)
 int64_t engine_wake_ms(const struct engine *engine)
 {
 	const struct live *live = live_first(&engine->table);
+	int64_t wake_ms = live ? live->wake_ms : INT64_MAX, held_ms;
 
 	if (engine->retry_ms)
 		return engine->retry_ms;
 	if (engine->changes || engine->untold || engine->asking.n)
 		return 0;
-	return live ? live->wake_ms : INT64_MAX;
+	if (!engine->lanes.n_queued)
+		return wake_ms;
+	held_ms = lanes_wake_ms(&engine->lanes, clock_now_ms(engine->parts.clock));
+	return held_ms < wake_ms ? held_ms : wake_ms;
 }
 
 /* --- looking ------------------------------------------------------------------------ */
@@ -259,6 +265,8 @@ enum err engine_open(const struct engine_parts *parts, struct engine **out, stru
 		engine->parts.live_max = LIVE_MAX;
 	engine->changes_end = &engine->changes;
 	engine->untold_end = &engine->untold;
+	if (parts->limits)
+		engine->lanes.limits = *parts->limits;
 	engine->timeline = BYTES(TIMELINE_BYTES_MAX, NULL);
 	engine->record = BYTES(RECORD_BYTES_MAX, NULL);
 	err = live_table_init(&engine->table);
@@ -284,6 +292,7 @@ void engine_close(struct engine *engine)
 		return;
 	drop_batch(engine);
 	drop_untold(engine);
+	lanes_release(&engine->lanes);
 	live_table_release(&engine->table);
 	catalog_release(&engine->catalog);
 	asking_release(&engine->asking);

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "bus/bus.h"
+#include "orchestrator/engine/limits.h"
 #include "orchestrator/store/store.h"
 
 enum {
@@ -38,8 +39,9 @@ struct engine_parts {
 	struct bus *bus;
 	const struct clock *clock;
 	const struct log *log;
-	uint64_t live_max; /* sagas that may be unfinished at once; 0: 1,000,000 */
-	uint64_t seed;     /* of the ids that the engine makes: another for every process */
+	uint64_t live_max;           /* sagas that may be unfinished at once; 0: 1,000,000 */
+	const struct limits *limits; /* of participants, to begin with; NULL: none */
+	uint64_t seed; /* of the ids that the engine makes: another for every process */
 
 	/* A definition from its normal form, for those that the store has. */
 	enum err (*read_definition)(struct slice normal, struct definition **out,
@@ -136,6 +138,40 @@ CHECKED enum err engine_turn(struct engine *engine, size_t *n);
 /* When the next turn is due: the next timer, or a turn that failed is to be tried
  * again; 0: at once; INT64_MAX: never, unless something comes. */
 int64_t engine_wake_ms(const struct engine *engine);
+
+/* --- limits ------------------------------------------------------------------------- */
+
+/* From now on these. What they hold back waits in order, and
+ * uses up neither attempts nor their time. */
+void engine_set_limits(struct engine *engine, const struct limits *limits);
+
+/* A participant that commands went to. */
+struct engine_participant {
+	struct slice name;
+	struct limit_settings settings;
+	uint32_t inflight; /* commands handed over, neither answered nor timed out */
+	uint64_t held;     /* commands that its limits hold back */
+	enum breaker breaker;
+	uint64_t breaker_opened; /* how often */
+};
+void engine_each_participant(const struct engine *engine,
+			     void (*visit)(void *context,
+					   const struct engine_participant *participant),
+			     void *context);
+/* False: nothing went there yet. */
+bool engine_participant(const struct engine *engine, struct slice name,
+			struct engine_participant *out);
+
+/* Why the command of a saga's step is held back; false: it is not. */
+enum { ENGINE_HOLD_TEXT = 80 };
+struct engine_hold {
+	const char *by;              /* "window", "rate", "breaker", "probe", "pause"; "": its
+				      * turn is next */
+	int64_t until_ms;            /* 0: until something is answered */
+	char text[ENGINE_HOLD_TEXT]; /* "breaker open, next probe in 12s" */
+};
+bool engine_hold(const struct engine *engine, struct slice saga_id, uint32_t step,
+		 struct engine_hold *out);
 
 /* --- looking ------------------------------------------------------------------------ */
 

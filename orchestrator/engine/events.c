@@ -107,21 +107,45 @@ enum err keep_effects(struct engine *engine, struct change *change,
 
 /* --- deciding ----------------------------------------------------------------------- */
 
-/* An attempt that is over, or is another one now, was not handed over; and nothing is
- * waited for once the saga was killed. */
-static void forget_handed(struct live *live, const struct saga *was, const struct saga *is)
+/* Whether the command that the step waited for is not the one it waits for now; and
+ * nothing is waited for once the saga was killed. */
+static bool is_over(const struct live *live, const struct saga *was, const struct saga *is,
+		    uint32_t i)
 {
+	return saga_ended(is) ||
+	       !step_in_flight(saga_step_definition(live->definition, is, i), &is->steps[i]) ||
+	       was->steps[i].attempt != is->steps[i].attempt ||
+	       was->steps[i].verb != is->steps[i].verb ||
+	       was->steps[i].do_round != is->steps[i].do_round ||
+	       was->steps[i].undo_round != is->steps[i].undo_round;
+}
+
+/* What the event says of the participant that the step's command went to. */
+static enum limit_end end_of(const struct event *event, uint32_t step)
+{
+	if (event->step != step)
+		return LIMIT_UNKNOWN;
+	if (event->type == EVENT_REPLY)
+		return event->outcome == OUTCOME_FAILED ? LIMIT_FAILS : LIMIT_WORKS;
+	return event->type == EVENT_TIMEOUT ? LIMIT_FAILS : LIMIT_UNKNOWN;
+}
+
+/* An attempt that is over, or is another one now, was not handed over or held back. */
+static void forget_over(struct engine *engine, struct live *live, const struct saga *was,
+			const struct saga *is, const struct event *event)
+{
+	struct held *next;
+
 	for (uint32_t n = live->n_handed; n-- > 0;) {
 		uint32_t i = live->handed[n].step;
 
-		if (saga_ended(is) ||
-		    !step_in_flight(saga_step_definition(live->definition, is, i),
-				    &is->steps[i]) ||
-		    was->steps[i].attempt != is->steps[i].attempt ||
-		    was->steps[i].verb != is->steps[i].verb ||
-		    was->steps[i].do_round != is->steps[i].do_round ||
-		    was->steps[i].undo_round != is->steps[i].undo_round)
-			live_forget_handed(live, i);
+		if (is_over(live, was, is, i))
+			settle_handed(engine, live, i, end_of(event, i));
+	}
+	for (struct held *held = live->held; held; held = next) {
+		next = held->sibling;
+		if (is_over(live, was, is, held->step))
+			lanes_drop(&engine->lanes, held);
 	}
 }
 
@@ -150,7 +174,7 @@ enum err decide(struct engine *engine, struct change *change, const struct event
 	err = keep_effects(engine, change, &effects);
 	if (err)
 		return err;
-	forget_handed(change->live, &change->saga, &after);
+	forget_over(engine, change->live, &change->saga, &after, event);
 	change->saga = after;
 	*taken = true;
 	return OK;
@@ -272,6 +296,38 @@ static enum err take_timeouts(struct engine *engine, struct change *change, int6
 	return OK;
 }
 
+/* The saga turns back: what was not handed over need not be any more. As an attempt
+ * before, or before a restart, may have been, the step is undone like one that did not
+ * answer. */
+static enum err withdraw_held(struct engine *engine, struct change *change, int64_t now_ms)
+{
+	const struct held *held = change->live->held;
+	const char *refusal;
+	bool taken;
+	enum err err;
+
+	while (held && change->saga.phase == PHASE_BACK) {
+		const struct step *step = &change->saga.steps[held->step];
+		struct event event = {.type = EVENT_TIMEOUT,
+				      .at_ms = now_ms,
+				      .step = held->step,
+				      .verb = VERB_DO,
+				      .round = step->do_round,
+				      .attempt = step->attempt};
+
+		if (held->undo) {
+			held = held->sibling;
+			continue;
+		}
+		err = decide(engine, change, &event, &taken, &refusal);
+		if (err)
+			return err;
+		assert(taken && !live_held(change->live, event.step));
+		held = change->live->held;
+	}
+	return OK;
+}
+
 static enum err take_timers(struct engine *engine, struct change *change, int64_t now_ms)
 {
 	const char *refusal;
@@ -303,7 +359,9 @@ enum err wake_saga(struct engine *engine, struct live *live, int64_t now_ms)
 
 	if (!change)
 		return ERR_NOMEM;
-	err = take_timeouts(engine, change, now_ms);
+	err = withdraw_held(engine, change, now_ms);
+	if (!err)
+		err = take_timeouts(engine, change, now_ms);
 	if (!err)
 		err = take_timers(engine, change, now_ms);
 	if (err)

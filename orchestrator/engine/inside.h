@@ -4,8 +4,8 @@
  * want of their children; engine.c takes what came; start.c,
  * operate.c and events.c decide it and keep the result as changes; commit.c
  * stores the changes; settle.c does what is true then, with send.c, which hands
- * commands over, answer.c, which tells those who asked, and news.c, which tells
- * the observer, after a crash once more.
+ * commands over, hold.c, which lets those go that were held back, answer.c, which tells those
+ * who asked, and news.c, which tells the observer, after a crash once more.
  */
 #ifndef SKALD_ENGINE_INSIDE_H
 #define SKALD_ENGINE_INSIDE_H
@@ -15,6 +15,7 @@
 #include "orchestrator/engine/catalog.h"
 #include "orchestrator/engine/children.h"
 #include "orchestrator/engine/engine.h"
+#include "orchestrator/engine/lanes.h"
 #include "orchestrator/engine/live.h"
 
 enum {
@@ -73,6 +74,7 @@ struct engine {
 	struct engine_parts parts;
 	struct catalog catalog;
 	struct live_table table;
+	struct lanes lanes;
 	struct arena batch; /* all that is decided and not stored yet */
 	struct change *changes, **changes_end;
 	size_t n_changes;
@@ -213,15 +215,37 @@ void receive_signal(struct engine *engine, const struct inbox_message *message);
 void hand_over(struct engine *engine, struct live *live, const struct command *commands,
 	       uint32_t n);
 
+/* One command. ERR_BUSY, ERR_NOMEM: it was not handed over, or could not be noted. */
+CHECKED enum err send_now(struct engine *engine, struct live *live,
+			  const struct command *command, uint16_t lane, int64_t now_ms);
+
+/* The bus did not take something of it: try again later. */
+void offer_again(struct live *live, int64_t now_ms);
+
 /* Send what the saga waits for and the bus does not have yet. */
 void send_outstanding(struct engine *engine, struct live *live, const struct saga *saga,
 		      struct arena *arena);
+
+/* An attempt that was handed over has come to its end. */
+void settle_handed(struct engine *engine, struct live *live, uint32_t step, enum limit_end end);
+
+/* Nothing of the saga was handed over, and nothing is held back. */
+void forget_sent(struct engine *engine, struct live *live);
 
 /* Whether a client that watches a saga is told: it has ended or needs a person. */
 bool status_final(enum status status);
 
 /* Tell those that watch it, where that is so. */
 void tell_watchers(struct engine *engine, struct live *live, enum status status);
+
+/* --- hold.c ------------------------------------------------------------------------- */
+
+/* Hand over what was held back and may go now; *n is how many commands that were.
+ * ERR_NOMEM: some of it stays. */
+CHECKED enum err release_held(struct engine *engine, int64_t now_ms, size_t *n);
+
+/* The breaker was `was`: say so where it is another one now. */
+void log_breaker(const struct engine *engine, const struct lane *lane, enum breaker was);
 
 /* --- news.c ------------------------------------------------------------------------- */
 

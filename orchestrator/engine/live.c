@@ -1,5 +1,7 @@
 #include "orchestrator/engine/live.h"
 
+#include "orchestrator/engine/lanes.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -83,6 +85,15 @@ static void sift(struct live_table *table, struct live *live)
 	put(table, at, live);
 }
 
+static bool held_do(const struct live *live)
+{
+	const struct held *held = live->held;
+
+	while (held && held->undo)
+		held = held->sibling;
+	return held != NULL;
+}
+
 void live_rewake(struct live_table *table, struct live *live, const struct saga *saga)
 {
 	struct timer timer;
@@ -95,6 +106,8 @@ void live_rewake(struct live_table *table, struct live *live, const struct saga 
 	for (uint32_t i = 0; i < live->n_handed; i++)
 		if (live->handed[i].due_ms < live->wake_ms)
 			live->wake_ms = live->handed[i].due_ms;
+	if (saga->phase == PHASE_BACK && held_do(live))
+		live->wake_ms = 0;
 	sift(table, live);
 }
 
@@ -119,16 +132,16 @@ struct handed *live_handed(const struct live *live, uint32_t step)
 	return NULL;
 }
 
-enum err live_hand(struct live *live, uint32_t step, int64_t sent_ms, int64_t due_ms)
+enum err live_hand(struct live *live, const struct handed *handed)
 {
 	struct handed *grown;
 
-	assert(!live_handed(live, step));
+	assert(!live_handed(live, handed->step));
 	grown = realloc(live->handed, (live->n_handed + 1) * sizeof *grown);
 	if (!grown)
 		return ERR_NOMEM;
 	live->handed = grown;
-	grown[live->n_handed++] = (struct handed){step, sent_ms, due_ms};
+	grown[live->n_handed++] = *handed;
 	return OK;
 }
 
@@ -139,15 +152,10 @@ void live_forget_handed(struct live *live, uint32_t step)
 	if (!handed)
 		return;
 	*handed = live->handed[--live->n_handed];
-	if (!live->n_handed) /* it waits for something else: a waiting saga is small */
-		live_forget_all(live);
-}
-
-void live_forget_all(struct live *live)
-{
-	free(live->handed);
+	if (live->n_handed)
+		return;
+	free(live->handed); /* it waits for something else: a waiting saga is small */
 	live->handed = NULL;
-	live->n_handed = 0;
 }
 
 /* --- what it holds ------------------------------------------------------------------ */
@@ -211,7 +219,7 @@ void live_remove(struct live_table *table, struct live *live)
 	struct live **link = find_link(table, live_id(live));
 	struct live *last = table->heap[--table->n];
 
-	assert(*link == live && !live->change);
+	assert(*link == live && !live->change && !live->handed && !live->held);
 	*link = live->next;
 	if (last != live) {
 		put(table, live->heap_at, last);

@@ -11,6 +11,8 @@
 /* An attempt that was handed to the bus. */
 struct handed {
 	uint32_t step;
+	uint16_t lane; /* of its participant, lanes.h; 0: a child saga, which has none */
+	bool probe;    /* whether its breaker closes hangs on the answer */
 	int64_t sent_ms;
 	int64_t due_ms; /* when the attempt times out */
 };
@@ -26,6 +28,7 @@ struct watcher {
 enum { WATCHERS_MAX = 16 };
 
 struct change; /* inside.h */
+struct held;   /* lanes.h */
 
 struct live {
 	struct live *next; /* in its bucket */
@@ -33,6 +36,7 @@ struct live {
 	struct slice record;   /* as it is stored, on the heap; empty: not stored yet */
 	struct change *change; /* of the present batch; NULL: none */
 	struct handed *handed; /* the commands under way; on the heap */
+	struct held *held; /* commands that wait until they may be handed over, newest first */
 	uint32_t n_handed;
 	uint32_t n_entries;       /* of its timeline */
 	struct watcher *watchers; /* newest first */
@@ -64,15 +68,13 @@ struct live *live_find(const struct live_table *table, struct slice id);
 /* NULL: out of memory. The id must not be there yet. */
 struct live *live_add(struct live_table *table, const struct definition *definition,
 		      struct slice id);
+/* Nothing of it is handed over or held any more. */
 void live_remove(struct live_table *table, struct live *live);
 
 /* The attempt of the step that is under way; NULL: none was handed over. */
 struct handed *live_handed(const struct live *live, uint32_t step);
-CHECKED enum err live_hand(struct live *live, uint32_t step, int64_t sent_ms, int64_t due_ms);
+CHECKED enum err live_hand(struct live *live, const struct handed *handed);
 void live_forget_handed(struct live *live, uint32_t step);
-
-/* None of its attempts was handed over. */
-void live_forget_all(struct live *live);
 
 /* Takes the watcher. */
 void live_watch(struct live *live, struct watcher *watcher);
@@ -80,7 +82,8 @@ void live_watch(struct live *live, struct watcher *watcher);
 /* Takes the record, which is on the heap, in place of the one that it has. */
 void live_keep(struct live *live, struct slice record);
 
-/* Its timers changed: those of the saga as it is now, and those of attempts. */
+/* Its timers changed: those of the saga as it is now, and those of attempts. One that
+ * turns back while a do of it is held is due at once. */
 void live_rewake(struct live_table *table, struct live *live, const struct saga *saga);
 
 /* Nothing wakes it any more. */

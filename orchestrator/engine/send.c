@@ -7,11 +7,17 @@
  * participant that does nothing. */
 enum { RETRY_SEND_MS = 100, RETRY_DOUBLINGS = 5 };
 
+static const struct call *call_of(const struct live *live, const struct command *command)
+{
+	const struct step_definition *step = &live->definition->steps[command->at.step];
+
+	return command->verb == VERB_UNDO ? &step->undo : &step->call;
+}
+
 static enum err send_command(struct engine *engine, const struct live *live,
 			     const struct command *command)
 {
-	const struct step_definition *step = &live->definition->steps[command->at.step];
-	const struct call *call = command->verb == VERB_UNDO ? &step->undo : &step->call;
+	const struct call *call = call_of(live, command);
 	char id[COMMAND_ID_MAX], do_id[COMMAND_ID_MAX];
 	struct slice saga_id = live_id(live);
 	struct command_message message = {
@@ -36,7 +42,7 @@ static enum err send_command(struct engine *engine, const struct live *live,
 	return bus_send(engine->parts.bus, &message);
 }
 
-static void offer_again(struct live *live, int64_t now_ms)
+void offer_again(struct live *live, int64_t now_ms)
 {
 	live->retry_ms = now_ms + ((int64_t)RETRY_SEND_MS << live->n_retries);
 	if (live->n_retries < RETRY_DOUBLINGS)
@@ -45,6 +51,45 @@ static void offer_again(struct live *live, int64_t now_ms)
 
 /* The clock of an attempt starts when the bus has it. One that was sent and could
  * not be noted is sent twice, which participants are used to. */
+enum err send_now(struct engine *engine, struct live *live, const struct command *command,
+		  uint16_t lane, int64_t now_ms)
+{
+	const struct handed handed = {.step = command->step,
+				      .lane = lane,
+				      .sent_ms = now_ms,
+				      .due_ms = now_ms + command->timeout_ms};
+	struct lane *at = &engine->lanes.list[lane];
+	enum breaker was = at->limit.breaker;
+	enum err err = send_command(engine, live, command);
+
+	if (err)
+		return err;
+	engine->stats.commands++;
+	err = live_hand(live, &handed);
+	if (err)
+		return err;
+	live_handed(live, command->step)->probe = limit_take(&at->limit, now_ms);
+	log_breaker(engine, at, was);
+	return OK;
+}
+
+/* Send it, or put it in line. */
+static enum err send_or_hold(struct engine *engine, struct live *live,
+			     const struct command *command, int64_t now_ms)
+{
+	const struct call *call = call_of(live, command);
+	bool undo = command->verb != VERB_DO;
+	uint16_t lane = lanes_find(&engine->lanes, call->participant, now_ms);
+	const struct lane *at;
+
+	if (!lane)
+		return ERR_BUSY;
+	at = &engine->lanes.list[lane];
+	if (!lane_waits(at, undo) && limit_ask(&at->limit, now_ms).why == LIMIT_FREE)
+		return send_now(engine, live, command, lane, now_ms);
+	return lanes_hold(&engine->lanes, lane, live, command->step, undo) ? OK : ERR_NOMEM;
+}
+
 void hand_over(struct engine *engine, struct live *live, const struct command *commands,
 	       uint32_t n)
 {
@@ -52,21 +97,14 @@ void hand_over(struct engine *engine, struct live *live, const struct command *c
 	bool all = true, asked = false;
 
 	for (uint32_t i = 0; i < n; i++) {
-		const struct command *command = &commands[i];
-
-		if (live_handed(live, command->step))
+		if (live_handed(live, commands[i].step) || live_held(live, commands[i].step))
 			continue;
-		if (live->definition->steps[command->at.step].form == FORM_SAGA) {
+		if (live->definition->steps[commands[i].at.step].form == FORM_SAGA) {
 			asked = asked || ask_children(engine, live);
 			all &= asked;
 			continue;
 		}
-		if (send_command(engine, live, command)) {
-			all = false;
-			continue;
-		}
-		engine->stats.commands++;
-		if (live_hand(live, command->step, now_ms, now_ms + command->timeout_ms))
+		if (send_or_hold(engine, live, &commands[i], now_ms))
 			all = false;
 	}
 	live->retry_ms = 0;
@@ -86,6 +124,29 @@ void send_outstanding(struct engine *engine, struct live *live, const struct sag
 		hand_over(engine, live, effects.commands, effects.n_commands);
 	else
 		offer_again(live, clock_now_ms(engine->parts.clock));
+}
+
+void settle_handed(struct engine *engine, struct live *live, uint32_t step, enum limit_end end)
+{
+	const struct handed handed = *live_handed(live, step);
+	struct lane *lane;
+	enum breaker was;
+
+	live_forget_handed(live, step);
+	if (!handed.lane) /* a child saga */
+		return;
+	lane = &engine->lanes.list[handed.lane];
+	was = lane->limit.breaker;
+	limit_settle(&lane->limit, clock_now_ms(engine->parts.clock), end, handed.probe);
+	log_breaker(engine, lane, was);
+}
+
+void forget_sent(struct engine *engine, struct live *live)
+{
+	while (live->n_handed)
+		settle_handed(engine, live, live->handed[0].step, LIMIT_UNKNOWN);
+	while (live->held)
+		lanes_drop(&engine->lanes, live->held);
 }
 
 bool status_final(enum status status)

@@ -37,6 +37,8 @@ static void adopt(struct engine *engine, struct change *change, const struct sag
 		hand_over(engine, live, change->commands, change->n_commands);
 	else if (!ended)
 		send_outstanding(engine, live, &change->saga, &engine->scratch);
+	if (!(change->saga.flags & SAGA_PAUSED))
+		lanes_line_up(&engine->lanes, live);
 	engine->stats.started += change->fresh;
 	engine->stats.ended[row->status] += ended;
 	answer_all(engine, change);
@@ -131,6 +133,7 @@ static enum err take_over(struct engine *engine, struct change *change, struct s
 		leave_out(engine, live_id(live), diag.text);
 	else
 		tell_watchers(engine, live, saga_status(&stored.saga));
+	forget_sent(engine, live);
 	if (!copy) {
 		live_remove(&engine->table, live);
 		return OK;
@@ -139,7 +142,6 @@ static enum err take_over(struct engine *engine, struct change *change, struct s
 	live_keep(live, (struct slice){copy, record.len});
 	live->definition = stored.definition;
 	live->n_entries = stored.n_entries;
-	live_forget_all(live);
 	send_outstanding(engine, live, &stored.saga, &engine->scratch);
 	live_rewake(&engine->table, live, &stored.saga);
 	return OK;
@@ -167,6 +169,7 @@ static enum err settle_conflict(struct engine *engine, struct change *change,
 		     waiting = waiting->next)
 			refuse_changed(engine, waiting);
 		drop_change(change);
+		forget_sent(engine, change->live);
 		live_remove(&engine->table, change->live);
 		return OK;
 	}

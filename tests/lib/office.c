@@ -39,7 +39,10 @@ static const char *const places[OFFICE_PLACES] = {"desk", "shelf"};
 
 static struct engine *open_engine(struct office *office, struct store *store, struct bus *bus)
 {
-	struct engine_parts parts = {.store = store, .bus = bus, .clock = &office->clock.base};
+	struct engine_parts parts = {.store = store,
+				     .bus = bus,
+				     .clock = &office->clock.base,
+				     .limits = office->limits};
 	struct engine *engine = NULL;
 	enum err err = desk_open(&parts, &engine, NULL);
 

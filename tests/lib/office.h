@@ -34,6 +34,7 @@ struct office {
 	struct store_tripwire store_wire;
 	struct bus_tripwire bus_wire;
 	struct engine *engine;
+	const struct limits *limits; /* of an engine that is started; NULL: none */
 };
 
 void office_open(struct office *office);

@@ -1,0 +1,225 @@
+#include "orchestrator/engine/inside.h"
+
+#include "base/duration.h"
+#include "orchestrator/core/codec.h"
+#include "orchestrator/store/record.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+void engine_set_limits(struct engine *engine, const struct limits *limits)
+{
+	lanes_set(&engine->lanes, limits, clock_now_ms(engine->parts.clock));
+}
+
+void log_breaker(const struct engine *engine, const struct lane *lane, enum breaker was)
+{
+	static const char *const events[] = {"breaker-closed", "breaker-open",
+					     "breaker-half-open"};
+	const struct limit *limit = &lane->limit;
+	struct log_line line;
+
+	if (limit->breaker == was)
+		return;
+	log_begin(&line, engine->parts.log,
+		  limit->breaker == BREAKER_OPEN ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
+		  events[limit->breaker]);
+	log_text(&line, "participant", slice_of(lane->name));
+	if (limit->breaker == BREAKER_OPEN) {
+		log_number(&line, "pause_ms", limit->settings.pause_ms);
+		log_text(
+			&line, "why",
+			was == BREAKER_CLOSED
+				? SLICE_LITERAL("as many failures in a row as its settings say")
+				: SLICE_LITERAL("the probe failed"));
+	}
+	log_number(&line, "held", (int64_t)lane->n_held);
+	log_end(&line);
+}
+
+/* --- letting go --------------------------------------------------------------------- */
+
+/* The saga as it is stored; nothing of it is decided and not stored now. ERR_NOMEM. */
+static enum err read_stored(struct arena *arena, const struct live *live, struct saga *out)
+{
+	uint8_t hash[SHA256_SIZE];
+	struct slice bytes, timeline;
+	enum err err;
+
+	assert(!live->change);
+	err = record_split(live->record, &bytes, &timeline);
+	if (!err)
+		err = saga_decode(bytes, arena, out, hash, NULL);
+	assert(!err || err == ERR_NOMEM);
+	return err;
+}
+
+static const struct command *command_for(const struct effects *effects, uint32_t step)
+{
+	for (uint32_t i = 0; i < effects->n_commands; i++)
+		if (effects->commands[i].step == step)
+			return &effects->commands[i];
+	return NULL;
+}
+
+/* Those of one saga that are next in line, as long as they may go. */
+static void release_saga(struct engine *engine, uint16_t at, struct live *live,
+			 const struct effects *effects, int64_t now_ms, size_t *n)
+{
+	struct lane *lane = &engine->lanes.list[at];
+	struct held *held = lane_first(lane);
+
+	for (; held && held->live == live; held = lane_first(lane)) {
+		const struct command *command = command_for(effects, held->step);
+
+		assert(command); /* it is dropped as soon as nobody waits for it */
+		if (limit_ask(&lane->limit, now_ms).why != LIMIT_FREE)
+			return;
+		lanes_drop(&engine->lanes, held);
+		if (send_now(engine, live, command, at, now_ms))
+			offer_again(live, now_ms);
+		++*n;
+	}
+}
+
+static enum err release_first(struct engine *engine, uint16_t at, int64_t now_ms, size_t *n)
+{
+	struct live *live = lane_first(&engine->lanes.list[at])->live;
+	struct effects effects;
+	struct saga saga;
+	enum err err;
+
+	arena_reset(&engine->scratch);
+	err = read_stored(&engine->scratch, live, &saga);
+	if (err)
+		return err;
+	if (saga.flags & SAGA_PAUSED) {
+		lanes_step_aside(&engine->lanes, live);
+		return OK;
+	}
+	if (saga_resume(live->definition, &evaluator_values, &saga, &engine->scratch,
+			&effects) != VERDICT_TAKEN)
+		return ERR_NOMEM;
+	release_saga(engine, at, live, &effects, now_ms, n);
+	live_rewake(&engine->table, live, &saga);
+	return OK;
+}
+
+/* At most so many are let go in one turn, of one participant after the other. */
+enum err release_held(struct engine *engine, int64_t now_ms, size_t *n)
+{
+	struct lanes *lanes = &engine->lanes;
+	size_t released = 0;
+	enum err err = OK;
+
+	for (size_t looked = 1; lanes->n_queued && looked < lanes->n; looked++) {
+		uint16_t at = (uint16_t)(lanes->turn % (lanes->n - 1) + 1);
+
+		lanes->turn = at;
+		while (!err && released < ENGINE_BATCH_MAX && lane_first(&lanes->list[at]) &&
+		       limit_ask(&lanes->list[at].limit, now_ms).why == LIMIT_FREE)
+			err = release_first(engine, at, now_ms, &released);
+		if (err || released >= ENGINE_BATCH_MAX)
+			break;
+	}
+	*n += released;
+	return err;
+}
+
+/* --- looking ------------------------------------------------------------------------ */
+
+static struct engine_participant participant_of(const struct lane *lane, int64_t now_ms)
+{
+	struct engine_participant out = {
+		.name = slice_of(lane->name),
+		.settings = lane->limit.settings,
+		.inflight = lane->limit.inflight,
+		.held = lane->n_held,
+		.breaker = limit_breaker(&lane->limit, now_ms),
+		.breaker_opened = lane->limit.n_opened,
+	};
+
+	return out;
+}
+
+void engine_each_participant(const struct engine *engine,
+			     void (*visit)(void *context,
+					   const struct engine_participant *participant),
+			     void *context)
+{
+	int64_t now_ms = clock_now_ms(engine->parts.clock);
+
+	for (size_t i = 1; i < engine->lanes.n; i++) {
+		struct engine_participant participant =
+			participant_of(&engine->lanes.list[i], now_ms);
+
+		visit(context, &participant);
+	}
+}
+
+bool engine_participant(const struct engine *engine, struct slice name,
+			struct engine_participant *out)
+{
+	const struct lane *lane = lanes_look(&engine->lanes, name);
+
+	if (lane)
+		*out = participant_of(lane, clock_now_ms(engine->parts.clock));
+	return lane != NULL;
+}
+
+static void describe(const struct limit *limit, struct limit_hold hold, int64_t now_ms,
+		     char text[ENGINE_HOLD_TEXT])
+{
+	int64_t wait_ms = hold.until_ms - now_ms;
+	char span[DURATION_TEXT_MAX] = "", rate[LIMIT_RATE_TEXT];
+
+	if (wait_ms >= 1000) /* to the second: whoever reads it looks again */
+		wait_ms = (wait_ms + 999) / 1000 * 1000;
+	if (hold.until_ms != INT64_MAX)
+		duration_format(wait_ms, span);
+	switch (hold.why) {
+	case LIMIT_FREE: snprintf(text, ENGINE_HOLD_TEXT, "its turn is next"); break;
+	case LIMIT_WINDOW:
+		snprintf(text, ENGINE_HOLD_TEXT, "window of %" PRIu32 " full",
+			 limit->settings.window);
+		break;
+	case LIMIT_RATE:
+		limit_rate_format(&limit->settings, rate);
+		snprintf(text, ENGINE_HOLD_TEXT, "rate of %s, next one in %s", rate, span);
+		break;
+	case LIMIT_BREAKER:
+		snprintf(text, ENGINE_HOLD_TEXT, "breaker open, next probe in %s", span);
+		break;
+	case LIMIT_PROBE:
+		snprintf(text, ENGINE_HOLD_TEXT, "breaker half-open, its probe is on its way");
+		break;
+	}
+}
+
+bool engine_hold(const struct engine *engine, struct slice saga_id, uint32_t step,
+		 struct engine_hold *out)
+{
+	int64_t now_ms = clock_now_ms(engine->parts.clock);
+	const struct live *live = live_find(&engine->table, saga_id);
+	const struct held *held = live ? live_held(live, step) : NULL;
+	const struct limit *limit;
+	struct limit_hold hold;
+
+	if (!held)
+		return false;
+	limit = &engine->lanes.list[held->lane].limit;
+	hold = limit_ask(limit, now_ms);
+	*out = (struct engine_hold){.by = limit_why_text(hold.why),
+				    .until_ms =
+					    hold.why == LIMIT_FREE || hold.until_ms == INT64_MAX
+						    ? 0
+						    : hold.until_ms};
+	if (held->queue == QUEUE_ASIDE) {
+		*out = (struct engine_hold){.by = "pause"};
+		snprintf(out->text, sizeof out->text, "the saga is paused");
+	} else {
+		describe(limit, hold, now_ms, out->text);
+	}
+	return true;
+}

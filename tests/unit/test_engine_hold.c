@@ -1,0 +1,732 @@
+/* test_engine_hold.c - commands that the limits of their participant hold back */
+#include "orchestrator/core/timeline.h"
+#include "tests/lib/fail_malloc.h"
+#include "tests/lib/office.h"
+#include "tests/lib/stage.h"
+#include "tests/lib/suite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { MINUTE_MS = 60 * 1000, HOUR_MS = 60 * MINUTE_MS };
+
+static const struct limit_settings one_at_once = {.window = 1}, two_at_once = {.window = 2};
+static const struct limit_settings two_an_hour = {.rate = 2, .rate_ms = HOUR_MS, .burst = 1};
+static const struct limit_settings fragile = {.failures = 1, .pause_ms = MINUTE_MS};
+static const struct limit_settings broken_for_long = {.failures = 1, .pause_ms = 2 * HOUR_MS};
+
+static void set(struct office *office, const char *name, struct limit_settings settings)
+{
+	struct limits limits = {.n = 1};
+
+	snprintf(limits.named[0].name, sizeof limits.named[0].name, "%s", name);
+	limits.named[0].settings = settings;
+	engine_set_limits(office->engine, &limits);
+}
+
+/* Until there is nothing more to do at this moment. */
+static void turns(struct office *office)
+{
+	int left = 200;
+
+	while (office_turn(office) || !engine_wake_ms(office->engine))
+		ck_assert_int_gt(left--, 0);
+}
+
+static void advance(struct office *office, int64_t ms)
+{
+	office_advance(office, ms);
+	turns(office);
+}
+
+static void start(struct office *office, const char *id)
+{
+	ck_assert_int_eq(office_start(office, id), OK);
+	turns(office);
+}
+
+static void start_three(struct office *office)
+{
+	start(office, "l-1");
+	start(office, "l-2");
+	start(office, "l-3");
+}
+
+static void expect_at(struct office *office, enum office_place place, const char *asked)
+{
+	ck_assert_str_eq(office_asked(office, place), asked);
+}
+
+static void expect(struct office *office, const char *asked)
+{
+	expect_at(office, DESK, asked);
+}
+
+static void answer(struct office *office, const char *id, enum message_outcome outcome)
+{
+	office_answer(office, DESK, id, 1, outcome, outcome == MESSAGE_OK ? "{}" : "");
+	turns(office);
+}
+
+static const struct step *step_of(struct office *office, const char *id, const char *name)
+{
+	const struct saga *saga = office_stored(office, id);
+	uint32_t i = definition_find(office->line, slice_of(name));
+
+	ck_assert(saga && i != NO_STEP);
+	return &saga->steps[i];
+}
+
+static enum phase phase_of(struct office *office, const char *id)
+{
+	return (enum phase)office_stored(office, id)->phase;
+}
+
+/* What is said of step a, "" where it is not held back. */
+static const char *hold_of(struct office *office, const char *id)
+{
+	static struct engine_hold hold;
+	uint32_t i = definition_find(office->line, SLICE_LITERAL("a"));
+
+	if (!engine_hold(office->engine, slice_of(id), i, &hold))
+		return "";
+	return hold.text;
+}
+
+static struct engine_participant desk_of(struct office *office)
+{
+	struct engine_participant out;
+
+	ck_assert(engine_participant(office->engine, SLICE_LITERAL("desk"), &out));
+	return out;
+}
+
+static int64_t wake_in_ms(struct office *office)
+{
+	return engine_wake_ms(office->engine) - office->clock.now_ms;
+}
+
+/* The desk says "failed", so that its breaker opens; the saga retries in 100 ms. */
+static void break_desk(struct office *office, const char *id)
+{
+	char command[64];
+
+	snprintf(command, sizeof command, "%s/a#0/0/do", id);
+	start(office, id);
+	snprintf(command + strlen(command), 8, "#1");
+	expect(office, command);
+	command[strlen(command) - 2] = '\0';
+	answer(office, command, MESSAGE_FAILED);
+	ck_assert_int_eq(desk_of(office).breaker, BREAKER_OPEN);
+}
+
+/* --- in order ----------------------------------------------------------------------- */
+
+START_TEST(test_what_is_held_back_goes_in_order_when_there_is_room)
+{
+	struct office office;
+
+	office_open(&office);
+	set(&office, "desk", one_at_once);
+	start_three(&office);
+	expect(&office, "l-1/a#0/0/do#1");
+	expect(&office, "");
+	ck_assert_str_eq(hold_of(&office, "l-1"), "");
+	ck_assert_str_eq(hold_of(&office, "l-2"), "window of 1 full");
+	ck_assert_uint_eq(desk_of(&office).held, 2);
+	ck_assert_uint_eq(desk_of(&office).inflight, 1);
+	answer(&office, "l-1/a#0/0/do", MESSAGE_OK);
+	expect(&office, "l-2/a#0/0/do#1");
+	expect(&office, "");
+	answer(&office, "l-2/a#0/0/do", MESSAGE_OK);
+	expect(&office, "l-3/a#0/0/do#1");
+	answer(&office, "l-3/a#0/0/do", MESSAGE_OK);
+	expect(&office, "");
+	ck_assert_uint_eq(desk_of(&office).held + desk_of(&office).inflight, 0);
+	office_close(&office);
+}
+END_TEST
+
+/* A saga's next command stands behind those who came before it. */
+START_TEST(test_nobody_overtakes)
+{
+	struct office office;
+
+	office_open(&office);
+	set(&office, "desk", two_at_once);
+	start_three(&office);
+	ck_assert_int_eq(office_signal(&office, "l-1", "s", "{}"), OK);
+	expect(&office, "l-1/a#0/0/do#1");
+	expect(&office, "l-2/a#0/0/do#1");
+	answer(&office, "l-1/a#0/0/do", MESSAGE_OK); /* then b, also at the desk */
+	expect(&office, "l-3/a#0/0/do#1");
+	expect(&office, "");
+	answer(&office, "l-2/a#0/0/do", MESSAGE_OK);
+	expect(&office, "l-1/b#0/0/do#1");
+	office_close(&office);
+}
+END_TEST
+
+START_TEST(test_undos_go_first)
+{
+	struct office office;
+
+	office_open(&office);
+	start(&office, "l-1");
+	expect(&office, "l-1/a#0/0/do#1");
+	answer(&office, "l-1/a#0/0/do", MESSAGE_OK);
+	set(&office, "desk", one_at_once);
+	start(&office, "l-2");
+	start(&office, "l-3");
+	expect(&office, "l-2/a#0/0/do#1");
+	ck_assert_int_eq(office_cancel(&office, "l-1", "no more"), OK);
+	turns(&office);
+	expect(&office, "");
+	answer(&office, "l-2/a#0/0/do", MESSAGE_OK);
+	expect(&office, "l-1/a#0/0/undo#1");
+	answer(&office, "l-1/a#0/0/undo", MESSAGE_OK);
+	expect(&office, "l-3/a#0/0/do#1");
+	ck_assert_int_eq(phase_of(&office, "l-1"), PHASE_COMPENSATED);
+	office_close(&office);
+}
+END_TEST
+
+START_TEST(test_other_limits_count_at_once)
+{
+	struct office office;
+
+	office_open(&office);
+	set(&office, "desk", one_at_once);
+	start_three(&office);
+	expect(&office, "l-1/a#0/0/do#1");
+	ck_assert_int_eq(wake_in_ms(&office), 1000);
+	set(&office, "desk", two_at_once);
+	ck_assert_int_eq(engine_wake_ms(office.engine), 0);
+	turns(&office);
+	expect(&office, "l-2/a#0/0/do#1");
+	expect(&office, "");
+	set(&office, "shelf", one_at_once); /* and no more of the desk's */
+	turns(&office);
+	expect(&office, "l-3/a#0/0/do#1");
+	office_close(&office);
+}
+END_TEST
+
+/* --- attempts and time -------------------------------------------------------------- */
+
+START_TEST(test_waiting_uses_no_attempts_and_no_time_of_them)
+{
+	struct office office;
+
+	office_open(&office);
+	set(&office, "desk", two_an_hour);
+	start(&office, "l-1");
+	expect(&office, "l-1/a#0/0/do#1");
+	answer(&office, "l-1/a#0/0/do", MESSAGE_OK);
+	start(&office, "l-2");
+	ck_assert_str_eq(hold_of(&office, "l-2"), "rate of 2/h, next one in 30m");
+	ck_assert_int_eq(wake_in_ms(&office), 30 * MINUTE_MS);
+	advance(&office, 30 * MINUTE_MS - 1);
+	expect(&office, "");
+	ck_assert_uint_eq(step_of(&office, "l-2", "a")->attempt, 1);
+	ck_assert_str_eq(office_step(&office, "l-2", "a"), "running");
+	advance(&office, 1);
+	expect(&office, "l-2/a#0/0/do#1");
+	advance(&office, 999);
+	ck_assert_str_eq(office_step(&office, "l-2", "a"), "running");
+	advance(&office, 1);
+	ck_assert_str_eq(office_step(&office, "l-2", "a"), "backoff");
+	advance(&office, 100); /* the second attempt waits for its token, too */
+	ck_assert_uint_eq(step_of(&office, "l-2", "a")->attempt, 2);
+	expect(&office, "");
+	ck_assert_int_eq(phase_of(&office, "l-2"), PHASE_FORWARD);
+	office_close(&office);
+}
+END_TEST
+
+/* What was not handed over is taken back; since nobody can know after a restart, it is
+ * undone all the same. */
+START_TEST(test_a_deadline_that_passes_while_it_is_held)
+{
+	struct office office;
+
+	office_open(&office);
+	set(&office, "desk", broken_for_long);
+	break_desk(&office, "l-1");
+	start(&office, "l-2");
+	advance(&office, HOUR_MS);
+	ck_assert_int_eq(phase_of(&office, "l-1"), PHASE_BACK);
+	ck_assert_int_eq(phase_of(&office, "l-2"), PHASE_BACK);
+	ck_assert_str_eq(office_step(&office, "l-2", "a"), "undoing");
+	ck_assert_uint_eq(desk_of(&office).held, 2);
+	advance(&office, HOUR_MS - 1);
+	expect(&office, "");
+	advance(&office, 1);
+	expect(&office, "l-1/a#0/0/undo#1");
+	expect(&office, "");
+	answer(&office, "l-1/a#0/0/undo", MESSAGE_OK);
+	expect(&office, "l-2/a#0/0/undo#1");
+	answer(&office, "l-2/a#0/0/undo", MESSAGE_OK);
+	ck_assert_int_eq(phase_of(&office, "l-2"), PHASE_COMPENSATED);
+	expect(&office, "");
+	office_close(&office);
+}
+END_TEST
+
+/* --- operators ---------------------------------------------------------------------- */
+
+START_TEST(test_cancelling_one_that_is_held)
+{
+	struct office office;
+
+	office_open(&office);
+	set(&office, "desk", one_at_once);
+	start_three(&office);
+	expect(&office, "l-1/a#0/0/do#1");
+	ck_assert_int_eq(office_cancel(&office, "l-3", "changed my mind"), OK);
+	turns(&office);
+	ck_assert_str_eq(office_step(&office, "l-3", "a"), "undoing");
+	answer(&office, "l-1/a#0/0/do", MESSAGE_OK);
+	expect(&office, "l-3/a#0/0/undo#1");
+	answer(&office, "l-3/a#0/0/undo", MESSAGE_OK);
+	expect(&office, "l-2/a#0/0/do#1");
+	ck_assert_int_eq(phase_of(&office, "l-3"), PHASE_COMPENSATED);
+	office_close(&office);
+}
+END_TEST
+
+START_TEST(test_killing_one_that_is_held)
+{
+	struct office office;
+
+	office_open(&office);
+	set(&office, "desk", one_at_once);
+	start_three(&office);
+	expect(&office, "l-1/a#0/0/do#1");
+	ck_assert_int_eq(office_kill(&office, "l-2"), OK);
+	turns(&office);
+	ck_assert_uint_eq(desk_of(&office).held, 1);
+	answer(&office, "l-1/a#0/0/do", MESSAGE_OK);
+	expect(&office, "l-3/a#0/0/do#1");
+	/* One that is under way makes room. */
+	start(&office, "l-4");
+	ck_assert_int_eq(office_kill(&office, "l-3"), OK);
+	turns(&office);
+	expect(&office, "l-4/a#0/0/do#1");
+	office_close(&office);
+}
+END_TEST
+
+static void operate(struct office *office, const char *id, enum event_type type)
+{
+	struct operation operation = {.saga_id = slice_of(id), .type = type};
+
+	engine_operate(office->engine, &operation, NULL, NULL);
+	turns(office);
+}
+
+/* Nothing new is sent of one that is paused, and nobody waits behind it. */
+START_TEST(test_pausing_one_that_is_held)
+{
+	struct office office;
+
+	office_open(&office);
+	set(&office, "desk", one_at_once);
+	start_three(&office);
+	expect(&office, "l-1/a#0/0/do#1");
+	operate(&office, "l-2", EVENT_PAUSE);
+	answer(&office, "l-1/a#0/0/do", MESSAGE_OK);
+	expect(&office, "l-3/a#0/0/do#1");
+	ck_assert_str_eq(hold_of(&office, "l-2"), "the saga is paused");
+	answer(&office, "l-3/a#0/0/do", MESSAGE_OK);
+	expect(&office, "");
+	ck_assert_uint_eq(desk_of(&office).held, 1);
+	operate(&office, "l-2", EVENT_RESUME);
+	expect(&office, "l-2/a#0/0/do#1");
+	ck_assert_uint_eq(desk_of(&office).held, 0);
+	office_close(&office);
+}
+END_TEST
+
+START_TEST(test_a_restart_while_some_are_held)
+{
+	struct limits limits = {.others = one_at_once};
+	struct office office;
+
+	office_open(&office);
+	set(&office, "desk", one_at_once);
+	start_three(&office);
+	expect(&office, "l-1/a#0/0/do#1");
+	office.limits = &limits;
+	office_restart(&office);
+	turns(&office);
+	expect(&office, "l-1/a#0/0/do#1");
+	expect(&office, "");
+	answer(&office, "l-1/a#0/0/do", MESSAGE_OK);
+	expect(&office, "l-2/a#0/0/do#1");
+	answer(&office, "l-2/a#0/0/do", MESSAGE_OK);
+	expect(&office, "l-3/a#0/0/do#1");
+	office_close(&office);
+}
+END_TEST
+
+/* Another server has changed it meanwhile. */
+START_TEST(test_one_that_is_held_and_taken_over)
+{
+	struct operation cancel = {.saga_id = SLICE_LITERAL("l-2"), .type = EVENT_CANCEL};
+	struct rival rival;
+	struct office office;
+	size_t n;
+	enum err err;
+
+	office_open(&office);
+	set(&office, "desk", one_at_once);
+	start_three(&office);
+	expect(&office, "l-1/a#0/0/do#1");
+	rival_open(&rival, &office);
+	engine_operate(rival.engine, &cancel, NULL, NULL);
+	err = engine_turn(rival.engine, &n);
+	ck_assert_int_eq(err, OK);
+	operate(&office, "l-2", EVENT_PAUSE); /* a conflict: then it is as the rival has it */
+	turns(&office);
+	ck_assert_int_eq(phase_of(&office, "l-2"), PHASE_BACK);
+	answer(&office, "l-1/a#0/0/do", MESSAGE_OK);
+	expect(&office, "l-2/a#0/0/undo#1");
+	rival_close(&rival);
+	office_close(&office);
+}
+END_TEST
+
+/* --- the breaker -------------------------------------------------------------------- */
+
+START_TEST(test_an_open_breaker_holds_back_until_its_probe_works)
+{
+	struct office office;
+
+	office_open(&office);
+	set(&office, "desk", fragile);
+	break_desk(&office, "l-1");
+	start(&office, "l-2");
+	advance(&office, 48 * 1000 + 500);
+	expect(&office, "");
+	ck_assert_str_eq(hold_of(&office, "l-2"), "breaker open, next probe in 12s");
+	ck_assert_int_eq(wake_in_ms(&office), 11500);
+	advance(&office, 11500);
+	expect(&office, "l-2/a#0/0/do#1"); /* l-1 came back behind it */
+	expect(&office, "");
+	ck_assert_str_eq(hold_of(&office, "l-1"), "breaker half-open, its probe is on its way");
+	answer(&office, "l-2/a#0/0/do", MESSAGE_REFUSED);
+	ck_assert_int_eq(desk_of(&office).breaker, BREAKER_CLOSED);
+	expect(&office, "l-1/a#0/0/do#2");
+	office_close(&office);
+}
+END_TEST
+
+START_TEST(test_a_probe_that_gets_no_answer)
+{
+	struct office office;
+
+	office_open(&office);
+	set(&office, "desk", fragile);
+	break_desk(&office, "l-1");
+	start(&office, "l-2");
+	advance(&office, MINUTE_MS);
+	expect(&office, "l-2/a#0/0/do#1");
+	advance(&office, 1000); /* its attempt has timed out */
+	ck_assert_int_eq(desk_of(&office).breaker, BREAKER_OPEN);
+	ck_assert_uint_eq(desk_of(&office).breaker_opened, 2);
+	advance(&office, MINUTE_MS - 1);
+	expect(&office, "");
+	advance(&office, 1);
+	expect(&office, "l-1/a#0/0/do#2");
+	office_close(&office);
+}
+END_TEST
+
+START_TEST(test_a_probe_whose_saga_is_killed)
+{
+	struct office office;
+
+	office_open(&office);
+	set(&office, "desk", fragile);
+	break_desk(&office, "l-1");
+	start(&office, "l-2");
+	advance(&office, MINUTE_MS);
+	expect(&office, "l-2/a#0/0/do#1");
+	ck_assert_int_eq(office_kill(&office, "l-2"), OK);
+	turns(&office);
+	expect(&office, "l-1/a#0/0/do#2");
+	ck_assert_int_eq(desk_of(&office).breaker, BREAKER_HALF_OPEN);
+	office_answer(&office, DESK, "l-1/a#0/0/do", 2, MESSAGE_OK, "{}");
+	turns(&office);
+	ck_assert_int_eq(desk_of(&office).breaker, BREAKER_CLOSED);
+	office_close(&office);
+}
+END_TEST
+
+START_TEST(test_attempts_without_an_answer_open_it)
+{
+	struct office office;
+
+	office_open(&office);
+	set(&office, "desk", (struct limit_settings){.failures = 3, .pause_ms = MINUTE_MS});
+	start_three(&office);
+	advance(&office, 999);
+	ck_assert_int_eq(desk_of(&office).breaker, BREAKER_CLOSED);
+	advance(&office, 1);
+	ck_assert_int_eq(desk_of(&office).breaker, BREAKER_OPEN);
+	office_close(&office);
+}
+END_TEST
+
+START_TEST(test_refusals_do_not_open_it)
+{
+	struct office office;
+
+	office_open(&office);
+	set(&office, "desk", fragile);
+	start(&office, "l-1");
+	answer(&office, "l-1/a#0/0/do", MESSAGE_REFUSED);
+	ck_assert_int_eq(desk_of(&office).breaker, BREAKER_CLOSED);
+	office_close(&office);
+}
+END_TEST
+
+/* The desk is shut: at the shelf everything goes on. */
+START_TEST(test_others_do_not_notice)
+{
+	enum { SAGAS = 50 };
+	struct office office;
+	char id[32], command[64];
+
+	office_open(&office);
+	for (int i = 0; i < SAGAS; i++) {
+		snprintf(id, sizeof id, "l-%d", i);
+		start(&office, id);
+		snprintf(command, sizeof command, "%s/a#0/0/do", id);
+		answer(&office, command, MESSAGE_OK);
+		while (office_asked(&office, DESK)[0])
+			continue;
+	}
+	set(&office, "desk", broken_for_long);
+	break_desk(&office, "m-1");
+	for (int i = 0; i < SAGAS; i++) {
+		snprintf(id, sizeof id, "l-%d", i);
+		ck_assert_int_eq(office_signal(&office, id, "s", "{}"), OK);
+		turns(&office);
+		snprintf(command, sizeof command, "%s/c#0/0/do#1", id);
+		expect_at(&office, SHELF, command);
+		expect(&office, "");
+	}
+	ck_assert_uint_eq(desk_of(&office).held, SAGAS);
+	office_close(&office);
+}
+END_TEST
+
+/* --- many --------------------------------------------------------------------------- */
+
+/* Everybody has a turn, in order, however many go at once. */
+START_TEST(test_many_that_wait)
+{
+	enum { SAGAS = 5000, WINDOW = 50 };
+	static struct start_message message = {.saga = SLICE_LITERAL("line"),
+					       .input = SLICE_LITERAL("{}")};
+	struct office office;
+	char id[32], command[64];
+
+	office_open(&office);
+	set(&office, "desk", (struct limit_settings){.window = WINDOW});
+	for (int i = 0; i < SAGAS; i++) {
+		message.id = (struct slice){id, (size_t)snprintf(id, sizeof id, "l-%05d", i)};
+		engine_start(office.engine, &message, NULL, NULL);
+	}
+	turns(&office);
+	ck_assert_uint_eq(desk_of(&office).inflight, WINDOW);
+	ck_assert_uint_eq(desk_of(&office).held, SAGAS - WINDOW);
+	for (int i = 0; i < SAGAS; i++) {
+		snprintf(command, sizeof command, "l-%05d/a#0/0/do#1", i);
+		expect(&office, command);
+		command[strlen(command) - 2] = '\0';
+		office_answer(&office, DESK, command, 1, MESSAGE_OK, "{}");
+		office_turn(&office);
+	}
+	ck_assert_uint_eq(desk_of(&office).inflight + desk_of(&office).held, 0);
+	office_close(&office);
+}
+END_TEST
+
+/* What the limits are is looked at once for each that goes: a turn has an end. */
+START_TEST(test_a_turn_lets_so_many_go)
+{
+	enum { SAGAS = ENGINE_BATCH_MAX + 100 };
+	struct stage stage;
+	struct limits limits = {.others = {.window = 1}};
+	struct engine_stats stats;
+	char id[32];
+
+	stage_open(&stage);
+	stage.deaf = true;
+	engine_set_limits(stage.engine, &limits);
+	for (int i = 0; i < SAGAS; i++) {
+		snprintf(id, sizeof id, "o-%05d", i);
+		stage_start(&stage, 1, stage_errand(id, "{}"));
+	}
+	ck_assert_int_eq(stage_turn(&stage), OK);
+	limits = (struct limits){0};
+	engine_set_limits(stage.engine, &limits);
+	ck_assert_int_eq(stage_turn(&stage), OK);
+	engine_stats(stage.engine, &stats);
+	ck_assert_uint_eq(stats.commands, ENGINE_BATCH_MAX + 1);
+	ck_assert_int_eq(engine_wake_ms(stage.engine), 0);
+	ck_assert_int_eq(stage_turn(&stage), OK);
+	engine_stats(stage.engine, &stats);
+	ck_assert_uint_eq(stats.commands, SAGAS);
+	stage_close(&stage);
+}
+END_TEST
+
+/* --- what goes wrong ---------------------------------------------------------------- */
+
+/* The bus takes nothing: it is offered again, and does not count. */
+START_TEST(test_a_bus_that_is_busy)
+{
+	struct limits limits = {.others = {.window = 1}};
+	struct stage stage;
+
+	stage_open(&stage);
+	engine_set_limits(stage.engine, &limits);
+	stage_start(&stage, 1, stage_errand("o-1", "{}"));
+	stage_start(&stage, 2, stage_errand("o-2", "{}"));
+	stage_turns(&stage);
+	stage_said(&stage);
+	stage.busy = 1;
+	stage_mail_reply(&stage, "o-1/fetch#0/0/do", MESSAGE_OK, "{}");
+	stage_turns(&stage);
+	ck_assert_ptr_null(strstr(stage_said(&stage), "send o-2"));
+	stage_advance(&stage, 100);
+	stage_turns(&stage);
+	ck_assert_str_eq(stage_said(&stage), "send o-2/fetch#0/0/do 1");
+	stage_close(&stage);
+}
+END_TEST
+
+/* Nothing goes before what made room for it is stored. */
+START_TEST(test_a_store_that_fails)
+{
+	struct limits limits = {.others = {.window = 1}};
+	struct stage stage;
+
+	stage_open(&stage);
+	engine_set_limits(stage.engine, &limits);
+	stage_start(&stage, 1, stage_errand("o-1", "{}"));
+	stage_start(&stage, 2, stage_errand("o-2", "{}"));
+	stage_turns(&stage);
+	stage_said(&stage);
+	stage_trip(&stage, TRIPWIRE_FAILS, 0);
+	stage_mail_reply(&stage, "o-1/fetch#0/0/do", MESSAGE_OK, "{}");
+	ck_assert_int_eq(stage_turn(&stage), ERR_UNAVAILABLE);
+	ck_assert_ptr_null(strstr(stage_said(&stage), "send"));
+	stage_advance(&stage, 100);
+	stage_turns(&stage);
+	ck_assert_str_eq(stage_said(&stage), "commit 1; ack; send o-2/fetch#0/0/do 1");
+	stage_close(&stage);
+}
+END_TEST
+
+/* One more turn for every failure, and in the end everything has gone. */
+static bool lack_memory(struct office *office, size_t n, bool while_released)
+{
+	static const struct start_message message = {.saga = SLICE_LITERAL("line"),
+						     .id = SLICE_LITERAL("l-2"),
+						     .input = SLICE_LITERAL("{}")};
+	enum err err = OK;
+	size_t taken;
+	bool fired;
+
+	set(office, "desk", one_at_once);
+	start(office, "l-1");
+	expect(office, "l-1/a#0/0/do#1");
+	engine_start(office->engine, &message, NULL, NULL);
+	if (while_released) {
+		turns(office);
+		office_answer(office, DESK, "l-1/a#0/0/do", 1, MESSAGE_OK, "{}");
+	}
+	fail_malloc_at(n);
+	for (int i = 0; i < 3; i++)
+		err = err ? err : engine_turn(office->engine, &taken);
+	fired = fail_malloc_off();
+	ck_assert(!err || (fired && err == ERR_NOMEM));
+	if (!while_released)
+		office_answer(office, DESK, "l-1/a#0/0/do", 1, MESSAGE_OK, "{}");
+	advance(office, 100);
+	advance(office, 100);
+	return fired;
+}
+
+START_TEST(test_a_lack_of_memory)
+{
+	struct office office;
+	bool fired = true;
+
+	for (size_t n = 0; fired; n++) {
+		office_open(&office);
+		fired = lack_memory(&office, n, _i);
+		expect(&office, "l-2/a#0/0/do#1");
+		ck_assert_uint_eq(desk_of(&office).held, 0);
+		ck_assert_uint_eq(desk_of(&office).inflight, 1);
+		office_close(&office);
+	}
+}
+END_TEST
+
+START_TEST(test_the_log_tells_of_the_breaker)
+{
+	struct limits limits = {.others = {.failures = 1, .pause_ms = 1000}};
+	struct stage stage;
+
+	stage_open(&stage);
+	engine_set_limits(stage.engine, &limits);
+	stage_start(&stage, 1, stage_errand("o-1", "{}"));
+	stage_turns(&stage);
+	stage_mail_reply(&stage, "o-1/fetch#0/0/do", MESSAGE_FAILED, "");
+	stage_turns(&stage);
+	ck_assert_ptr_nonnull(strstr(stage.logged, "event=breaker-open participant="));
+	ck_assert_ptr_nonnull(strstr(stage.logged, " pause_ms=1000 why="));
+	stage_advance(&stage, 1000);
+	stage_turns(&stage);
+	ck_assert_ptr_nonnull(strstr(stage.logged, "event=breaker-half-open participant="));
+	stage_close(&stage);
+}
+END_TEST
+
+static void add(TCase *tcase)
+{
+	tcase_add_test(tcase, test_what_is_held_back_goes_in_order_when_there_is_room);
+	tcase_add_test(tcase, test_nobody_overtakes);
+	tcase_add_test(tcase, test_undos_go_first);
+	tcase_add_test(tcase, test_other_limits_count_at_once);
+	tcase_add_test(tcase, test_waiting_uses_no_attempts_and_no_time_of_them);
+	tcase_add_test(tcase, test_a_deadline_that_passes_while_it_is_held);
+	tcase_add_test(tcase, test_cancelling_one_that_is_held);
+	tcase_add_test(tcase, test_killing_one_that_is_held);
+	tcase_add_test(tcase, test_pausing_one_that_is_held);
+	tcase_add_test(tcase, test_a_restart_while_some_are_held);
+	tcase_add_test(tcase, test_one_that_is_held_and_taken_over);
+	tcase_add_test(tcase, test_an_open_breaker_holds_back_until_its_probe_works);
+	tcase_add_test(tcase, test_a_probe_that_gets_no_answer);
+	tcase_add_test(tcase, test_a_probe_whose_saga_is_killed);
+	tcase_add_test(tcase, test_attempts_without_an_answer_open_it);
+	tcase_add_test(tcase, test_refusals_do_not_open_it);
+	tcase_add_test(tcase, test_others_do_not_notice);
+	tcase_add_test(tcase, test_many_that_wait);
+	tcase_add_test(tcase, test_a_turn_lets_so_many_go);
+	tcase_add_test(tcase, test_a_bus_that_is_busy);
+	tcase_add_test(tcase, test_a_store_that_fails);
+	tcase_add_loop_test(tcase, test_a_lack_of_memory, 0, 2);
+	tcase_add_test(tcase, test_the_log_tells_of_the_breaker);
+}
+
+int main(void)
+{
+	return suite_run("engine_hold", add);
+}
