@@ -1,6 +1,7 @@
 /* skald serve */
 #include "cli/report.h"
 #include "cli/settings_file.h"
+#include "cli/settings_limits.h"
 #include "orchestrator/server/server.h"
 
 #include <stdio.h>
@@ -10,7 +11,8 @@ static const char manual[] =
 	"batch at hand. It keeps everything that has to last in the folder of data,\n"
 	"registers the definitions of the folder of sagas, listens for services on\n"
 	"the bus and for people and programs on HTTP. One line on standard error says\n"
-	"that it is ready. SIGHUP reads the definitions again.\n"
+	"that it is ready. SIGHUP reads the definitions again, and the limits of\n"
+	"participants.\n"
 	"\n"
 	"A definition that changed without a new version is reported, and the old one\n"
 	"stays: sagas that run keep what they began with. A file with mistakes is\n"
@@ -18,6 +20,16 @@ static const char manual[] =
 	"\n"
 	"Settings come from the file, which --config names and which is skald.yaml\n"
 	"where there is one, then from the environment, then from flags.\n"
+	"\n"
+	"In the file alone are limits of how much a service is asked: a window of\n"
+	"commands at once, a rate with a burst, and a breaker that asks nothing more\n"
+	"after failures in a row until a probe works. Commands wait in order, undos\n"
+	"first, and use up neither attempts nor their time. \"*\" is every service\n"
+	"that does not say it otherwise.\n"
+	"\n"
+	"  participants:\n"
+	"    \"*\": { window: 200 }\n"
+	"    payment: { rate: 100/s, burst: 20, breaker: { failures: 5, pause: 30s } }\n"
 	"\n"
 	"  skald serve\n"
 	"  skald serve --data /var/lib/skald --sagas /etc/skald/sagas --retention 30d\n"
@@ -87,11 +99,11 @@ static void report(void *context, struct problems *problems)
 }
 
 /* The options as set by flags and environment stay; the file comes below them. */
-static enum exit_code read_settings(struct cli *cli, struct options *settings)
+static enum exit_code read_settings(const struct cli *cli, const char *path,
+				    struct options *settings, struct limits *limits)
 {
-	const char *path = options_text(settings, "config");
 	struct diag diag = {""};
-	enum err err = settings_read(cli, path ? path : "skald.yaml", settings, &diag);
+	enum err err = settings_read(cli, path ? path : "skald.yaml", settings, limits, &diag);
 
 	if (!err || (err == ERR_NOT_FOUND && !path))
 		return EXIT_DONE;
@@ -100,7 +112,28 @@ static enum exit_code read_settings(struct cli *cli, struct options *settings)
 	return err == ERR_INVALID ? EXIT_USAGE : EXIT_FAILED;
 }
 
-static struct server_settings settings_of(struct cli *cli, const struct options *settings)
+/* The file once more, for its limits alone, in memory of its own. */
+static bool read_limits(void *context, struct limits *out)
+{
+	struct arena arena = {0};
+	struct cli cli = *(const struct cli *)context;
+	const char *path = options_text(cli.options, "config");
+	struct options settings;
+	enum err err;
+	bool good;
+
+	cli.arena = &arena;
+	*out = (struct limits){0};
+	err = options_init(&settings, cli.options->usage, &arena);
+	if (err)
+		complain(&cli, "%s", err_text(err));
+	good = !err && !read_settings(&cli, path, &settings, out);
+	arena_release(&arena);
+	return good;
+}
+
+static struct server_settings settings_of(struct cli *cli, const struct options *settings,
+					  const struct limits *limits)
 {
 	struct server_settings out = {
 		.data = options_text(settings, "data"),
@@ -110,6 +143,8 @@ static struct server_settings settings_of(struct cli *cli, const struct options 
 		.bus = options_text(settings, "bus"),
 		.store = options_text(settings, "store"),
 		.retention_ms = options_number(settings, "retention"),
+		.limits = limits,
+		.read_limits = read_limits,
 		.report = report,
 		.context = cli,
 	};
@@ -119,11 +154,13 @@ static struct server_settings settings_of(struct cli *cli, const struct options 
 	return out;
 }
 
-static enum exit_code print_settings(const struct cli *cli, const struct options *settings)
+static enum exit_code print_settings(const struct cli *cli, const struct options *settings,
+				     const struct limits *limits)
 {
 	struct bytes out = BYTES(SIZE_MAX / 2, cli->arena);
 
 	options_print(settings, &out);
+	limits_print(limits, &out);
 	if (out.err)
 		return complain_err(cli, out.err);
 	print_bytes(&out);
@@ -133,17 +170,19 @@ static enum exit_code print_settings(const struct cli *cli, const struct options
 static enum exit_code run(struct cli *cli)
 {
 	struct options settings = *cli->options;
+	struct limits limits = {0};
 	struct server_settings server;
 	struct diag diag = {""};
-	enum exit_code code = read_settings(cli, &settings);
+	enum exit_code code =
+		read_settings(cli, options_text(&settings, "config"), &settings, &limits);
 	bool only_check = options_bool(&settings, "check");
 	enum err err;
 
 	if (code)
 		return code;
-	server = settings_of(cli, &settings);
+	server = settings_of(cli, &settings, &limits);
 	if (only_check)
-		code = print_settings(cli, &settings);
+		code = print_settings(cli, &settings, &limits);
 	if (code)
 		return code;
 	err = only_check ? server_check(&server, &diag) : server_run(&server, &diag);

@@ -9,7 +9,8 @@
 static const char manual[] =
 	"Shows how many sagas are in which status, the services that are known with their\n"
 	"processes and the commands under way, and what the server has done since it was\n"
-	"started.";
+	"started. Commands are held where a service has no process or no room, or where\n"
+	"its limits keep them back (see `skald help serve`), as an open breaker does.";
 
 static void add_heading(struct bytes *out, const char *text)
 {
@@ -38,20 +39,30 @@ static enum err write_numbers(const struct cli *cli, struct json object, struct 
 	return columns_write(&table, &cli->out, out);
 }
 
+static enum tone breaker_tone(struct slice breaker)
+{
+	if (slice_is(breaker, "open"))
+		return TONE_RED;
+	return slice_is(breaker, "half-open") ? TONE_YELLOW : TONE_PLAIN;
+}
+
 static enum err write_participants(const struct cli *cli, struct json participants,
 				   struct bytes *out)
 {
-	static const char *const titles[] = {"NAME", "CONNECTED", "INFLIGHT", "HELD"};
-	struct columns table = {.arena = cli->arena, .titles = titles, .n_columns = 4};
+	static const char *const titles[] = {"NAME", "CONNECTED", "INFLIGHT", "HELD",
+					     "BREAKER"};
+	struct columns table = {.arena = cli->arena, .titles = titles, .n_columns = 5};
 	struct json_each each = json_each(participants);
 
 	while (json_next(&each)) {
 		struct json connected = member_json(each.value, "connected");
+		struct slice breaker = member_text(each.value, "breaker", cli->arena);
 		struct cell_text cells[COLUMNS_MAX] = {
 			{{0}, TONE_BOLD},
 			{connected.text, slice_is(connected.text, "0") ? TONE_RED : TONE_GREEN},
 			{member_json(each.value, "inflight").text, TONE_PLAIN},
 			{member_json(each.value, "held").text, TONE_PLAIN},
+			{breaker.len ? breaker : SLICE_LITERAL("-"), breaker_tone(breaker)},
 		};
 
 		if (!json_text(each.name, cli->arena, &cells[0].text))

@@ -58,7 +58,7 @@ bool graph_describe_output(const struct definition *definition, struct arena *ar
 
 /* --- text ------------------------------------------------------------------------ */
 
-enum { GRAPH_MARK_MAX = 64 };
+enum { GRAPH_MARK_MAX = 96 };
 
 /* What is added to one step of a running saga. */
 struct graph_mark {

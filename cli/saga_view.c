@@ -128,18 +128,20 @@ static void mark_many(const struct marking *marking, struct slice name, struct g
 	set_mark(mark, bytes_slice(&text), tone);
 }
 
-/* "backoff, attempt 3 of 5, 1.2s to go", "refused: card_declined" */
+/* "backoff, attempt 3 of 5, 1.2s to go", "refused: card_declined", "running, held: window
+ * of 50 full" */
 static void mark_one(const struct marking *marking, struct json step, struct graph_mark *mark)
 {
 	struct bytes text = BYTES(SIZE_MAX / 2, marking->arena);
 	char span[SPAN_TEXT_SIZE];
-	struct slice state, code;
+	struct slice state, held, code;
 	int64_t attempt, most, due_ms;
 
 	state = member_text(step, "state", marking->arena);
 	attempt = member_number(step, "attempt");
 	most = member_number(step, "attempts_max");
 	due_ms = member_time(step, "due_at");
+	held = member_text(member_json(step, "held"), "text", marking->arena);
 	code = member_text(member_json(step, "error"), "code", marking->arena);
 	bytes_append(&text, state);
 	if (is_tried(state) && attempt > 1)
@@ -150,7 +152,10 @@ static void mark_one(const struct marking *marking, struct json step, struct gra
 		span_format(due_ms - marking->now_ms, span);
 		bytes_format(&text, ", %s to go", span);
 	}
-	if (code.len && !slice_is(state, "done")) {
+	if (held.len) {
+		bytes_text(&text, ", held: ");
+		bytes_append(&text, held);
+	} else if (code.len && !slice_is(state, "done")) {
 		bytes_text(&text, ": ");
 		bytes_append(&text, code);
 	}

@@ -2,12 +2,14 @@
 
 #include "cli/file.h"
 #include "cli/report.h"
+#include "cli/settings_limits.h"
 #include "orchestrator/load/yaml_tree.h"
 
 enum { SETTINGS_MAX = 256 * 1024 };
 
 struct reading {
 	struct options *options;
+	struct limits *limits;
 	struct arena *arena;
 	struct problems problems;
 };
@@ -47,6 +49,10 @@ static enum err read_entry(struct reading *reading, const struct yaml_entry *ent
 
 	if (value->broken)
 		return OK;
+	if (slice_is(entry->name, "participants")) {
+		limits_read(&reading->problems, value, reading->limits);
+		return OK;
+	}
 	if (value->kind == YAML_LIST) {
 		err = join_list(reading, value, &text);
 	} else if (value->kind == YAML_MAPPING) {
@@ -92,9 +98,10 @@ static bool is_empty(struct slice text)
 }
 
 enum err settings_read(const struct cli *cli, const char *path, struct options *options,
-		       struct diag *diag)
+		       struct limits *limits, struct diag *diag)
 {
 	struct reading reading = {.options = options,
+				  .limits = limits,
 				  .arena = cli->arena,
 				  .problems = {.arena = cli->arena, .file = path}};
 	struct slice text;

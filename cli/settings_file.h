@@ -2,18 +2,21 @@
  *
  *	listen: 0.0.0.0:7420
  *	retention: 30d
+ *	participants: { payment: { window: 50 } }
  *
  * A mapping of an option's name, with _ for -, to its value. A list is one for
- * an option that takes several.
+ * an option that takes several. The limits of participants (cli/settings_limits.h)
+ * are in the file alone.
  */
 #ifndef SKALD_CLI_SETTINGS_FILE_H
 #define SKALD_CLI_SETTINGS_FILE_H
 
 #include "cli/subcommand.h"
+#include "orchestrator/engine/limits.h"
 
 /* OK; ERR_NOT_FOUND: there is no such file; ERR_INVALID: everything that is wrong
  * was said on standard error; ERR_IO, ERR_TOO_LARGE, ERR_NOMEM. */
 CHECKED enum err settings_read(const struct cli *cli, const char *path, struct options *options,
-			       struct diag *diag);
+			       struct limits *limits, struct diag *diag);
 
 #endif

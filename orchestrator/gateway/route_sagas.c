@@ -194,6 +194,7 @@ static enum err read_record(const struct gateway_parts *parts, struct slice id,
 		err = timeline_read(entries, &out->timeline, NULL);
 	if (err)
 		return err == ERR_INVALID ? ERR_CORRUPT : err; /* of a newer skald */
+	out->engine = parts->engine;
 	out->definition = engine_definition_by_hash(parts->engine, out->hash);
 	if (out->definition && !saga_fits(out->definition, &out->saga))
 		return ERR_CORRUPT;

@@ -8,22 +8,86 @@
 
 /* --- /v1/stats -------------------------------------------------------------------- */
 
-static void add_participant(void *context, const struct bus_participant *participant)
-{
-	struct bytes *out = context;
-	char name[NAME_MAX_BYTES + 1];
-	size_t len =
-		participant->name.len < NAME_MAX_BYTES ? participant->name.len : NAME_MAX_BYTES;
+struct listing {
+	struct bytes *out;
+	const struct gateway_parts *parts;
+	struct slice name; /* that is looked for */
+	bool found;
+};
 
-	memcpy(name, participant->name.at, len);
+static void limits_member(struct bytes *out, const struct limit_settings *settings)
+{
+	char rate[LIMIT_RATE_TEXT];
+
+	json_add_name(out, "limits");
+	json_begin(out);
+	if (settings->window)
+		json_add_number(out, "window", settings->window);
+	if (settings->rate) {
+		limit_rate_format(settings, rate);
+		json_add_text(out, "rate", slice_of(rate));
+		json_add_number(out, "burst", settings->burst);
+	}
+	if (settings->failures) {
+		json_add_number(out, "failures", settings->failures);
+		json_add_number(out, "pause_ms", settings->pause_ms);
+	}
+	json_end(out);
+}
+
+/* What waits at the bus, and what the limits hold back. */
+static void participant_members(struct bytes *out, const struct bus_participant *at_bus,
+				const struct engine_participant *limited)
+{
+	char name[NAME_MAX_BYTES + 1];
+	size_t len = at_bus->name.len < NAME_MAX_BYTES ? at_bus->name.len : NAME_MAX_BYTES;
+
+	memcpy(name, at_bus->name.at, len);
 	name[len] = '\0';
 	json_add_name(out, name);
 	json_begin(out);
-	json_add_number(out, "connected", participant->processes);
-	json_add_number(out, "inflight", participant->inflight);
-	json_add_number(out, "held", participant->held);
-	json_add_null(out, "breaker"); /* none holds commands back */
+	json_add_number(out, "connected", at_bus->processes);
+	json_add_number(out, "inflight", at_bus->inflight);
+	json_add_number(out, "held", (int64_t)(at_bus->held + limited->held));
+	json_add_number(out, "limited", (int64_t)limited->held);
+	if (limited->settings.failures)
+		json_add_text(out, "breaker", slice_of(breaker_text(limited->breaker)));
+	else
+		json_add_null(out, "breaker");
+	limits_member(out, &limited->settings);
 	json_end(out);
+}
+
+static void add_participant(void *context, const struct bus_participant *participant)
+{
+	const struct listing *listing = context;
+	struct engine_participant limited;
+
+	if (!engine_participant(listing->parts->engine, participant->name, &limited))
+		limited = (struct engine_participant){0};
+	participant_members(listing->out, participant, &limited);
+}
+
+static void look_for(void *context, const struct bus_participant *participant)
+{
+	struct listing *listing = context;
+
+	listing->found |= slice_equal(participant->name, listing->name);
+}
+
+/* One that something waits for, and that the bus has forgotten. */
+static void add_forgotten(void *context, const struct engine_participant *limited)
+{
+	struct listing *listing = context;
+	const struct bus_participant nobody = {.name = limited->name};
+
+	if (!limited->held && limited->breaker == BREAKER_CLOSED)
+		return;
+	listing->name = limited->name;
+	listing->found = false;
+	bus_participants(listing->parts->bus, look_for, listing);
+	if (!listing->found)
+		participant_members(listing->out, &nobody, limited);
 }
 
 static void engine_members(struct bytes *out, const struct engine_stats *stats)
@@ -43,6 +107,7 @@ void route_stats(struct request *request)
 {
 	const struct gateway_parts *parts = &request->gateway->parts;
 	struct bytes *out = &request->out;
+	struct listing listing = {.out = out, .parts = parts};
 	struct engine_stats stats;
 	struct store_counts counts;
 	enum err err = store_counts(parts->store, &counts);
@@ -60,7 +125,8 @@ void route_stats(struct request *request)
 	json_end(out);
 	json_add_name(out, "participants");
 	json_begin(out);
-	bus_participants(parts->bus, add_participant, out);
+	bus_participants(parts->bus, add_participant, &listing);
+	engine_each_participant(parts->engine, add_forgotten, &listing);
 	json_end(out);
 	json_add_name(out, "engine");
 	json_begin(out);
@@ -185,6 +251,43 @@ static void participant_metrics(struct bytes *out, struct bus *bus)
 	}
 }
 
+static void add_limited_line(void *context, const struct engine_participant *participant)
+{
+	bytes_format(context, "skald_participant_limited{participant=\"%.*s\"} %" PRIu64 "\n",
+		     SLICE_ARG(participant->name), participant->held);
+}
+
+static void add_breaker_line(void *context, const struct engine_participant *participant)
+{
+	static const int values[] = {0, 2, 1}; /* closed, open, half-open */
+
+	if (participant->settings.failures)
+		bytes_format(context, "skald_participant_breaker{participant=\"%.*s\"} %d\n",
+			     SLICE_ARG(participant->name), values[participant->breaker]);
+}
+
+static void add_opened_line(void *context, const struct engine_participant *participant)
+{
+	if (participant->settings.failures)
+		bytes_format(context,
+			     "skald_participant_breaker_opened_total{participant=\"%.*s\"} "
+			     "%" PRIu64 "\n",
+			     SLICE_ARG(participant->name), participant->breaker_opened);
+}
+
+static void limit_metrics(struct bytes *out, const struct engine *engine)
+{
+	metric(out, "skald_participant_limited", "gauge",
+	       "Commands that the participant's limits hold back.");
+	engine_each_participant(engine, add_limited_line, out);
+	metric(out, "skald_participant_breaker", "gauge",
+	       "The participant's breaker: 0 closed, 1 half-open, 2 open.");
+	engine_each_participant(engine, add_breaker_line, out);
+	metric(out, "skald_participant_breaker_opened_total", "counter",
+	       "How often the participant's breaker opened since the server started.");
+	engine_each_participant(engine, add_opened_line, out);
+}
+
 static void http_metrics(struct bytes *out, const struct gateway *gateway)
 {
 	metric(out, "skald_http_answers_total", "counter", "Requests answered, by status.");
@@ -214,6 +317,7 @@ void route_metrics(struct request *request)
 		  STATUSES - 1);
 	engine_metrics(out, &stats);
 	participant_metrics(out, gateway->parts.bus);
+	limit_metrics(out, gateway->parts.engine);
 	http_metrics(out, gateway);
 	request_answer(request, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8");
 }

@@ -96,9 +96,27 @@ static void error_member(struct bytes *out, const struct error *error)
 	json_end(out);
 }
 
-static void step_json(struct bytes *out, const struct definition *definition,
-		      const struct saga *saga, uint32_t index)
+/* Why its command is not handed over yet. */
+static void held_member(struct bytes *out, const struct saga_view *view, uint32_t index)
 {
+	struct engine_hold hold;
+
+	if (!engine_hold(view->engine, view->saga.id, index, &hold)) {
+		json_add_null(out, "held");
+		return;
+	}
+	json_add_name(out, "held");
+	json_begin(out);
+	json_add_text(out, "by", slice_of(hold.by));
+	json_add_time(out, "until", hold.until_ms);
+	json_add_text(out, "text", slice_of(hold.text));
+	json_end(out);
+}
+
+static void step_json(struct bytes *out, const struct saga_view *view, uint32_t index)
+{
+	const struct definition *definition = view->definition;
+	const struct saga *saga = &view->saga;
 	const struct step_definition *of =
 		definition ? saga_step_definition(definition, saga, index) : NULL;
 	const struct step *step = &saga->steps[index];
@@ -118,39 +136,40 @@ static void step_json(struct bytes *out, const struct definition *definition,
 	json_add_time(out, "started_at", step->started_ms);
 	json_add_time(out, "ended_at", step->ended_ms);
 	json_add_time(out, "due_at", step->due_ms);
+	held_member(out, view, index);
 	json_add_json(out, "output", step->output);
 	error_member(out, step->error);
 	json_end(out);
 }
 
 /* The steps of each element follow those of the one before. */
-static void elements_json(struct bytes *out, const struct definition *definition,
-			  const struct saga *saga, const struct expansion *expansion)
+static void elements_json(struct bytes *out, const struct saga_view *view,
+			  const struct expansion *expansion)
 {
-	uint32_t end = definition->steps[expansion->step].end;
+	uint32_t end = view->definition->steps[expansion->step].end;
 
 	for (uint32_t n = 1; n < expansion->n; n++) {
-		uint32_t shift = expansion_shift(definition, expansion, n);
+		uint32_t shift = expansion_shift(view->definition, expansion, n);
 
 		for (uint32_t i = expansion->step + 1; i < end; i++)
-			step_json(out, definition, saga, i + shift);
+			step_json(out, view, i + shift);
 	}
 }
 
-static void steps_json(struct bytes *out, const struct definition *definition,
-		       const struct saga *saga)
+static void steps_json(struct bytes *out, const struct saga_view *view)
 {
-	uint32_t n = definition ? definition->n_steps : saga->n_steps;
+	const struct definition *definition = view->definition;
+	uint32_t n = definition ? definition->n_steps : view->saga.n_steps;
 
 	json_begin_list(out);
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t each = definition ? definition->steps[i].each : NO_STEP;
 		const struct expansion *expansion =
-			each == NO_STEP ? NULL : saga_expansion(saga, each);
+			each == NO_STEP ? NULL : saga_expansion(&view->saga, each);
 
-		step_json(out, definition, saga, i);
+		step_json(out, view, i);
 		if (expansion && i + 1 == definition->steps[each].end)
-			elements_json(out, definition, saga, expansion);
+			elements_json(out, view, expansion);
 	}
 	json_end_list(out);
 }
@@ -265,7 +284,7 @@ void saga_json(struct bytes *out, const struct saga_view *view)
 	masked_json(out, view->definition, (struct json){saga->input});
 	json_add_json(out, "output", saga->output);
 	json_add_name(out, "steps");
-	steps_json(out, view->definition, saga);
+	steps_json(out, view);
 	json_add_number(out, "timeline_folded", (int64_t)view->timeline.n_folded);
 	json_add_name(out, "timeline");
 	timeline_json(out, view->definition, saga, &view->timeline);

@@ -4,6 +4,7 @@
 #define SKALD_GATEWAY_SAGA_JSON_H
 
 #include "orchestrator/core/timeline.h"
+#include "orchestrator/engine/engine.h"
 #include "orchestrator/store/store.h"
 
 /* The members of a line of a list, into an open object. */
@@ -25,6 +26,7 @@ struct saga_view {
 	struct timeline timeline;
 	uint8_t hash[SHA256_SIZE];
 	const struct definition *definition; /* may be NULL, as above */
+	const struct engine *engine;         /* knows what is held back */
 };
 void saga_json(struct bytes *out, const struct saga_view *view);
 

@@ -186,6 +186,7 @@ static enum err open_engine(struct server *server, struct diag *diag)
 		.bus = server->bus,
 		.clock = clock_system(),
 		.log = &server->log,
+		.limits = server->settings->limits,
 		.read_definition = read_definition,
 	};
 	int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
@@ -374,12 +375,30 @@ static void wait_for_events(const struct server *server, bool more)
 	(void)epoll_wait(server->epoll_fd, events, EVENTS, more ? 0 : patience_ms(server));
 }
 
+static void read_limits_again(struct server *server)
+{
+	const struct server_settings *settings = server->settings;
+	struct limits limits;
+	struct log_line line;
+
+	if (!settings->read_limits(settings->context, &limits)) {
+		log_short(server, LOG_LEVEL_ERROR, "limits-not-read",
+			  "the settings file has mistakes; the limits stay as they were");
+		return;
+	}
+	engine_set_limits(server->engine, &limits);
+	log_begin(&line, &server->log, LOG_LEVEL_INFO, "limits-read");
+	log_number(&line, "participants", (int64_t)limits.n);
+	log_end(&line);
+}
+
 static void read_again(struct server *server)
 {
 	struct diag diag = {""};
 
 	if (deploy_folder(server, &diag))
 		log_short(server, LOG_LEVEL_ERROR, "definitions-not-read", diag.text);
+	read_limits_again(server);
 }
 
 static void take_signals(struct server *server)

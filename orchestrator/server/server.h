@@ -3,12 +3,13 @@
  * Opens what the settings name, and turns one loop until it is told to stop:
  * messages and requests come in, the engine has its turn, answers and commands
  * go out. SIGTERM and SIGINT end it after the batch at hand, SIGHUP reads the
- * definitions again. */
+ * definitions again, and the limits of participants. */
 #ifndef SKALD_SERVER_SERVER_H
 #define SKALD_SERVER_SERVER_H
 
 #include "base/log.h"
 #include "base/problems.h"
+#include "orchestrator/engine/limits.h"
 
 struct server_settings {
 	const char *data;     /* folder of what has to last; made where it is not there */
@@ -19,6 +20,11 @@ struct server_settings {
 	const char *store;    /* "sqlite", "memory" */
 	int64_t retention_ms; /* of sagas that ended; 0: for ever */
 	enum log_level log_level;
+	const struct limits *limits; /* of participants */
+
+	/* Read the limits again; false: they cannot be read, which was said, and those
+	 * that are in effect stay. */
+	bool (*read_limits)(void *context, struct limits *out);
 
 	/* Show what is wrong with a definition. */
 	void (*report)(void *context, struct problems *problems);

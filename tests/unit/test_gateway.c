@@ -308,7 +308,7 @@ START_TEST(test_the_shapes_of_what_is_shown)
 				    "timeline_folded timeline");
 	ck_assert(json_at(member(saga, "steps"), 0, &step));
 	check_names(step, "name kind participant command state why verb attempt attempts_max "
-			  "started_at ended_at due_at output error");
+			  "started_at ended_at due_at held output error");
 	check_names(member(step, "error"), "code message");
 	ck_assert(json_at(member(saga, "timeline"), 1, &entry));
 	check_names(entry, "at what step verb attempt detail actor text");
@@ -338,7 +338,7 @@ START_TEST(test_a_step_tells_of_its_present_command)
 	    "\"command\":\"book\",\"state\":\"done\",\"why\":null,\"verb\":\"do\","
 	    "\"attempt\":1,\"attempts_max\":5,\"started_at\":\"2023-11-14T22:13:20.000Z\","
 	    "\"ended_at\":\"2023-11-14T22:13:20.000Z\",\"due_at\":null,"
-	    "\"output\":{\"seat\":\"v1\"},\"error\":null}");
+	    "\"held\":null,\"output\":{\"seat\":\"v1\"},\"error\":null}");
 	HAS(answer, "{\"name\":\"talk\",\"kind\":\"await\",\"participant\":null,"
 		    "\"command\":null,\"state\":\"running\"");
 	HAS(answer, "\"due_at\":\"2023-11-14T23:13:20.000Z\"");
@@ -348,6 +348,42 @@ START_TEST(test_a_step_tells_of_its_present_command)
 	    "\"command\":\"unbook\",\"state\":\"undoing\",\"why\":null,\"verb\":\"undo\"");
 	HAS(answer, "\"what\":\"operation\",\"step\":null,\"verb\":null,\"attempt\":null,"
 		    "\"detail\":\"cancel: no\",\"actor\":\"anonymous\"");
+	lobby_close(&lobby);
+}
+END_TEST
+
+START_TEST(test_what_limits_hold_back_is_shown)
+{
+	static const struct limits limits = {.others = {.window = 1,
+							.rate = 5,
+							.rate_ms = 1000,
+							.burst = 4,
+							.failures = 1,
+							.pause_ms = 12000}};
+	struct lobby_answer answer;
+	struct lobby lobby;
+
+	lobby_open(&lobby);
+	engine_set_limits(lobby.engine, &limits);
+	lobby_start(&lobby, "v1", "1");
+	lobby_start(&lobby, "v2", "2");
+	HAS(lobby_ask(&lobby, "GET", "/v1/sagas/v1", NULL), "\"held\":null");
+	HAS(lobby_ask(&lobby, "GET", "/v1/sagas/v2", NULL),
+	    "\"held\":{\"by\":\"window\",\"until\":null,\"text\":\"window of 1 full\"}");
+	answer = lobby_ask(&lobby, "GET", "/v1/stats", NULL);
+	HAS(answer, "\"held\":2,\"limited\":1,\"breaker\":\"closed\",\"limits\":{"
+		    "\"window\":1,\"rate\":\"5/s\",\"burst\":4,\"failures\":1,"
+		    "\"pause_ms\":12000}}");
+	lobby_serve(&lobby, MESSAGE_FAILED);
+	HAS(lobby_ask(&lobby, "GET", "/v1/sagas/v2", NULL),
+	    "\"held\":{\"by\":\"breaker\",\"until\":\"2023-11-14T22:13:32.000Z\","
+	    "\"text\":\"breaker open, next probe in 12s\"}");
+	answer = lobby_ask(&lobby, "GET", "/metrics", NULL);
+	HAS(answer, "\nskald_participant_limited{participant=\"desk\"} 1\n");
+	HAS(answer, "\nskald_participant_breaker{participant=\"desk\"} 2\n");
+	HAS(answer, "\nskald_participant_breaker_opened_total{participant=\"desk\"} 1\n");
+	lobby_advance(&lobby, 12000);
+	HAS(lobby_ask(&lobby, "GET", "/v1/stats", NULL), "\"breaker\":\"half-open\"");
 	lobby_close(&lobby);
 }
 END_TEST
@@ -575,6 +611,7 @@ static void add(TCase *tcase)
 	tcase_add_loop_test(tcase, test_row, 0, ROWS(rows));
 	tcase_add_test(tcase, test_the_shapes_of_what_is_shown);
 	tcase_add_test(tcase, test_a_step_tells_of_its_present_command);
+	tcase_add_test(tcase, test_what_limits_hold_back_is_shown);
 	tcase_add_test(tcase, test_what_is_masked_is_shown_nowhere);
 	tcase_add_test(tcase, test_pages_have_every_saga_once);
 	tcase_add_test(tcase, test_a_definition_comes_back_in_its_normal_form);

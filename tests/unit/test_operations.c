@@ -35,6 +35,38 @@ static void write_files(struct slice order, struct slice schema)
 	folder_write("orders.jsonl", ORDER("31", "book", "") "\n" ORDER("32", "book", "") "\n");
 }
 
+/* The settings that the page shows. */
+static void write_settings(const char *page)
+{
+	static const char begin[] = "```yaml\nparticipants:";
+	const char *at = strstr(page, begin), *end;
+	struct slice text;
+
+	ck_assert_ptr_nonnull(at);
+	at += strlen("```yaml\n");
+	end = strstr(at, "```");
+	ck_assert_ptr_nonnull(end);
+	ck_assert(arena_copy(&arena, (struct slice){at, (size_t)(end - at)}, &text));
+	folder_write("skald.yaml", text.at);
+}
+
+/* What it says of them is in effect. */
+static void check_settings(const struct serving *serving)
+{
+	struct process_setup setup = {.argv = {skald, "stats", "--json"},
+				      .env = {serving->env}};
+	struct process_result result = process_run(&setup, &arena);
+	static const char *const parts[] = {
+		"\"breaker\":\"closed\",\"limits\":{\"window\":50,\"rate\":\"100/s\","
+		"\"burst\":20,\"failures\":5,\"pause_ms\":30000}",
+		"\"limits\":{\"window\":500,\"rate\":\"30/s\",\"burst\":30}",
+		"\"limits\":{\"window\":500}"};
+
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		ck_assert_msg(strstr(result.out.at, parts[i]) != NULL, "no %s in %s", parts[i],
+			      result.out.at);
+}
+
 /* "$ skald show x   # exits 3": the command, and what it is to exit with. */
 static int expected_exit(struct slice line)
 {
@@ -74,6 +106,7 @@ START_TEST(test_every_command_of_the_page)
 
 	folder_enter();
 	write_files(order, schema);
+	write_settings(rest.at);
 	serving_start(&serving, skald, NULL);
 	services_start(&services, "data/bus.sock");
 	while (typed_line(&rest, &line)) {
@@ -83,6 +116,7 @@ START_TEST(test_every_command_of_the_page)
 		}
 	}
 	ck_assert_uint_gt(n, 20);
+	check_settings(&serving);
 	background_stop(&services, SIGKILL);
 	ck_assert_int_eq(background_stop(&serving.process, SIGTERM), 0);
 	folder_leave();
