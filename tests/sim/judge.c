@@ -159,10 +159,12 @@ void judge_sent(struct world *world, uint32_t number, const struct command_messa
 			    (unsigned)command->attempt, SLICE_ARG(command->id));
 }
 
-/* All that the saga waits for was handed to the bus by this orchestrator. */
+/* All that the saga waits for was handed to the bus by this orchestrator, or is held back
+ * because of limits that there are. */
 static void check_handed(struct world *world, const struct sim_case *sim_case, uint32_t number,
-			 const char *when)
+			 const struct engine *engine, const char *when)
 {
+	struct engine_hold hold;
 	struct saga saga;
 
 	if (!read_saga(world, sim_case, &saga))
@@ -171,7 +173,8 @@ static void check_handed(struct world *world, const struct sim_case *sim_case, u
 		const struct step_book *book = &sim_case->steps[i];
 		const struct step *step = &saga.steps[i];
 
-		if (!in_flight(&saga, sim_case, i))
+		if (!in_flight(&saga, sim_case, i) ||
+		    engine_hold(engine, slice_of(sim_case->id), i, &hold))
 			continue;
 		if (book->handed_by != number || book->handed_verb != step->verb ||
 		    book->handed_round != round_of(step) ||
@@ -211,7 +214,7 @@ static void check_taken(struct world *world, const struct polled_reply *reply)
 			    (unsigned)reply->attempt, reply->id);
 }
 
-void judge_acknowledged(struct world *world, uint32_t number,
+void judge_acknowledged(struct world *world, uint32_t number, const struct engine *engine,
 			const struct polled_reply *replies, size_t n)
 {
 	if (world->tally.rivals)
@@ -224,18 +227,19 @@ void judge_acknowledged(struct world *world, uint32_t number,
 		if (!sim_case->touched || sim_case == world->damaged)
 			continue;
 		sim_case->touched = false;
-		check_handed(world, sim_case, number, "before replies were acknowledged");
+		check_handed(world, sim_case, number, engine,
+			     "before replies were acknowledged");
 	}
 }
 
-void judge_opened(struct world *world, uint32_t number)
+void judge_opened(struct world *world, uint32_t number, const struct engine *engine)
 {
 	for (uint32_t i = 0; i < world->plan.n_cases; i++) {
 		struct sim_case *sim_case = &world->cases[i];
 
 		sim_case->touched = false;
 		if (*sim_case->id && !sim_case->ended && sim_case != world->damaged)
-			check_handed(world, sim_case, number, "when it was loaded");
+			check_handed(world, sim_case, number, engine, "when it was loaded");
 	}
 }
 

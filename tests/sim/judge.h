@@ -53,11 +53,12 @@ struct polled_reply {
 	uint32_t attempt;
 	enum message_outcome outcome;
 };
-void judge_acknowledged(struct world *world, uint32_t number,
+void judge_acknowledged(struct world *world, uint32_t number, const struct engine *engine,
 			const struct polled_reply *replies, size_t n);
 
-/* It has loaded what there is: everything that is waited for was sent again. */
-void judge_opened(struct world *world, uint32_t number);
+/* It has loaded what there is: everything that is waited for was sent again, or is held
+ * back by the limits of its participant. */
+void judge_opened(struct world *world, uint32_t number, const struct engine *engine);
 
 /* --- what people are told ----------------------------------------------------------- */
 

@@ -153,7 +153,8 @@ static void watched_acknowledge(struct bus *base)
 	if (is_dead(self))
 		return;
 	if (self->n_polled)
-		judge_acknowledged(self->world, self->number, self->polled, self->n_polled);
+		judge_acknowledged(self->world, self->number, self->engine, self->polled,
+				   self->n_polled);
 	self->n_polled = 0;
 	disk_write_late(&self->disk);
 	bus_acknowledge(self->bus);
@@ -398,6 +399,7 @@ void orchestrator_start(struct world *world)
 	struct orchestrator *self = calloc(1, sizeof *self);
 	struct engine_parts parts = {.clock = &world->clock.base,
 				     .read_definition = read_definition,
+				     .limits = &world->plan.participants,
 				     .live_max = world->plan.live_max};
 	enum err err;
 
@@ -424,7 +426,7 @@ void orchestrator_start(struct world *world)
 		die(self);
 		return;
 	}
-	judge_opened(world, self->number);
+	judge_opened(world, self->number, self->engine);
 	plan_turn(self, world_now_ms(world));
 }
 

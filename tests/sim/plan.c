@@ -50,6 +50,21 @@ static void make_services(struct plan *plan, struct random *random)
 	plan->fates_percent = sometimes(random, 80, PICK(random, 5, 20, 50));
 }
 
+/* Narrow ones: twelve sagas are not many. */
+static void make_limits(struct plan *plan, struct random *random)
+{
+	struct limit_settings *settings = &plan->participants.others;
+
+	if (!random_percent(random, 33))
+		return;
+	settings->window = sometimes(random, 50, PICK(random, 1, 2, 4));
+	settings->rate = sometimes(random, 50, PICK(random, 1, 20));
+	settings->rate_ms = PICK(random, SECOND, MINUTE);
+	settings->burst = PICK(random, 1, 3);
+	settings->failures = sometimes(random, 50, PICK(random, 1, 2, 5));
+	settings->pause_ms = PICK(random, SECOND, 30 * SECOND, 10 * MINUTE);
+}
+
 void plan_make(struct plan *plan, uint64_t seed)
 {
 	/* Neighbouring seeds are nothing like each other. */
@@ -75,4 +90,5 @@ void plan_make(struct plan *plan, uint64_t seed)
 	plan->damaged = random_percent(&random, 20);
 	if (!plan->mute) /* there is room for few: it must not be taken for good */
 		plan->live_max = sometimes(&random, 15, 2);
+	make_limits(plan, &random);
 }

@@ -6,6 +6,7 @@
 #define SKALD_TESTS_SIM_PLAN_H
 
 #include "bus/hub.h"
+#include "orchestrator/engine/limits.h"
 #include "tests/lib/random.h"
 #include "tests/sim/transport.h"
 
@@ -42,6 +43,8 @@ struct plan {
 	uint32_t think_ms;      /* until a participant looks at what came, at most */
 	uint32_t later_percent; /* of the commands, that are answered later */
 	int64_t horizon_ms;     /* of the records; 0: for ever */
+
+	struct limits participants; /* what every participant is asked at most, in a third */
 
 	bool damaged; /* the record of one saga cannot be read until the end */
 	bool mute;    /* one participant never answers until the end */
