@@ -230,7 +230,8 @@ START_TEST(test_waiting_uses_no_attempts_and_no_time_of_them)
 	expect(&office, "");
 	ck_assert_uint_eq(step_of(&office, "l-2", "a")->attempt, 1);
 	ck_assert_str_eq(office_step(&office, "l-2", "a"), "running");
-	advance(&office, 1);
+	office_advance(&office, 1);
+	ck_assert_uint_eq(office_turn(&office), 1);
 	expect(&office, "l-2/a#0/0/do#1");
 	advance(&office, 999);
 	ck_assert_str_eq(office_step(&office, "l-2", "a"), "running");
@@ -392,6 +393,39 @@ START_TEST(test_one_that_is_held_and_taken_over)
 	ck_assert_int_eq(phase_of(&office, "l-2"), PHASE_BACK);
 	answer(&office, "l-1/a#0/0/do", MESSAGE_OK);
 	expect(&office, "l-2/a#0/0/undo#1");
+	rival_close(&rival);
+	office_close(&office);
+}
+END_TEST
+
+/* ... has ended it and forgotten it; the one under way, too. */
+START_TEST(test_one_that_is_gone_from_the_store)
+{
+	static const char *const ids[] = {"l-1", "l-2"};
+	struct rival rival;
+	struct office office;
+	size_t n;
+
+	office_open(&office);
+	set(&office, "desk", one_at_once);
+	start_three(&office);
+	rival_open(&rival, &office);
+	for (int i = 0; i < 2; i++) {
+		struct operation kill = {.saga_id = slice_of(ids[i]),
+					 .type = EVENT_KILL,
+					 .reason = SLICE_LITERAL("elsewhere")};
+
+		engine_operate(rival.engine, &kill, NULL, NULL);
+	}
+	ck_assert_int_eq(engine_turn(rival.engine, &n), OK);
+	if (_i)
+		ck_assert_int_eq(store_prune(rival.store, INT64_MAX, 10, &n), OK);
+	operate(&office, "l-2", EVENT_PAUSE);
+	operate(&office, "l-1", EVENT_PAUSE);
+	expect(&office, "l-1/a#0/0/do#1");
+	expect(&office, "l-3/a#0/0/do#1");
+	ck_assert_uint_eq(desk_of(&office).held, 0);
+	ck_assert_uint_eq(desk_of(&office).inflight, 1);
 	rival_close(&rival);
 	office_close(&office);
 }
@@ -712,6 +746,7 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_pausing_one_that_is_held);
 	tcase_add_test(tcase, test_a_restart_while_some_are_held);
 	tcase_add_test(tcase, test_one_that_is_held_and_taken_over);
+	tcase_add_loop_test(tcase, test_one_that_is_gone_from_the_store, 0, 2);
 	tcase_add_test(tcase, test_an_open_breaker_holds_back_until_its_probe_works);
 	tcase_add_test(tcase, test_a_probe_that_gets_no_answer);
 	tcase_add_test(tcase, test_a_probe_whose_saga_is_killed);
