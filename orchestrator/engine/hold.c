@@ -8,9 +8,30 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+/* --- limits ------------------------------------------------------------------------- */
+
 void engine_set_limits(struct engine *engine, const struct limits *limits)
 {
-	lanes_set(&engine->lanes, limits, clock_now_ms(engine->parts.clock));
+	int64_t now_ms = clock_now_ms(engine->parts.clock);
+	struct lanes *lanes = &engine->lanes;
+
+	lanes->limits = *limits;
+	for (size_t i = 1; i < lanes->n; i++) {
+		struct lane *lane = &lanes->list[i];
+		enum breaker was = lane->limit.breaker;
+
+		limit_set(&lane->limit, limits_of(limits, slice_of(lane->name)), now_ms);
+		log_breaker(engine, lane, was);
+	}
+}
+
+static const char *why_open(const struct limit *limit, int64_t now_ms, enum breaker was)
+{
+	if (was == BREAKER_CLOSED)
+		return "as many failures in a row as its settings say";
+	if (limit_breaker(limit, now_ms) == BREAKER_HALF_OPEN)
+		return "nobody waits for the probe any more; the next command is one";
+	return "the probe failed";
 }
 
 void log_breaker(const struct engine *engine, const struct lane *lane, enum breaker was)
@@ -18,21 +39,19 @@ void log_breaker(const struct engine *engine, const struct lane *lane, enum brea
 	static const char *const events[] = {"breaker-closed", "breaker-open",
 					     "breaker-half-open"};
 	const struct limit *limit = &lane->limit;
+	bool open = limit->breaker == BREAKER_OPEN;
 	struct log_line line;
+	int64_t now_ms;
 
 	if (limit->breaker == was)
 		return;
-	log_begin(&line, engine->parts.log,
-		  limit->breaker == BREAKER_OPEN ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
+	now_ms = clock_now_ms(engine->parts.clock);
+	log_begin(&line, engine->parts.log, open ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
 		  events[limit->breaker]);
 	log_text(&line, "participant", slice_of(lane->name));
-	if (limit->breaker == BREAKER_OPEN) {
+	if (open) {
 		log_number(&line, "pause_ms", limit->settings.pause_ms);
-		log_text(
-			&line, "why",
-			was == BREAKER_CLOSED
-				? SLICE_LITERAL("as many failures in a row as its settings say")
-				: SLICE_LITERAL("the probe failed"));
+		log_text(&line, "why", slice_of(why_open(limit, now_ms, was)));
 	}
 	log_number(&line, "held", (int64_t)lane->n_held);
 	log_end(&line);

@@ -89,16 +89,6 @@ uint16_t lanes_find(struct lanes *lanes, struct slice participant, int64_t now_m
 	return i;
 }
 
-void lanes_set(struct lanes *lanes, const struct limits *limits, int64_t now_ms)
-{
-	lanes->limits = *limits;
-	for (size_t i = 1; i < lanes->n; i++) {
-		struct lane *lane = &lanes->list[i];
-
-		limit_set(&lane->limit, limits_of(limits, slice_of(lane->name)), now_ms);
-	}
-}
-
 void lanes_release(struct lanes *lanes)
 {
 	for (size_t i = 1; i < lanes->n; i++)

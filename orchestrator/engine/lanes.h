@@ -45,8 +45,8 @@ struct lane {
 
 /* All zero: none, without limits. */
 struct lanes {
-	struct limits limits;
-	struct lane *list; /* list[0] is not used: a lane of 0 is none */
+	struct limits limits; /* of those that are made */
+	struct lane *list;    /* list[0] is not used: a lane of 0 is none */
 	size_t n, capacity;
 	uint16_t buckets[256];
 	uint16_t turn;     /* the lane that is looked at first */
@@ -54,9 +54,6 @@ struct lanes {
 };
 
 void lanes_release(struct lanes *lanes);
-
-/* Other limits for all, from now on. */
-void lanes_set(struct lanes *lanes, const struct limits *limits, int64_t now_ms);
 
 /* The lane of a participant, made where it is not there. 0: out of memory, or all
  * LANES_MAX are in use. */

@@ -713,6 +713,12 @@ START_TEST(test_a_lack_of_memory)
 }
 END_TEST
 
+static void check_logged(const struct stage *stage, const char *part)
+{
+	ck_assert_msg(strstr(stage->logged, part) != NULL, "no `%s` in: %s", part,
+		      stage->logged);
+}
+
 START_TEST(test_the_log_tells_of_the_breaker)
 {
 	struct limits limits = {.others = {.failures = 1, .pause_ms = 1000}};
@@ -724,11 +730,26 @@ START_TEST(test_the_log_tells_of_the_breaker)
 	stage_turns(&stage);
 	stage_mail_reply(&stage, "o-1/fetch#0/0/do", MESSAGE_FAILED, "");
 	stage_turns(&stage);
-	ck_assert_ptr_nonnull(strstr(stage.logged, "event=breaker-open participant="));
-	ck_assert_ptr_nonnull(strstr(stage.logged, " pause_ms=1000 why="));
+	check_logged(&stage, "level=warn event=breaker-open participant=");
+	check_logged(&stage, " pause_ms=1000 why=\"as many failures in a row");
 	stage_advance(&stage, 1000);
 	stage_turns(&stage);
-	ck_assert_ptr_nonnull(strstr(stage.logged, "event=breaker-half-open participant="));
+	check_logged(&stage, "level=info event=breaker-half-open participant=");
+	stage_operate(&stage, 2,
+		      (struct operation){.saga_id = SLICE_LITERAL("o-1"),
+					 .type = EVENT_KILL,
+					 .reason = SLICE_LITERAL("by hand")});
+	stage_turns(&stage);
+	check_logged(&stage, "event=breaker-open");
+	check_logged(&stage, "why=\"nobody waits for the probe any more");
+	stage_start(&stage, 3, stage_errand("o-2", "{}"));
+	stage_turns(&stage);
+	stage_mail_reply(&stage, "o-2/fetch#0/0/do", MESSAGE_FAILED, "");
+	stage_turns(&stage);
+	check_logged(&stage, "why=\"the probe failed\"");
+	limits.others.failures = 0;
+	engine_set_limits(stage.engine, &limits);
+	check_logged(&stage, "event=breaker-closed");
 	stage_close(&stage);
 }
 END_TEST

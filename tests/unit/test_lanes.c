@@ -69,11 +69,10 @@ START_TEST(test_what_is_remembered_keeps_its_place)
 	static const struct limits limits = {
 		.others = {
 			.rate = 1, .rate_ms = 1000, .burst = 1, .failures = 1, .pause_ms = 1}};
-	struct lanes lanes = {0};
+	struct lanes lanes = {.limits = limits};
 	struct limit *limit;
 	bool probe;
 
-	lanes_set(&lanes, &limits, NOW);
 	fill(&lanes);
 	limit = limit_of(&lanes, 3);
 	limit_settle(limit, NOW, LIMIT_FAILS, false);
