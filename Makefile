@@ -195,7 +195,7 @@ TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
 $(TESTS): %: %.o $(patsubst %.c,$(B)/%.o,$(unit_only)) $(call archives,$(LIBRARIES))
 $(TESTS): private all_ldflags += $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup)
 # These run the programs themselves.
-$(patsubst %,$(B)/tests/unit/test_%,cli cli_remote fmt operations serve): | $(B)/skald
+$(patsubst %,$(B)/tests/unit/test_%,cli cli_remote fmt operations serve serve_limits): | $(B)/skald
 $(B)/tests/unit/test_floor: | $(FLOOR)
 $(B)/tests/unit/test_stock_example: | $(EXAMPLE)
 $(B)/tests/unit/test_services: | $(SERVICES:%=$(B)/skald-%)
