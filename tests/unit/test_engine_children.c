@@ -2,6 +2,7 @@
  * whoever refuses, whatever an operator does, and wherever the process dies. */
 #include "orchestrator/load/load.h"
 #include "tests/lib/desk.h"
+#include "tests/lib/fail_malloc.h"
 #include "tests/lib/office.h"
 #include "tests/lib/suite.h"
 
@@ -32,6 +33,14 @@ static const char waiting[] = "saga: waiting\nversion: 1.0.0\nsteps:\n" STEP(
 	"a", "desk") "  - ship: { saga: waiter }\n";
 static const char late[] = "saga: late\nversion: 1.0.0\nsteps:\n" STEP(
 	"a", "desk") "  - w: { await: { event: go, timeout: 2h } }\n  - ship: { saga: kid }\n";
+static const char keyed[] =
+	"saga: keyed\nversion: 1.0.0\nkey: =input.k.z\nsteps:\n" STEP("x", "shelf");
+static const char lost[] = "saga: lost\nversion: 1.0.0\nsteps:\n" STEP(
+	"a",
+	"desk") "  - w: { await: { event: go, timeout: 2h } }\n  - ship: { saga: nowhere }\n";
+static const char late_pivot[] = "saga: late-pivot\nversion: 1.0.0\nsteps:\n" STEP(
+	"a", "desk") "  - w: { await: { event: go, timeout: 2h } }\n"
+		     "  - ship: { saga: payer, kind: pivot }\n";
 static const char held[] = "saga: held\nversion: 1.0.0\nsteps:\n  - ship: { saga: kid }\n"
 			   "  - w: { await: { event: go, timeout: 2h } }\n";
 static const char many[] =
@@ -46,16 +55,17 @@ enum { COMMANDS_MAX = 400 };
 struct world {
 	struct office office;
 	const char *refused; /* commands whose id holds this are refused */
+	const char *output;  /* of the others */
 	char done[COMMANDS_MAX][COMMAND_ID_MAX];
 	int n_done;
 };
 
 static void open_world(struct world *world)
 {
-	static const char *const texts[] = {kid,     waiter, payer, parent, pivoted,
-					    waiting, many,   late,  held};
+	static const char *const texts[] = {kid,  waiter, payer, parent, pivoted, waiting,
+					    many, late,   held,  keyed,  lost,    late_pivot};
 
-	*world = (struct world){.refused = NULL};
+	*world = (struct world){.output = "[1]"};
 	office_open(&world->office);
 	for (int i = 0; i < ROWS(texts); i++)
 		ck_assert_int_eq(desk_deploy_text(world->office.engine, texts[i]), OK);
@@ -92,7 +102,7 @@ static bool serve(struct world *world, enum office_place place)
 		memcpy(world->done[world->n_done++], id, strlen(id) + 1);
 	}
 	office_answer(&world->office, place, id, (uint32_t)strtoul(attempt, NULL, 10),
-		      refuse ? MESSAGE_REFUSED : MESSAGE_OK, "[1]");
+		      refuse ? MESSAGE_REFUSED : MESSAGE_OK, world->output);
 	return true;
 }
 
@@ -289,6 +299,8 @@ static const struct cannot_row {
 	{"an input that its schema does not allow",
 	 "saga: one\nversion: 1.0.0\nsteps: [ { s: { saga: line, with: { n: many } } } ]\n",
 	 "bad-input"},
+	{"a key that its own definition cannot make",
+	 "saga: one\nversion: 1.0.0\nsteps: [ { s: { saga: keyed } } ]\n", "bad-key"},
 	{"a key that another saga has",
 	 "saga: one\nversion: 1.0.0\nsteps: [ { s: { saga: line, key: =input.key } } ]\n",
 	 "key-taken"},
@@ -352,33 +364,146 @@ static void no_answer(void *context, const struct answer *answer)
 	ck_assert_msg(!answer->err, "%s", answer->text);
 }
 
-/* The step begins and is turned back before anything is stored: the undo comes first,
- * and the child is there to say so. */
-START_TEST(test_a_child_that_is_undone_before_it_begins_never_does)
-{
-	struct world world;
-	const struct saga *child;
+/* The step begins and is turned back before anything is stored: the undo, or the revoke,
+ * comes first, and the child is there to say so, if there can be one. */
+static const struct barred_row {
+	const char *saga;
+	bool child;
+} barred_rows[] = {{"late", true}, {"late-pivot", true}, {"lost", false}};
 
-	open_world(&world);
-	start(&world, "late", "{}");
-	run(&world);
-	engine_signal(world.office.engine,
-		      &(struct signal_message){.saga_id = SLICE_LITERAL("p"),
+static void ask_go(struct world *world, const char *id)
+{
+	engine_signal(world->office.engine,
+		      &(struct signal_message){.saga_id = slice_of(id),
 					       .event = SLICE_LITERAL("go"),
 					       .id = SLICE_LITERAL("s"),
 					       .payload = SLICE_LITERAL("1")},
 		      no_answer, NULL);
-	engine_operate(world.office.engine,
-		       &(struct operation){.saga_id = SLICE_LITERAL("p"), .type = EVENT_CANCEL},
+}
+
+static void ask_cancel(struct world *world, const char *id)
+{
+	engine_operate(world->office.engine,
+		       &(struct operation){.saga_id = slice_of(id), .type = EVENT_CANCEL},
 		       no_answer, NULL);
+}
+
+START_TEST(test_a_child_that_is_undone_before_it_begins_never_does)
+{
+	const struct barred_row *row = &barred_rows[_i];
+	struct world world;
+	const struct saga *child;
+
+	open_world(&world);
+	start(&world, row->saga, "{}");
+	run(&world);
+	ask_go(&world, "p");
+	ask_cancel(&world, "p");
 	run(&world);
 	ck_assert_str_eq(phase(&world, "p"), "compensated");
-	child = office_stored(&world.office, child_of(&world, "late", "ship", 0, 0));
-	ck_assert_ptr_nonnull(child);
-	ck_assert_int_eq(child->phase, PHASE_COMPENSATED);
-	ck_assert(slice_is(child->failure->code, "barred"));
+	child = office_stored(&world.office, child_of(&world, row->saga, "ship", 0, 0));
+	ck_assert_int_eq(child != NULL, row->child);
+	if (child) {
+		ck_assert_int_eq(child->phase, PHASE_COMPENSATED);
+		ck_assert(slice_is(child->failure->code, "barred"));
+	}
 	ck_assert_int_eq(world.n_done, 2); /* a and its undo */
 	close_world(&world);
+}
+END_TEST
+
+/* What the parent wants of it is done when the child's own change is stored. */
+START_TEST(test_parent_and_child_are_cancelled_at_once)
+{
+	struct world world;
+
+	open_world(&world);
+	start(&world, "waiting", "{}");
+	run(&world);
+	ask_cancel(&world, child_of(&world, "waiting", "ship", 0, 0));
+	ask_cancel(&world, "p");
+	run(&world);
+	ck_assert_str_eq(phase(&world, "p"), "compensated");
+	ck_assert_str_eq(phase(&world, child_of(&world, "waiting", "ship", 0, 0)),
+			 "compensated");
+	ck_assert_int_eq(world.n_done, 4);
+	close_world(&world);
+}
+END_TEST
+
+/* Somebody was faster with the id. */
+START_TEST(test_a_stranger_with_the_childs_id_is_left_alone)
+{
+	struct world world;
+	const char *id;
+
+	open_world(&world);
+	id = child_of(&world, "held", "ship", 0, 0);
+	ck_assert_int_eq(desk_start(world.office.engine, "waiter", id, "{}", NULL), OK);
+	start(&world, "held", "{}");
+	run(&world);
+	ck_assert_str_eq(phase(&world, "p"), "compensated");
+	ck_assert_str_eq(failure_code(&world), "id-taken");
+	ck_assert_str_eq(phase(&world, id), "forward");
+	close_world(&world);
+}
+END_TEST
+
+/* Somebody writes this over its record. */
+static void overwrite(struct world *world, const char *id, const char *record)
+{
+	const struct store_batch sent = {.number = 1, .sent = 1};
+	struct saga_write write = {.record = slice_of(record)};
+
+	ck_assert_int_eq(store_get(world->office.store, slice_of(id), &world->office.arena,
+				   &write.row, &(struct slice){0}),
+			 OK);
+	write.before = write.row.revision++;
+	ck_assert_int_eq(store_commit(world->office.store, &sent, &write, 1, NULL, 0), OK);
+	ck_assert_int_eq(write.result, OK);
+}
+
+START_TEST(test_a_child_that_cannot_be_read_parks_its_undo)
+{
+	const struct saga *saga;
+	struct world world;
+
+	open_world(&world);
+	start(&world, "held", "{}");
+	run(&world);
+	overwrite(&world, child_of(&world, "held", "ship", 0, 0), "garbage");
+	operate(&world, "p", EVENT_CANCEL, OK);
+	run(&world);
+	saga = office_stored(&world.office, "p");
+	ck_assert_int_eq(saga_status(saga), STATUS_PARKED);
+	ck_assert(slice_is(saga->steps[0].error->code, "unreadable"));
+	close_world(&world);
+}
+END_TEST
+
+/* The child's output is the step's, and the parent has no room for it. */
+START_TEST(test_an_output_that_has_no_room_is_for_a_person)
+{
+	enum { LINES = 18, BYTES_EACH = 240 * 1000 };
+	struct world world;
+	const struct saga *saga;
+	char *output = malloc(BYTES_EACH + 1);
+
+	ck_assert_ptr_nonnull(output);
+	memset(output, 'x', BYTES_EACH);
+	output[0] = output[BYTES_EACH - 1] = '"';
+	output[BYTES_EACH] = '\0';
+	open_world(&world);
+	world.output = output;
+	start(&world, "many", "{\"lines\":[1,2,3,4,5,6,7,8,9,1,2,3,4,5,6,7,8,9]}");
+	run(&world);
+	saga = office_stored(&world.office, "p");
+	ck_assert_int_eq(saga_status(saga), STATUS_PARKED);
+	for (uint32_t n = 0; n < LINES; n++)
+		ck_assert_str_eq(phase(&world, child_of(&world, "many", "ship", n, 0)),
+				 "completed");
+	close_world(&world);
+	free(output);
 }
 END_TEST
 
@@ -569,6 +694,55 @@ START_TEST(test_dying_anywhere_loses_nothing_and_starts_nothing_twice)
 }
 END_TEST
 
+/* --- wherever memory fails ------------------------------------------------------------- */
+
+/* A parent whose last step is refused, so that its children are begun and undone, while
+ * one allocation of the orchestrator fails. False: so many are not made. */
+static bool run_without_memory(size_t n)
+{
+	bool fired = false, good = true;
+	struct world world;
+
+	open_world(&world);
+	world.refused = "p/b#";
+	start(&world, "many", "{\"lines\":[1,2,3]}");
+	for (int turns = 0; turns < 200 && desk_live(world.office.engine); turns++) {
+		size_t taken = 0;
+		enum err err;
+
+		fail_malloc_at(n);
+		err = engine_turn(world.office.engine, &taken);
+		n -= n < fail_malloc_count() ? n : fail_malloc_count();
+		if (fail_malloc_off()) {
+			fired = true;
+			n = SIZE_MAX;
+		}
+		good &= !err || err == ERR_NOMEM || err == ERR_UNAVAILABLE;
+		for (int place = 0; place < OFFICE_PLACES; place++)
+			while (serve(&world, (enum office_place)place))
+				;
+		office_advance(&world.office, 100);
+	}
+	ck_assert(good);
+	ck_assert_str_eq(phase(&world, "p"), "compensated");
+	for (uint32_t i = 0; i < 3; i++)
+		ck_assert_str_eq(phase(&world, child_of(&world, "many", "ship", i, 0)),
+				 "compensated");
+	ck_assert_int_eq(world.n_done, 12); /* x and y of three, and their undos */
+	close_world(&world);
+	return fired;
+}
+
+START_TEST(test_every_allocation_fails_in_turn)
+{
+	size_t n = 0;
+
+	while (run_without_memory(n))
+		n++;
+	ck_assert_uint_gt(n, 10);
+}
+END_TEST
+
 static void add(TCase *tcase)
 {
 	tcase_add_test(tcase, test_a_child_is_completed_and_its_output_is_the_steps);
@@ -580,9 +754,15 @@ static void add(TCase *tcase)
 	tcase_add_loop_test(tcase, test_what_cannot_begin_is_refused, 0, ROWS(cannot_rows));
 	tcase_add_test(tcase, test_one_child_for_every_element);
 	tcase_add_test(tcase, test_one_element_that_is_refused_turns_all_back);
-	tcase_add_test(tcase, test_a_child_that_is_undone_before_it_begins_never_does);
+	tcase_add_loop_test(tcase, test_a_child_that_is_undone_before_it_begins_never_does, 0,
+			    ROWS(barred_rows));
+	tcase_add_test(tcase, test_parent_and_child_are_cancelled_at_once);
+	tcase_add_test(tcase, test_a_stranger_with_the_childs_id_is_left_alone);
+	tcase_add_test(tcase, test_a_child_that_cannot_be_read_parks_its_undo);
+	tcase_add_test(tcase, test_an_output_that_has_no_room_is_for_a_person);
 	tcase_add_test(tcase, test_a_completed_child_that_the_store_forgot_parks_its_undo);
 	tcase_add_loop_test(tcase, test_what_may_be_deployed, 0, ROWS(family_rows));
+	tcase_add_test(tcase, test_every_allocation_fails_in_turn);
 	tcase_add_loop_test(tcase, test_dying_anywhere_loses_nothing_and_starts_nothing_twice,
 			    0, ROWS(crash_rows));
 }
