@@ -56,7 +56,7 @@ endif
 # main.c of a folder is a program's own, and what only unit tests can be linked
 # with stays out of libtesting.a, so that `make` alone needs no test framework;
 # everything else is the library.
-unit_only := $(addprefix tests/lib/,suite.c fail_malloc.c process.c background.c folder.c barriers.c stall.c typed.c)
+unit_only := $(addprefix tests/lib/,suite.c fail_malloc.c process.c background.c folder.c barriers.c stall.c typed.c kafka_broker.c)
 define library
 LIBRARIES += $(1)
 $(1)_objects := $$(patsubst %.c,$(B)/%.o,$$(filter-out %/main.c $(unit_only),$$(wildcard $(2)/*.c)))
@@ -79,6 +79,7 @@ $(eval $(call library,engine,orchestrator/engine,))
 $(eval $(call library,store,orchestrator/store,sqlite3))
 $(eval $(call library,load,orchestrator/load,yaml-0.1))
 $(eval $(call library,core,orchestrator/core,))
+$(eval $(call library,bus-kafka,bus/kafka,rdkafka))
 $(eval $(call library,bus,bus,))
 $(eval $(call library,proto,proto,libprotobuf-c))
 $(eval $(call library,base,base,))
@@ -293,6 +294,7 @@ test: $(if $(T),$(chosen),$(TESTS) $(JUDGE) $(FUZZERS)) ## Run the tests (T=json
 	$(foreach t,$(filter $(TESTS),$^),$(call tally,$(t:$(B)/tests/%=%),$(t))) \
 	$(foreach t,$(filter $(JUDGE),$^),$(call tally,editor,tests/editor/run.sh $(t))) \
 	$(foreach t,$(filter $(FUZZERS),$^),$(call replay,$(t))) \
+	tools/engines kafka down; \
 	$(end_tally)
 
 # Tests in which threads meet.
@@ -399,7 +401,7 @@ bench-floor: $(FLOOR) ## Measure what the machine can do: sagas without any feat
 
 # --- checks -------------------------------------------------------------------
 
-SOURCES := $(wildcard $(foreach d,base proto bus include include/* orchestrator/* participants/* cli tests/* bench,$(d)/*.[ch]))
+SOURCES := $(wildcard $(foreach d,base proto bus bus/* include include/* orchestrator/* participants/* cli tests/* bench,$(d)/*.[ch]))
 HEADERS := $(filter %.h,$(SOURCES))
 
 .PHONY: layers pure headers format banned check

@@ -1,0 +1,50 @@
+/* bus_kafka.h - the orchestrator's end of a bus over Apache Kafka.
+ *
+ * Messages for the orchestrator come over PREFIX.inbox, keyed by saga; commands go
+ * to PREFIX.cmd.PARTICIPANT. What was acknowledged counts as read once all that was
+ * sent before is with the brokers. A message that is misplaced is passed on to the
+ * partition of its saga, one that is of no use goes to PREFIX.dead; neither stops
+ * those behind it. While the brokers are away nothing is taken and nothing sent,
+ * and it goes on by itself when they are back.
+ */
+#ifndef SKALD_BUS_KAFKA_BUS_KAFKA_H
+#define SKALD_BUS_KAFKA_BUS_KAFKA_H
+
+#include "bus/bus.h"
+#include "bus/kafka/kafka.h"
+
+enum {
+	BUS_KAFKA_TAKEN_MAX = 20000, /* messages that are polled and not acknowledged */
+	BUS_KAFKA_AGAIN_MAX = 10000, /* those that the orchestrator was too busy for */
+	BUS_KAFKA_AGAIN_MS = 1000,   /* until it is asked again */
+};
+
+struct bus_kafka_setup {
+	struct kafka_setup kafka;
+
+	/* What tells this orchestrator from others, also when it comes back after a
+	 * crash: then it has its partitions at once. NULL: nothing does. */
+	const char *instance;
+
+	/* It is the only one: the sagas are all in its store. Where somebody else has
+	 * a part of the inbox it takes nothing, and says so. */
+	bool alone;
+
+	int open_ms; /* how long opening may take; 0: 30 s */
+};
+
+/* Make the topics, warn of those that differ, and wait until the inbox is ours. The
+ * texts, the clock and the log are borrowed. ERR_INVALID: a setting cannot be;
+ * ERR_UNAVAILABLE: no broker answers; ERR_NOT_FOUND: there is no inbox, and none can
+ * be made; ERR_CONFLICT: it is somebody else's; ERR_NOMEM. The diag says more. */
+CHECKED enum err bus_kafka_open(const struct bus_kafka_setup *setup, struct bus **out,
+				struct diag *diag);
+
+/* For tests, with one partition a topic: all that was sent is delivered, and what came
+ * was read up to this offset, or there is something to be polled. */
+bool bus_kafka_idle(struct bus *bus, int64_t end);
+
+/* The offset behind the last command to a participant. */
+int64_t bus_kafka_end(struct bus *bus, struct slice participant);
+
+#endif

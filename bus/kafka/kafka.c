@@ -1,0 +1,396 @@
+#include "bus/kafka/kafka.h"
+
+#include "base/sha256.h"
+#include "proto/wire.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* From this version on partitions move one by one; before, the members of a group
+ * that did so sometimes both took one, or none did. */
+enum { COOPERATIVE_SINCE = 0x020400ff };
+
+/* --- the setup ------------------------------------------------------------------- */
+
+/* Those that are set here, and why nobody else may. */
+static const struct {
+	const char *name, *why;
+} owned[] = {
+	{"bootstrap.servers", "the brokers stand behind kafka:"},
+	{"metadata.broker.list", "the brokers stand behind kafka:"},
+	{"acks", "a command that one broker alone has may be lost with it"},
+	{"request.required.acks", "a command that one broker alone has may be lost with it"},
+	{"enable.idempotence", "commands have to stay in order"},
+	{"transactional.id", "messages are not sent in transactions"},
+	{"partitioner", "messages of a saga go where its key says"},
+	{"group.id", "it follows from the prefix and the participant"},
+	{"group.instance.id", "it follows from the folder of data"},
+	{"partition.assignment.strategy", "it follows from the version of librdkafka"},
+	{"enable.auto.commit", "an offset counts once the work is durable"},
+	{"enable.auto.offset.store", "an offset counts once the work is durable"},
+	{"auto.offset.reset", "nothing may be passed over"},
+	{"log.queue", "the log goes where Skald's goes"},
+};
+
+static bool is_name(const char *text, size_t max)
+{
+	size_t len = strlen(text);
+
+	return len && len <= max &&
+	       strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			    "0123456789._-") == len;
+}
+
+static enum err check_properties(const struct kafka_setup *setup, struct diag *diag)
+{
+	for (size_t i = 0; i < setup->n_properties; i++)
+		for (size_t n = 0; n < sizeof owned / sizeof *owned; n++)
+			if (strcmp(setup->properties[i].name, owned[n].name) == 0)
+				return diag_set(diag, ERR_INVALID, "kafka.%s cannot be set: %s",
+						owned[n].name, owned[n].why);
+	return OK;
+}
+
+enum err kafka_setup_check(struct kafka_setup *setup, struct diag *diag)
+{
+	static const struct log silent = {0};
+
+	if (!setup->prefix)
+		setup->prefix = "skald";
+	if (!setup->partitions)
+		setup->partitions = KAFKA_PARTITIONS;
+	if (!setup->replication)
+		setup->replication = -1;
+	if (!setup->message_max)
+		setup->message_max = KAFKA_MESSAGE_MAX;
+	if (!setup->log)
+		setup->log = &silent;
+	if (!setup->brokers || !strchr(setup->brokers, ':'))
+		return diag_set(diag, ERR_INVALID,
+				"kafka:%.100s names no broker; write kafka:HOST:PORT, with "
+				"commas between several",
+				setup->brokers ? setup->brokers : "");
+	if (!is_name(setup->prefix, KAFKA_PREFIX_MAX))
+		return diag_set(diag, ERR_INVALID,
+				"the prefix \"%.100s\" of the topics is none: it is 1 to %d "
+				"letters, digits, dots, dashes and underscores",
+				setup->prefix, KAFKA_PREFIX_MAX);
+	if (setup->partitions < 1 || setup->partitions > KAFKA_PARTITIONS_MAX)
+		return diag_set(diag, ERR_INVALID, "%d partitions: 1 to %d are possible",
+				(int)setup->partitions, KAFKA_PARTITIONS_MAX);
+	return check_properties(setup, diag);
+}
+
+/* --- names ----------------------------------------------------------------------- */
+
+void kafka_topic(const struct kafka_setup *setup, const char *kind, char out[KAFKA_TOPIC_SIZE])
+{
+	int len = snprintf(out, KAFKA_TOPIC_SIZE, "%s.%s", setup->prefix, kind);
+
+	assert(len > 0 && len < KAFKA_TOPIC_SIZE);
+}
+
+void kafka_topic_of(const struct kafka_setup *setup, struct slice participant,
+		    char out[KAFKA_TOPIC_SIZE])
+{
+	int len = snprintf(out, KAFKA_TOPIC_SIZE, "%s.cmd.%.*s", setup->prefix,
+			   SLICE_ARG(participant));
+
+	assert(len > 0 && len < KAFKA_TOPIC_SIZE && participant.len <= WIRE_NAME_MAX);
+}
+
+struct slice kafka_key_of_command(struct slice command_id)
+{
+	const char *end = command_id.len ? memchr(command_id.at, '/', command_id.len) : NULL;
+
+	if (end)
+		command_id.len = (size_t)(end - command_id.at);
+	return command_id;
+}
+
+int32_t kafka_partition_of(struct slice key, int32_t n_partitions)
+{
+	return rd_kafka_msg_partitioner_murmur2(NULL, key.at, key.len, n_partitions, NULL,
+						NULL);
+}
+
+void kafka_traceparent(struct slice saga_id, struct slice command_id, uint32_t attempt,
+		       char out[KAFKA_TRACE_SIZE])
+{
+	char span[WIRE_ID_MAX + 16];
+	char trace_hex[SHA256_HEX_SIZE], span_hex[SHA256_HEX_SIZE];
+	uint8_t hash[SHA256_SIZE];
+	int len = snprintf(span, sizeof span, "%.*s/%u", SLICE_ARG(command_id),
+			   (unsigned int)attempt);
+
+	assert(len > 0 && len < (int)sizeof span);
+	sha256(saga_id, hash);
+	sha256_hex(hash, trace_hex);
+	sha256((struct slice){span, (size_t)len}, hash);
+	sha256_hex(hash, span_hex);
+	snprintf(out, KAFKA_TRACE_SIZE, "00-%.32s-%.16s-01", trace_hex, span_hex);
+}
+
+/* --- callbacks ------------------------------------------------------------------- */
+
+static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+{
+	const struct kafka_client *client = rd_kafka_opaque(rk);
+	struct log_line line;
+
+	log_begin(&line, client->log, LOG_LEVEL_DEBUG, "librdkafka");
+	log_text(&line, "facility", slice_of(facility));
+	log_text(&line, "text", slice_of(text));
+	log_end(&line);
+}
+
+static void tell(const struct kafka_client *client, enum log_level level, const char *event,
+		 const char *why)
+{
+	struct log_line line;
+
+	log_begin(&line, client->log, level, event);
+	log_text(&line, "client", slice_of(rd_kafka_name(client->rk)));
+	if (why)
+		log_text(&line, "why", slice_of(why));
+	log_end(&line);
+}
+
+static void on_error(rd_kafka_t *rk, int error, const char *reason, void *opaque)
+{
+	struct kafka_client *client = opaque;
+	char fatal[DIAG_MAX] = "";
+
+	if (error == RD_KAFKA_RESP_ERR__FATAL) {
+		rd_kafka_fatal_error(rk, fatal, sizeof fatal);
+		reason = fatal;
+	}
+	if (error != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+		snprintf(client->trouble, sizeof client->trouble, "%s", reason);
+	if (error == RD_KAFKA_RESP_ERR__FATAL)
+		tell(client, LOG_LEVEL_ERROR, "kafka-failed", reason);
+}
+
+static const char *trouble_of(const struct kafka_client *client)
+{
+	return client->trouble[0] ? client->trouble : "no broker answers";
+}
+
+/* Once a second: whether a broker is there. */
+static int on_statistics(rd_kafka_t *rk, char *json, size_t len, void *opaque)
+{
+	struct kafka_client *client = opaque;
+	bool reachable = strstr(json, "\"state\":\"UP\"") != NULL;
+
+	if (reachable == client->reachable)
+		return 0;
+	if (reachable) {
+		tell(client, LOG_LEVEL_INFO, "kafka-reachable", NULL);
+		client->trouble[0] = '\0';
+	} else {
+		tell(client, LOG_LEVEL_WARN, "kafka-unreachable", trouble_of(client));
+	}
+	client->reachable = reachable;
+	return 0;
+}
+
+static void on_delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
+{
+	struct kafka_client *client = opaque;
+
+	client->user->delivered(client->context, message);
+}
+
+static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err,
+			 rd_kafka_topic_partition_list_t *partitions, void *opaque)
+{
+	struct kafka_client *client = opaque;
+
+	client->user->rebalanced(client->context, err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS,
+				 partitions);
+}
+
+/* --- opening ----------------------------------------------------------------------- */
+
+/* What is good for most, and what an operator may set otherwise. */
+static const struct kafka_property usual[] = {
+	{"client.id", "skald"},
+	{"socket.nagle.disable", "true"},
+	{"reconnect.backoff.ms", "50"},
+	{"reconnect.backoff.max.ms", "1000"},
+	{"topic.metadata.refresh.interval.ms", "60000"},
+	{"allow.auto.create.topics", "false"},
+};
+static const struct kafka_property producers[] = {
+	{"linger.ms", "1"},
+	{"queue.buffering.max.kbytes", "131072"},
+	{"message.timeout.ms", "0"}, /* an outage may be long */
+};
+static const struct kafka_property consumers[] = {
+	{"session.timeout.ms", "10000"},
+	{"fetch.error.backoff.ms", "50"},
+	{"queued.max.messages.kbytes", "16384"},
+};
+
+/* What this code relies on. */
+static const struct kafka_property always[] = {
+	{"log.queue", "true"},
+	{"statistics.interval.ms", "1000"},
+};
+static const struct kafka_property always_producers[] = {
+	{"enable.idempotence", "true"},
+	{"acks", "all"},
+	{"partitioner", "murmur2_random"},
+};
+static const struct kafka_property always_consumers[] = {
+	{"enable.auto.commit", "true"}, /* of what was stored, which is ours to do */
+	{"enable.auto.offset.store", "false"},
+	{"auto.commit.interval.ms", "500"},
+	{"auto.offset.reset", "earliest"},
+};
+
+static enum err set(rd_kafka_conf_t *conf, const char *name, const char *value,
+		    struct diag *diag)
+{
+	char why[256] = "";
+
+	if (rd_kafka_conf_set(conf, name, value, why, sizeof why) == RD_KAFKA_CONF_OK)
+		return OK;
+	return diag_set(diag, ERR_INVALID, "kafka.%.100s: %s", name, why);
+}
+
+static enum err set_all(rd_kafka_conf_t *conf, const struct kafka_property *properties,
+			size_t n, struct diag *diag)
+{
+	enum err err = OK;
+
+	for (size_t i = 0; i < n && !err; i++)
+		err = set(conf, properties[i].name, properties[i].value, diag);
+	return err;
+}
+
+#define ALL(list) (list), sizeof(list) / sizeof *(list)
+
+static enum err set_common(rd_kafka_conf_t *conf, const struct kafka_setup *setup,
+			   bool consumer, struct diag *diag)
+{
+	char max[32];
+	enum err err = set_all(conf, ALL(usual), diag);
+
+	if (!err)
+		err = consumer ? set_all(conf, ALL(consumers), diag)
+			       : set_all(conf, ALL(producers), diag);
+	snprintf(max, sizeof max, "%d", (int)setup->message_max);
+	if (!err)
+		err = set(conf, "message.max.bytes", max, diag);
+	if (!err)
+		err = set_all(conf, setup->properties, setup->n_properties, diag);
+	if (!err)
+		err = set_all(conf, ALL(always), diag);
+	if (!err)
+		err = consumer ? set_all(conf, ALL(always_consumers), diag)
+			       : set_all(conf, ALL(always_producers), diag);
+	if (!err)
+		err = set(conf, "bootstrap.servers", setup->brokers, diag);
+	return err;
+}
+
+/* Takes the conf. */
+static enum err open_client(struct kafka_client *client, const struct kafka_setup *setup,
+			    rd_kafka_type_t type, rd_kafka_conf_t *conf, struct diag *diag)
+{
+	char why[256] = "";
+
+	client->log = setup->log;
+	client->reachable = true; /* until we know better */
+	client->trouble[0] = '\0';
+	rd_kafka_conf_set_opaque(conf, client);
+	rd_kafka_conf_set_log_cb(conf, on_log);
+	rd_kafka_conf_set_error_cb(conf, on_error);
+	rd_kafka_conf_set_stats_cb(conf, on_statistics);
+	if (type == RD_KAFKA_PRODUCER)
+		rd_kafka_conf_set_dr_msg_cb(conf, on_delivered);
+	else
+		rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+	client->rk = rd_kafka_new(type, conf, why, sizeof why);
+	if (!client->rk) {
+		rd_kafka_conf_destroy(conf);
+		return diag_set(diag, ERR_INVALID, "no connection to Kafka can be made: %s",
+				why);
+	}
+	rd_kafka_set_log_queue(client->rk, NULL);
+	return OK;
+}
+
+enum err kafka_producer_open(struct kafka_client *client, const struct kafka_setup *setup,
+			     const struct kafka_user *user, void *context, struct diag *diag)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	enum err err = set_common(conf, setup, false, diag);
+
+	if (err) {
+		rd_kafka_conf_destroy(conf);
+		return err;
+	}
+	client->user = user;
+	client->context = context;
+	return open_client(client, setup, RD_KAFKA_PRODUCER, conf, diag);
+}
+
+enum err kafka_consumer_open(struct kafka_client *client, const struct kafka_setup *setup,
+			     const char *group, const char *instance,
+			     const struct kafka_user *user, void *context, struct diag *diag)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	enum err err = set_common(conf, setup, true, diag);
+	bool cooperative = rd_kafka_version() >= COOPERATIVE_SINCE && !instance;
+
+	if (!err)
+		err = set(conf, "group.id", group, diag);
+	if (!err && instance)
+		err = set(conf, "group.instance.id", instance, diag);
+	if (!err)
+		err = set(conf, "partition.assignment.strategy",
+			  cooperative ? "cooperative-sticky" : "range", diag);
+	if (err) {
+		rd_kafka_conf_destroy(conf);
+		return err;
+	}
+	client->user = user;
+	client->context = context;
+	err = open_client(client, setup, RD_KAFKA_CONSUMER, conf, diag);
+	if (!err)
+		rd_kafka_poll_set_consumer(client->rk);
+	return err;
+}
+
+void kafka_client_close(struct kafka_client *client, int flush_ms)
+{
+	if (!client->rk)
+		return;
+	if (rd_kafka_type(client->rk) == RD_KAFKA_CONSUMER) {
+		rd_kafka_consumer_close(client->rk);
+	} else if (rd_kafka_flush(client->rk, flush_ms)) {
+		rd_kafka_purge(client->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+		rd_kafka_flush(client->rk, flush_ms);
+	}
+	rd_kafka_destroy(client->rk);
+	client->rk = NULL;
+}
+
+void kafka_client_wake(struct kafka_client *client, int fd)
+{
+	static const uint64_t one = 1;
+	rd_kafka_queue_t *queue = rd_kafka_type(client->rk) == RD_KAFKA_CONSUMER
+					  ? rd_kafka_queue_get_consumer(client->rk)
+					  : rd_kafka_queue_get_main(client->rk);
+
+	rd_kafka_queue_io_event_enable(queue, fd, &one, sizeof one);
+	rd_kafka_queue_destroy(queue);
+}
+
+void kafka_client_serve(struct kafka_client *client)
+{
+	rd_kafka_poll(client->rk, 0);
+}

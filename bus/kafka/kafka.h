@@ -1,0 +1,111 @@
+/* kafka.h - what both ends of the Kafka bus share: settings, names, connections.
+ *
+ * A client is one producer or one consumer of librdkafka. Its callbacks come from
+ * kafka_client_serve() or from polling the consumer, never from another thread.
+ * docs/protocol.md says what travels.
+ */
+#ifndef SKALD_BUS_KAFKA_KAFKA_H
+#define SKALD_BUS_KAFKA_KAFKA_H
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "proto/message.h"
+
+#include <librdkafka/rdkafka.h>
+
+enum {
+	KAFKA_TOPIC_SIZE = 250, /* with its terminator */
+	KAFKA_PREFIX_MAX = 100,
+	KAFKA_PARTITIONS = 12, /* of a topic that is made here, unless said otherwise */
+	KAFKA_PARTITIONS_MAX = 10000,
+	KAFKA_MESSAGE_MAX = 2 * 1024 * 1024 + 64 * 1024, /* a frame and its headers */
+	KAFKA_TRACE_SIZE = 56,                           /* of a traceparent */
+};
+
+/* A property of librdkafka, without the "kafka." in front. */
+struct kafka_property {
+	const char *name;
+	const char *value;
+};
+
+struct kafka_setup {
+	const char *brokers; /* HOST:PORT[,HOST:PORT...] */
+	const char *prefix;  /* of all topics; NULL: "skald" */
+	int32_t partitions;  /* of topics that are made; 0: KAFKA_PARTITIONS */
+	int32_t replication; /* of topics that are made; 0: as the brokers say */
+	int32_t message_max; /* bytes that a topic allows; 0: KAFKA_MESSAGE_MAX */
+	const struct kafka_property *properties;
+	size_t n_properties;
+	const struct clock *clock;
+	const struct log *log; /* NULL: nobody reads it */
+};
+
+/* The setup with its defaults in place. ERR_INVALID: the diag says what cannot be. */
+CHECKED enum err kafka_setup_check(struct kafka_setup *setup, struct diag *diag);
+
+/* --- names --------------------------------------------------------------------- */
+
+/* "PREFIX.KIND" and "PREFIX.cmd.PARTICIPANT". */
+void kafka_topic(const struct kafka_setup *setup, const char *kind, char out[KAFKA_TOPIC_SIZE]);
+void kafka_topic_of(const struct kafka_setup *setup, struct slice participant,
+		    char out[KAFKA_TOPIC_SIZE]);
+
+/* What a message that concerns a command is keyed by: the saga's id, up to the first
+ * separator of the command's. */
+struct slice kafka_key_of_command(struct slice command_id);
+
+/* The partition of a key, as every Kafka client with murmur2 has it. */
+int32_t kafka_partition_of(struct slice key, int32_t n_partitions);
+
+/* W3C trace context of one attempt of a command: the saga is the trace, so that all
+ * that is done for it is seen together. */
+void kafka_traceparent(struct slice saga_id, struct slice command_id, uint32_t attempt,
+		       char out[KAFKA_TRACE_SIZE]);
+
+/* --- connections ----------------------------------------------------------------- */
+
+struct kafka_user {
+	/* A message that was produced with this opaque is with the brokers, or (err)
+	 * never will be. NULL: a consumer. */
+	void (*delivered)(void *context, const rd_kafka_message_t *message);
+
+	/* The consumer got partitions, or loses them (gained: false). NULL: a
+	 * producer. */
+	void (*rebalanced)(void *context, bool gained,
+			   rd_kafka_topic_partition_list_t *partitions);
+};
+
+struct kafka_client {
+	rd_kafka_t *rk; /* NULL: not open */
+	const struct kafka_user *user;
+	void *context;
+	const struct log *log;
+	bool reachable;         /* a broker answers */
+	char trouble[DIAG_MAX]; /* the last reason why one does not */
+};
+
+/* ERR_INVALID: a property is none, or is ours to set. ERR_NOMEM. The setup is
+ * checked. */
+CHECKED enum err kafka_producer_open(struct kafka_client *client,
+				     const struct kafka_setup *setup,
+				     const struct kafka_user *user, void *context,
+				     struct diag *diag);
+
+/* `instance`: tells this member of the group from others, and a process that comes
+ * back from a new one; NULL: each is new. */
+CHECKED enum err kafka_consumer_open(struct kafka_client *client,
+				     const struct kafka_setup *setup, const char *group,
+				     const char *instance, const struct kafka_user *user,
+				     void *context, struct diag *diag);
+
+/* A consumer commits what was stored. Messages that a producer still has are given up
+ * after `flush_ms`. Closed, or never opened, is fine. */
+void kafka_client_close(struct kafka_client *client, int flush_ms);
+
+/* Make the descriptor, an eventfd, readable when there is something to serve. */
+void kafka_client_wake(struct kafka_client *client, int fd);
+
+/* Call what has to be called, and do not wait. A consumer's is polled instead. */
+void kafka_client_serve(struct kafka_client *client);
+
+#endif

@@ -1,0 +1,833 @@
+#include "bus/kafka/port_kafka.h"
+
+#include "bus/kafka/dead.h"
+#include "bus/kafka/topics.h"
+#include "bus/table.h"
+#include "proto/message_copy.h"
+#include "proto/wire.h"
+
+#include <assert.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { FLUSH_MS = 5000, PURGE_MS = 200, ASK_AGAIN_MS = 1000, FULL_MS = 1000, LOOK_MS = 500 };
+
+/* A partition that is ours, and what came of it in the order of the offsets. */
+struct lane {
+	struct lane *next;
+	int32_t partition;
+	struct errand *first, *last;
+	int64_t done; /* all before it is answered; -1: nothing is */
+	bool dirty;   /* and that is not stored yet */
+};
+
+/* A message, until it is answered and so are those before it. */
+struct errand {
+	struct table_node by_id; /* first; while it is polled */
+	struct errand *next;     /* of a list, or answered by the same reply */
+	struct errand *next_in_lane;
+	struct lane *lane; /* NULL: its partition is somebody else's now */
+	int64_t offset;
+	bool done;
+	struct command_message *command; /* NULL: none, or it is answered */
+	int32_t reply_partition;         /* -1: none was asked for */
+	char trace[KAFKA_TRACE_SIZE];
+};
+
+struct errands {
+	struct errand *first, **end;
+	size_t n;
+};
+
+enum topic_state { TOPIC_UNKNOWN, TOPIC_ASKED, TOPIC_THERE };
+
+struct port_kafka {
+	struct port base; /* first, so that the two pointers are one */
+	struct port_kafka_setup setup;
+	int wake; /* an eventfd */
+	struct kafka_client producer, consumer;
+	rd_kafka_queue_t *events; /* what the brokers say of our topic */
+	rd_kafka_topic_t *inbox, *dead;
+	char topic[KAFKA_TOPIC_SIZE];
+	enum topic_state state;
+	int64_t ask_ms;
+	struct diag trouble; /* with the topic */
+
+	struct lane *lanes;
+	struct errands fresh; /* that were not polled */
+	struct errand *again; /* whose reply could not be kept, newest first */
+	struct table polled;
+	int64_t seen;              /* behind the last message that was taken */
+	int64_t end;               /* behind the last one that was delivered */
+	size_t n_away;             /* handed to librdkafka and not delivered */
+	rd_kafka_message_t *stash; /* there was no memory, or no room, for it */
+	int64_t full_ms;           /* since when there has been no room; 0: there is */
+	bool paused;
+	struct arena arena;
+	struct bytes bytes;
+};
+
+static int64_t now_ms(const struct port_kafka *port)
+{
+	return clock_monotonic_ms(port->setup.kafka.clock);
+}
+
+/* --- errands ------------------------------------------------------------------------ */
+
+static void free_errand(struct errand *errand)
+{
+	free(errand->command);
+	free(errand);
+}
+
+static void append(struct errands *list, struct errand *errand)
+{
+	errand->next = NULL;
+	*list->end = errand;
+	list->end = &errand->next;
+	list->n++;
+}
+
+static struct errand *take_first(struct errands *list)
+{
+	struct errand *errand = list->first;
+
+	if (!errand)
+		return NULL;
+	list->first = errand->next;
+	if (!list->first)
+		list->end = &list->first;
+	list->n--;
+	return errand;
+}
+
+/* One that was polled, the latest of those attempts; NULL: there is none. */
+static struct errand *find_polled(const struct port_kafka *port, struct slice id,
+				  uint32_t attempt_max)
+{
+	struct table_node *node = table_first(&port->polled, table_hash(id));
+	struct errand *found = NULL;
+
+	for (; node; node = table_next(node)) {
+		struct errand *errand = (struct errand *)node;
+		uint32_t attempt = errand->command->attempt;
+
+		if (slice_equal(errand->command->id, id) && attempt <= attempt_max &&
+		    (!found || attempt > found->command->attempt))
+			found = errand;
+	}
+	return found;
+}
+
+/* --- lanes -------------------------------------------------------------------------- */
+
+static struct lane *find_lane(const struct port_kafka *port, int32_t partition)
+{
+	struct lane *lane = port->lanes;
+
+	while (lane && lane->partition != partition)
+		lane = lane->next;
+	return lane;
+}
+
+static void add_to_lane(struct lane *lane, struct errand *errand)
+{
+	errand->lane = lane;
+	if (lane->last)
+		lane->last->next_in_lane = errand;
+	else
+		lane->first = errand;
+	lane->last = errand;
+}
+
+/* It needs no answer any more. */
+static void finish(struct errand *errand)
+{
+	struct lane *lane = errand->lane;
+
+	errand->done = true;
+	if (!lane) {
+		free_errand(errand);
+		return;
+	}
+	while (lane->first && lane->first->done) {
+		struct errand *first = lane->first;
+
+		lane->first = first->next_in_lane;
+		lane->done = first->offset + 1;
+		lane->dirty = true;
+		free_errand(first);
+	}
+	if (!lane->first)
+		lane->last = NULL;
+}
+
+static void store_progress(struct port_kafka *port)
+{
+	rd_kafka_topic_partition_list_t *list = NULL;
+
+	for (struct lane *lane = port->lanes; lane; lane = lane->next) {
+		if (!lane->dirty)
+			continue;
+		if (!list)
+			list = rd_kafka_topic_partition_list_new(16);
+		rd_kafka_topic_partition_list_add(list, port->topic, lane->partition)->offset =
+			lane->done;
+		lane->dirty = false;
+	}
+	if (!list)
+		return;
+	/* A partition that is somebody else's meanwhile is refused, and no harm done. */
+	(void)rd_kafka_offsets_store(port->consumer.rk, list);
+	rd_kafka_topic_partition_list_destroy(list);
+}
+
+/* Those that nobody has polled are forgotten, the others may still be answered. */
+static void free_lane(struct port_kafka *port, struct lane *lane)
+{
+	struct errands fresh = port->fresh;
+	struct errand *errand;
+
+	port->fresh = (struct errands){NULL, &port->fresh.first, 0};
+	fresh.end = &fresh.first;
+	while ((errand = take_first(&fresh)))
+		if (errand->lane != lane)
+			append(&port->fresh, errand);
+		else
+			errand->done = true; /* freed below */
+	while ((errand = lane->first)) {
+		lane->first = errand->next_in_lane;
+		errand->lane = NULL;
+		if (errand->done)
+			free_errand(errand);
+	}
+	free(lane);
+}
+
+static void on_rebalanced(void *context, bool gained,
+			  rd_kafka_topic_partition_list_t *partitions)
+{
+	struct port_kafka *port = context;
+	rd_kafka_t *rk = port->consumer.rk;
+	rd_kafka_error_t *error = NULL;
+
+	for (int i = 0; i < partitions->cnt; i++) {
+		struct lane **link = &port->lanes, *lane;
+
+		while (*link && (*link)->partition != partitions->elems[i].partition)
+			link = &(*link)->next;
+		lane = *link;
+		if (!gained && lane) {
+			*link = lane->next;
+			free_lane(port, lane);
+		}
+	}
+	port->paused = false;
+	if (strcmp(rd_kafka_rebalance_protocol(rk), "COOPERATIVE") == 0)
+		error = gained ? rd_kafka_incremental_assign(rk, partitions)
+			       : rd_kafka_incremental_unassign(rk, partitions);
+	else
+		rd_kafka_assign(rk, gained ? partitions : NULL);
+	if (error)
+		rd_kafka_error_destroy(error);
+}
+
+static struct lane *lane_of(struct port_kafka *port, int32_t partition)
+{
+	struct lane *lane = find_lane(port, partition);
+
+	if (lane)
+		return lane;
+	lane = calloc(1, sizeof *lane);
+	if (!lane)
+		return NULL;
+	lane->partition = partition;
+	lane->done = -1;
+	lane->next = port->lanes;
+	port->lanes = lane;
+	return lane;
+}
+
+/* --- sending ------------------------------------------------------------------------- */
+
+static void log_lost(const struct port_kafka *port, const char *why)
+{
+	struct log_line line;
+
+	log_begin(&line, port->setup.kafka.log, LOG_LEVEL_ERROR, "not-delivered");
+	log_text(&line, "why", slice_of(why));
+	log_end(&line);
+}
+
+/* What can never be delivered is not held against those behind it: the orchestrator
+ * asks again. */
+static void on_delivered(void *context, const rd_kafka_message_t *message)
+{
+	struct port_kafka *port = context;
+	struct errand *errand = message->_private;
+	bool given_up = message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
+			message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+
+	port->n_away--;
+	if (!message->err)
+		port->end = message->offset + 1;
+	if (message->err && !given_up)
+		log_lost(port, rd_kafka_err2str(message->err));
+	while (errand) {
+		struct errand *next = errand->next;
+
+		if (!given_up)
+			finish(errand);
+		else if (!errand->lane)
+			free_errand(errand);
+		errand = next;
+	}
+}
+
+/* The headers are taken. */
+static enum err produce(struct port_kafka *port, rd_kafka_topic_t *topic, int32_t partition,
+			struct slice key, struct slice value, rd_kafka_headers_t *headers,
+			struct errand *errand)
+{
+	rd_kafka_resp_err_t err = rd_kafka_producev(
+		port->producer.rk, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(partition),
+		RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.at, key.len),
+		RD_KAFKA_V_VALUE((void *)value.at, value.len), RD_KAFKA_V_HEADERS(headers),
+		RD_KAFKA_V_OPAQUE(errand), RD_KAFKA_V_END);
+
+	port->n_away += !err;
+	if (!err)
+		return OK;
+	rd_kafka_headers_destroy(headers);
+	switch (err) {
+	case RD_KAFKA_RESP_ERR__QUEUE_FULL: return ERR_BUSY;
+	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE: return ERR_TOO_LARGE;
+	default: return ERR_INVALID;
+	}
+}
+
+static enum err produce_reply(struct port_kafka *port, const struct reply_message *reply,
+			      const struct errand *errand, struct errand *answered)
+{
+	const struct frame frame = {.type = FRAME_REPLY, .reply = *reply};
+	rd_kafka_headers_t *headers;
+	enum err err;
+
+	bytes_clear(&port->bytes);
+	err = wire_write(&frame, &port->bytes, NULL);
+	if (err)
+		return err;
+	headers = rd_kafka_headers_new(1);
+	if (errand && errand->trace[0])
+		rd_kafka_header_add(headers, "traceparent", -1, errand->trace, -1);
+	return produce(port, port->inbox,
+		       errand && errand->reply_partition >= 0 ? errand->reply_partition
+							      : RD_KAFKA_PARTITION_UA,
+		       kafka_key_of_command(reply->id),
+		       (struct slice){port->bytes.at + WIRE_LENGTH_SIZE,
+				      port->bytes.len - WIRE_LENGTH_SIZE},
+		       headers, answered);
+}
+
+/* The polled ones that a reply settles, taken out of the table. */
+static struct errand *collect(struct port_kafka *port, const struct reply_message *reply)
+{
+	struct errand *first = NULL, *errand;
+
+	while ((errand = find_polled(port, reply->id, reply->attempt))) {
+		table_remove(&port->polled, &errand->by_id);
+		errand->next = first;
+		first = errand;
+	}
+	return first;
+}
+
+static void put_back(struct port_kafka *port, struct errand *errand)
+{
+	while (errand) {
+		struct errand *next = errand->next;
+
+		table_add(&port->polled, &errand->by_id, table_hash(errand->command->id));
+		errand = next;
+	}
+}
+
+static enum err kafka_reply(struct port *base, const struct reply_message *reply)
+{
+	struct port_kafka *port = (struct port_kafka *)base;
+	struct errand *latest = find_polled(port, reply->id, reply->attempt);
+	struct errand *answered = collect(port, reply);
+	enum err err = produce_reply(port, reply, latest, answered);
+
+	if (!err) {
+		for (; answered; answered = answered->next) {
+			free(answered->command);
+			answered->command = NULL;
+		}
+		return OK;
+	}
+	put_back(port, answered);
+	/* Its command comes again, but not in this round. */
+	if (latest && err_retriable(err)) {
+		table_remove(&port->polled, &latest->by_id);
+		latest->next = port->again;
+		port->again = latest;
+	}
+	return err;
+}
+
+/* --- taking ---------------------------------------------------------------------------- */
+
+/* OK also where it cannot be buried for good: it must not hold up the others. */
+static enum err bury(struct port_kafka *port, const rd_kafka_message_t *message,
+		     struct errand *errand, const char *code, const char *text)
+{
+	struct log_line line;
+	enum err err =
+		produce(port, port->dead, RD_KAFKA_PARTITION_UA,
+			(struct slice){message->key, message->key_len}, dead_value(message),
+			dead_headers(message, slice_of(code), slice_of(text)), errand);
+
+	if (err == ERR_BUSY)
+		return err;
+	if (err)
+		finish(errand);
+	log_begin(&line, port->setup.kafka.log, LOG_LEVEL_WARN, "dead-letter");
+	log_text(&line, "topic", slice_of(port->topic));
+	log_number(&line, "partition", message->partition);
+	log_number(&line, "offset", message->offset);
+	log_text(&line, "reason", slice_of(code));
+	log_text(&line, "text", slice_of(text));
+	log_end(&line);
+	return OK;
+}
+
+static void read_headers(const rd_kafka_message_t *message, struct errand *errand)
+{
+	rd_kafka_headers_t *headers = NULL;
+	const void *value;
+	size_t size;
+	char text[16];
+
+	errand->reply_partition = -1;
+	if (rd_kafka_message_headers(message, &headers))
+		return;
+	if (!rd_kafka_header_get_last(headers, "skald-reply-partition", &value, &size) &&
+	    value && size && size < sizeof text) {
+		memcpy(text, value, size);
+		text[size] = '\0';
+		if (strspn(text, "0123456789") == size && size < 9)
+			errand->reply_partition = (int32_t)strtol(text, NULL, 10);
+	}
+	if (!rd_kafka_header_get_last(headers, "traceparent", &value, &size) && value &&
+	    size == KAFKA_TRACE_SIZE - 1)
+		memcpy(errand->trace, value, size);
+}
+
+/* ERR_NOMEM; ERR_INVALID, ERR_TOO_LARGE: it is no command for us, says the diag. */
+static enum err read_command(struct port_kafka *port, const rd_kafka_message_t *message,
+			     struct command_message **out, struct diag *diag)
+{
+	const struct slice value = {message->payload, message->len};
+	struct frame frame;
+	enum err err;
+
+	if (value.len > WIRE_FRAME_MAX)
+		return diag_set(diag, ERR_TOO_LARGE, "it has %zu bytes, more than a frame may",
+				value.len);
+	arena_reset(&port->arena);
+	err = wire_read(value, &port->arena, &frame, diag);
+	if (err)
+		return err;
+	if (frame.type != FRAME_COMMAND)
+		return diag_set(diag, ERR_INVALID, "it is no command");
+	if (!slice_is(frame.command.participant, port->setup.participant))
+		return diag_set(diag, ERR_INVALID, "it is for the participant %.*s",
+				SLICE_ARG(frame.command.participant));
+	*out = command_message_copy(&frame.command);
+	return *out ? OK : ERR_NOMEM;
+}
+
+/* The message is done with, unless there is no memory or no room. */
+static enum err take(struct port_kafka *port, rd_kafka_message_t *message)
+{
+	struct lane *lane = lane_of(port, message->partition);
+	struct errand *errand = lane ? calloc(1, sizeof *errand) : NULL;
+	struct diag diag = {""};
+	enum err err =
+		errand ? read_command(port, message, &errand->command, &diag) : ERR_NOMEM;
+
+	if (err == ERR_NOMEM) {
+		free(errand);
+		return err;
+	}
+	errand->offset = message->offset;
+	add_to_lane(lane, errand);
+	if (!err) {
+		read_headers(message, errand);
+		append(&port->fresh, errand);
+		return OK;
+	}
+	return bury(port, message, errand, err == ERR_TOO_LARGE ? "too-large" : "unreadable",
+		    diag.text);
+}
+
+/* One that could not be buried is the last of its lane. */
+static void untake(struct port_kafka *port, const rd_kafka_message_t *message)
+{
+	struct lane *lane = find_lane(port, message->partition);
+	struct errand *errand = lane ? lane->first : NULL, *before = NULL;
+
+	while (errand && errand->next_in_lane) {
+		before = errand;
+		errand = errand->next_in_lane;
+	}
+	if (!errand || errand->offset != message->offset)
+		return;
+	if (before)
+		before->next_in_lane = NULL;
+	else
+		lane->first = NULL;
+	lane->last = before;
+	free_errand(errand);
+}
+
+static void pause_partitions(struct port_kafka *port, bool pause)
+{
+	rd_kafka_topic_partition_list_t *list = NULL;
+
+	if (pause == port->paused || rd_kafka_assignment(port->consumer.rk, &list))
+		return;
+	if (pause)
+		rd_kafka_pause_partitions(port->consumer.rk, list);
+	else
+		rd_kafka_resume_partitions(port->consumer.rk, list);
+	port->paused = pause;
+	rd_kafka_topic_partition_list_destroy(list);
+}
+
+static bool has_room(const struct port_kafka *port)
+{
+	return port->fresh.n < port->setup.window;
+}
+
+/* Without room the rest stays with librdkafka. But who does not poll it for long
+ * loses his partitions: then they are paused, and it is polled. */
+static bool may_take(struct port_kafka *port)
+{
+	if (has_room(port)) {
+		port->full_ms = 0;
+		pause_partitions(port, false);
+		return true;
+	}
+	if (!port->full_ms)
+		port->full_ms = now_ms(port);
+	if (now_ms(port) - port->full_ms < FULL_MS)
+		return false;
+	pause_partitions(port, true);
+	return true;
+}
+
+static void take_all(struct port_kafka *port)
+{
+	rd_kafka_message_t *message;
+
+	while (may_take(port)) {
+		message = port->stash ? port->stash
+				      : rd_kafka_consumer_poll(port->consumer.rk, 0);
+		port->stash = NULL;
+		if (!message)
+			return;
+		if (!message->err) {
+			enum err err = take(port, message);
+
+			if (err == ERR_BUSY)
+				untake(port, message);
+			if (err) {
+				port->stash = message;
+				return;
+			}
+			port->seen = message->offset + 1;
+		}
+		rd_kafka_message_destroy(message);
+	}
+}
+
+/* --- the topic --------------------------------------------------------------------------- */
+
+static void subscribe(struct port_kafka *port)
+{
+	rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
+
+	rd_kafka_topic_partition_list_add(topics, port->topic, RD_KAFKA_PARTITION_UA);
+	rd_kafka_subscribe(port->consumer.rk, topics);
+	rd_kafka_topic_partition_list_destroy(topics);
+	port->state = TOPIC_THERE;
+	port->trouble.text[0] = '\0';
+}
+
+static void hear(struct port_kafka *port)
+{
+	rd_kafka_event_t *event = rd_kafka_queue_poll(port->events, 0);
+	enum err err;
+
+	if (!event)
+		return;
+	err = kafka_topic_heard(&port->producer, event, &port->trouble);
+	rd_kafka_event_destroy(event);
+	if (!err || err == ERR_CONFLICT) {
+		subscribe(port);
+		return;
+	}
+	port->state = TOPIC_UNKNOWN;
+	port->ask_ms = now_ms(port) + ASK_AGAIN_MS;
+}
+
+static void look_for_topic(struct port_kafka *port)
+{
+	if (now_ms(port) < port->ask_ms)
+		return;
+	if (kafka_topic_partitions(&port->producer, port->topic, LOOK_MS)) {
+		subscribe(port);
+		return;
+	}
+	port->state = TOPIC_ASKED;
+	kafka_topic_ask(&port->producer, &port->setup.kafka, port->topic,
+			port->setup.kafka.partitions, port->events, port);
+}
+
+static void serve(struct port_kafka *port)
+{
+	kafka_client_serve(&port->producer);
+	if (port->state == TOPIC_UNKNOWN)
+		look_for_topic(port);
+	if (port->state == TOPIC_ASKED)
+		hear(port);
+	take_all(port);
+	store_progress(port);
+}
+
+/* --- the port ------------------------------------------------------------------------------
+ */
+
+static void wait(const struct port_kafka *port, int timeout_ms)
+{
+	struct pollfd fds[] = {{.fd = port->wake, .events = POLLIN},
+			       {.fd = port->setup.wake_fd, .events = POLLIN}};
+
+	/* Whoever is ready is looked at; an error is a turn too many. */
+	(void)poll(fds, port->setup.wake_fd >= 0 ? 2 : 1, timeout_ms);
+}
+
+static void kafka_pump(struct port *base, int timeout_ms)
+{
+	struct port_kafka *port = (struct port_kafka *)base;
+	uint64_t n;
+
+	serve(port);
+	if (port->fresh.first || timeout_ms == 0)
+		return;
+	wait(port, timeout_ms);
+	if (read(port->wake, &n, sizeof n) == (ssize_t)sizeof n)
+		serve(port);
+}
+
+static void take_again(struct port_kafka *port)
+{
+	while (port->again) {
+		struct errand *errand = port->again;
+
+		port->again = errand->next;
+		errand->next = port->fresh.first;
+		port->fresh.first = errand;
+		if (!errand->next)
+			port->fresh.end = &errand->next;
+		port->fresh.n++;
+	}
+}
+
+/* One that is being worked on already came again with its partition: the answer will
+ * be for both. */
+static bool kafka_poll(struct port *base, struct command_message *out)
+{
+	struct port_kafka *port = (struct port_kafka *)base;
+
+	while (port->polled.n < port->setup.window && port->fresh.first) {
+		struct errand *errand = take_first(&port->fresh);
+		const struct command_message *command = errand->command;
+		struct errand *same = find_polled(port, command->id, command->attempt);
+
+		table_add(&port->polled, &errand->by_id, table_hash(command->id));
+		if (same && same->command->attempt == command->attempt)
+			continue;
+		*out = *command;
+		return true;
+	}
+	take_again(port);
+	return false;
+}
+
+static void free_polled(void *context, struct table_node *node)
+{
+	struct errand *errand = (struct errand *)node;
+
+	if (!errand->lane)
+		free_errand(errand);
+}
+
+/* All that is left hangs in its lane, or has none. */
+static void free_errands(struct port_kafka *port)
+{
+	struct errand *errand;
+
+	table_visit(&port->polled, free_polled, NULL);
+	table_release(&port->polled);
+	take_again(port);
+	while ((errand = take_first(&port->fresh)))
+		if (!errand->lane)
+			free_errand(errand);
+	while (port->lanes) {
+		struct lane *lane = port->lanes;
+
+		port->lanes = lane->next;
+		while ((errand = lane->first)) {
+			lane->first = errand->next_in_lane;
+			free_errand(errand);
+		}
+		free(lane);
+	}
+}
+
+static void kafka_close(struct port *base)
+{
+	struct port_kafka *port = (struct port_kafka *)base;
+
+	if (port->stash)
+		rd_kafka_message_destroy(port->stash);
+	if (port->consumer.rk) {
+		(void)rd_kafka_flush(port->producer.rk, FLUSH_MS);
+		store_progress(port);
+	}
+	kafka_client_close(&port->consumer, 0);
+	if (port->events)
+		rd_kafka_queue_destroy(port->events);
+	if (port->inbox)
+		rd_kafka_topic_destroy(port->inbox);
+	if (port->dead)
+		rd_kafka_topic_destroy(port->dead);
+	kafka_client_close(&port->producer, PURGE_MS);
+	free_errands(port);
+	arena_release(&port->arena);
+	bytes_release(&port->bytes);
+	if (port->wake >= 0)
+		close(port->wake);
+	free(port);
+}
+
+const char *port_kafka_trouble(const struct port *base)
+{
+	const struct port_kafka *port = (const struct port_kafka *)base;
+
+	if (!port->consumer.reachable || !port->producer.reachable)
+		return port->consumer.trouble[0] ? port->consumer.trouble : "no broker answers";
+	if (port->state == TOPIC_THERE)
+		return NULL;
+	return port->trouble.text[0] ? port->trouble.text : "connecting";
+}
+
+int64_t port_kafka_end(const struct port *port)
+{
+	return ((const struct port_kafka *)port)->end;
+}
+
+bool port_kafka_idle(struct port *base, int64_t end)
+{
+	struct port_kafka *port = (struct port_kafka *)base;
+	rd_kafka_topic_partition_list_t *list;
+	int64_t at;
+
+	if (port->n_away || port->state != TOPIC_THERE)
+		return false;
+	if (port->fresh.first || end <= port->seen)
+		return true;
+	list = rd_kafka_topic_partition_list_new(1);
+	rd_kafka_topic_partition_list_add(list, port->topic, 0);
+	at = rd_kafka_committed(port->consumer.rk, list, LOOK_MS) ? -1 : list->elems[0].offset;
+	rd_kafka_topic_partition_list_destroy(list);
+	return end <= at;
+}
+
+static enum err open_all(struct port_kafka *port, struct diag *diag)
+{
+	static const struct kafka_user sends = {.delivered = on_delivered};
+	static const struct kafka_user reads = {.rebalanced = on_rebalanced};
+	static const uint64_t one = 1;
+	const struct kafka_setup *kafka = &port->setup.kafka;
+	char topic[KAFKA_TOPIC_SIZE];
+	enum err err;
+
+	kafka_topic_of(kafka, slice_of(port->setup.participant), port->topic);
+	port->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (port->wake < 0)
+		return diag_set(diag, ERR_IO, "cannot make an eventfd");
+	err = kafka_producer_open(&port->producer, kafka, &sends, port, diag);
+	if (!err)
+		err = kafka_consumer_open(&port->consumer, kafka, port->topic, NULL, &reads,
+					  port, diag);
+	if (err)
+		return err;
+	kafka_client_wake(&port->producer, port->wake);
+	kafka_client_wake(&port->consumer, port->wake);
+	port->events = rd_kafka_queue_new(port->producer.rk);
+	rd_kafka_queue_io_event_enable(port->events, port->wake, &one, sizeof one);
+	kafka_topic(kafka, "inbox", topic);
+	port->inbox = rd_kafka_topic_new(port->producer.rk, topic, NULL);
+	kafka_topic(kafka, "dead", topic);
+	port->dead = rd_kafka_topic_new(port->producer.rk, topic, NULL);
+	return OK;
+}
+
+static enum err check(struct port_kafka_setup *setup, struct diag *diag)
+{
+	const struct frame hello = {.type = FRAME_HELLO,
+				    .hello = {WIRE_VERSION, slice_of(setup->participant),
+					      setup->window, SLICE_LITERAL("kafka")}};
+	enum err err = kafka_setup_check(&setup->kafka, diag);
+
+	if (err)
+		return err;
+	if (!*setup->participant || !setup->window)
+		return diag_set(diag, ERR_INVALID,
+				"a participant has a name, and a window of at least 1");
+	return wire_check(&hello, diag);
+}
+
+enum err port_kafka_open(const struct port_kafka_setup *setup, struct port **out,
+			 struct diag *diag)
+{
+	static const struct port_ops ops = {kafka_poll, kafka_reply, kafka_pump, kafka_close};
+	struct port_kafka_setup checked = *setup;
+	struct port_kafka *port;
+	enum err err = check(&checked, diag);
+
+	if (err)
+		return err;
+	port = calloc(1, sizeof *port);
+	if (!port)
+		return ERR_NOMEM;
+	port->base.ops = &ops;
+	port->setup = checked;
+	port->wake = -1;
+	port->fresh.end = &port->fresh.first;
+	port->bytes = BYTES(WIRE_LENGTH_SIZE + WIRE_FRAME_MAX, NULL);
+	err = table_init(&port->polled) ? open_all(port, diag) : ERR_NOMEM;
+	if (err) {
+		kafka_close(&port->base);
+		return err;
+	}
+	*out = &port->base;
+	return OK;
+}

@@ -1,0 +1,38 @@
+/* topics.h - topics that must be there: made where they are missing.
+ *
+ * Whoever may not make topics finds those that an administrator made. */
+#ifndef SKALD_BUS_KAFKA_TOPICS_H
+#define SKALD_BUS_KAFKA_TOPICS_H
+
+#include "bus/kafka/kafka.h"
+
+/* Ask for a topic. What the brokers say comes to the queue as one event, with the
+ * opaque, in 10 s at most. */
+void kafka_topic_ask(const struct kafka_client *client, const struct kafka_setup *setup,
+		     const char *topic, int32_t partitions, rd_kafka_queue_t *queue,
+		     void *opaque);
+
+/* What such an event says. OK: the topic was made, which is logged. ERR_CONFLICT: it
+ * was there. ERR_UNAVAILABLE: nobody answered, ask again. Otherwise it could not be
+ * made, and the diag says why. The event stays the caller's. */
+CHECKED enum err kafka_topic_heard(const struct kafka_client *client, rd_kafka_event_t *event,
+				   struct diag *diag);
+
+/* The number of its partitions; 0: there is none, or nobody said in so many ms, for
+ * which this blocks. */
+int32_t kafka_topic_partitions(const struct kafka_client *client, const char *topic,
+			       int timeout_ms);
+
+/* Have a topic, and warn of everything in which it differs from what would be made; the
+ * rest of that comes to the queue `later`. Blocks up to the timeout. ERR_UNAVAILABLE: no
+ * broker answers; ERR_NOT_FOUND: there is no such topic, and none could be made. */
+CHECKED enum err kafka_topic_need(const struct kafka_client *client,
+				  const struct kafka_setup *setup, const char *topic,
+				  int32_t partitions, int timeout_ms, rd_kafka_queue_t *later,
+				  struct diag *diag);
+
+/* What comes to that queue. The event stays the caller's. */
+void kafka_topic_config_heard(const struct kafka_client *client,
+			      const struct kafka_setup *setup, rd_kafka_event_t *event);
+
+#endif

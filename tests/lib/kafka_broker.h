@@ -1,0 +1,33 @@
+/* kafka_broker.h - something that answers as Apache Kafka does.
+ *
+ * The mock is librdkafka's own, in this process: good for what travels, and for
+ * brokers that fail on demand. The real one is at SKALD_TEST_KAFKA, or is started by
+ * tools/engines, once for all tests; whoever runs the tests stops it.
+ */
+#ifndef SKALD_TESTS_LIB_KAFKA_BROKER_H
+#define SKALD_TESTS_LIB_KAFKA_BROKER_H
+
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+
+/* HOST:PORT of a real broker. Asked by main, before Check starts. NULL: there is none,
+ * and it was said that its tests are skipped. */
+const char *kafka_broker_find(void);
+
+/* A prefix for topics that no other test has. */
+enum { KAFKA_PREFIX_SIZE = 64 };
+void kafka_prefix(char out[KAFKA_PREFIX_SIZE]);
+
+struct kafka_mock {
+	rd_kafka_t *rk;
+	rd_kafka_mock_cluster_t *cluster;
+	const char *brokers; /* HOST:PORT */
+};
+
+/* The mock makes no topics when it is asked to: those of the prefix that are named,
+ * up to a NULL, are there from the beginning, with so many partitions. */
+void kafka_mock_start(struct kafka_mock *mock, const char *prefix, const char *const *topics,
+		      int n_partitions);
+void kafka_mock_stop(struct kafka_mock *mock);
+
+#endif
