@@ -73,6 +73,7 @@ $(eval $(call library,cli,cli,libcurl))
 $(eval $(call library,server,orchestrator/server,))
 $(eval $(call library,gateway,orchestrator/gateway,libmicrohttpd))
 $(eval $(call library,participant-sqlite,participants/sqlite,sqlite3))
+$(eval $(call library,participant-kafka,participants/kafka,))
 $(eval $(call library,participant,participants/lib,))
 $(eval $(call library,explore,orchestrator/check,))
 $(eval $(call library,engine,orchestrator/engine,))
@@ -145,9 +146,11 @@ $(B)/lib$(1).so.$(SOVERSION): $(2) $(3)
 endef
 $(eval $(call public,skald,$(participant_objects),$(call archives,bus proto base)))
 $(eval $(call public,skald-sqlite,$(participant-sqlite_objects),))
+$(eval $(call public,skald-kafka,$(participant-kafka_objects),$(call archives,bus-kafka bus proto base)))
 $(B)/libskald.so.$(SOVERSION): private libs = $(shell $(PKG_CONFIG) --libs libprotobuf-c) -lpthread
 $(B)/libskald-sqlite.so.$(SOVERSION): private libs = -L$(B) -lskald $(shell $(PKG_CONFIG) --libs sqlite3)
 $(B)/libskald-sqlite.so.$(SOVERSION): | $(B)/libskald.so.$(SOVERSION)
+$(B)/libskald-kafka.so.$(SOVERSION): private libs = $(shell $(PKG_CONFIG) --libs rdkafka libprotobuf-c) -lpthread
 public_libraries = $(foreach l,$(PUBLIC),$(B)/lib$(l).a $(B)/lib$(l).so.$(SOVERSION))
 
 # --- programs -----------------------------------------------------------------
@@ -168,7 +171,7 @@ $(alone)/service:
 define service
 PROGRAMS += $(B)/skald-$(1)
 $(B)/skald-$(1): $(filter $(B)/participants/$(1)/% $(B)/participants/service/%,$(service_objects)) \
-	$(B)/libskald-sqlite.a $(B)/libskald.a
+	$(B)/libskald-sqlite.a $(B)/libskald-kafka.a $(B)/libskald.a
 endef
 $(foreach s,$(SERVICES),$(eval $(call service,$(s))))
 

@@ -71,7 +71,36 @@ static const struct option options[] = {
 	 .min = 1,
 	 .argument = "BUS",
 	 .help = "how services are reached: local is the socket bus.sock in the folder of "
-		 "data, local:PATH another one"},
+		 "data, local:PATH another one, kafka:HOST:PORT,... goes over Apache Kafka"},
+	{.name = "kafka",
+	 .type = OPTION_LIST,
+	 .secret = true,
+	 .argument = "NAME=VALUE,...",
+	 .help = "properties of librdkafka, such as security.protocol=sasl_ssl"},
+	{.name = "kafka-prefix",
+	 .type = OPTION_TEXT,
+	 .initial = "skald",
+	 .min = 1,
+	 .max = KAFKA_PREFIX_MAX,
+	 .argument = "PREFIX",
+	 .help = "of the topics: PREFIX.inbox, PREFIX.cmd.PARTICIPANT and others"},
+	{.name = "kafka-partitions",
+	 .type = OPTION_INTEGER,
+	 .initial = "12",
+	 .min = 1,
+	 .max = KAFKA_PARTITIONS_MAX,
+	 .help = "of topics that are made; one that is there keeps its own"},
+	{.name = "kafka-replication",
+	 .type = OPTION_INTEGER,
+	 .initial = "0",
+	 .max = INT16_MAX,
+	 .help = "copies of topics that are made; 0 is as the brokers say"},
+	{.name = "kafka-message-max",
+	 .type = OPTION_SIZE,
+	 .initial = "2112KiB",
+	 .min = 64 * 1024,
+	 .max = 64 * 1024 * 1024,
+	 .help = "largest message of topics that are made"},
 	{.name = "store",
 	 .type = OPTION_CHOICE,
 	 .initial = "sqlite",
@@ -132,6 +161,37 @@ static bool read_limits(void *context, struct limits *out)
 	return good;
 }
 
+static enum err read_properties(struct cli *cli, const struct options *settings,
+				struct server_kafka *out, struct diag *diag)
+{
+	struct kafka_property *properties;
+	struct slice item, copied;
+	size_t n = 0;
+	char *equals;
+
+	while (options_item(settings, "kafka", n, &item))
+		n++;
+	properties = arena_array(cli->arena, n + 1, sizeof *properties);
+	if (!properties)
+		return ERR_NOMEM;
+	out->properties = properties;
+	for (size_t i = 0; i < n; i++) {
+		if (!options_item(settings, "kafka", i, &item) ||
+		    !arena_copy(cli->arena, item, &copied))
+			return ERR_NOMEM;
+		equals = memchr((char *)copied.at, '=', copied.len);
+		if (!equals || equals == copied.at)
+			return diag_set(
+				diag, ERR_INVALID,
+				"--kafka: the %zu. property has no name; write NAME=VALUE",
+				i + 1);
+		*equals = '\0';
+		properties[out->n_properties++] =
+			(struct kafka_property){copied.at, equals + 1};
+	}
+	return OK;
+}
+
 static struct server_settings settings_of(struct cli *cli, const struct options *settings,
 					  const struct limits *limits)
 {
@@ -141,6 +201,16 @@ static struct server_settings settings_of(struct cli *cli, const struct options 
 		.sagas_needed = options_given(settings, "sagas"),
 		.listen = options_text(settings, "listen"),
 		.bus = options_text(settings, "bus"),
+		.kafka =
+			{
+				.prefix = options_text(settings, "kafka-prefix"),
+				.partitions =
+					(int32_t)options_number(settings, "kafka-partitions"),
+				.replication =
+					(int32_t)options_number(settings, "kafka-replication"),
+				.message_max =
+					(int32_t)options_number(settings, "kafka-message-max"),
+			},
 		.store = options_text(settings, "store"),
 		.retention_ms = options_number(settings, "retention"),
 		.limits = limits,
@@ -181,6 +251,10 @@ static enum exit_code run(struct cli *cli)
 	if (code)
 		return code;
 	server = settings_of(cli, &settings, &limits);
+	if (read_properties(cli, &settings, &server.kafka, &diag)) {
+		complain(cli, "%s", diag.text[0] ? diag.text : err_text(ERR_NOMEM));
+		return EXIT_USAGE;
+	}
 	if (only_check)
 		code = print_settings(cli, &settings, &limits);
 	if (code)

@@ -58,6 +58,7 @@ typedef enum {
 typedef struct skald_command skald_command;
 typedef struct skald_reply skald_reply;
 typedef struct skald_participant skald_participant;
+typedef struct skald_transport skald_transport;
 
 /* Called once per command; `context` is what the handler was registered with.
  * Command and reply are valid during the call. */
@@ -124,10 +125,13 @@ SKALD_API void skald_deferred_fail(skald_deferred *deferred, const char *code,
 
 #define SKALD_FOR_EVER INT64_MAX
 
-/* Everything may be zero but bus and barrier. Texts are copied. */
+/* Everything may be zero but barrier and one of bus and transport. Texts are copied. */
 typedef struct {
 	const char *bus;        /* "local:PATH": the socket of the orchestrator */
 	skald_barrier *barrier; /* borrowed; outlives the participant */
+
+	/* Another bus than the local one, as of skald/kafka.h; borrowed likewise. */
+	const skald_transport *transport;
 
 	/* How long a record is kept after its command was first sent; 0: 30 days. A
 	 * command older than that without a record is answered expired, which a

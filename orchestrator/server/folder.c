@@ -4,7 +4,12 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+enum { FOLDER_PATH_SIZE = 4096 };
 
 static bool is_definition(const char *name)
 {
@@ -100,4 +105,59 @@ enum err folder_read_definitions(const char *path, const struct folder_reader *r
 		err = read_file(names.list[i], reader, n_bad, diag);
 	arena_release(&names.arena);
 	return err;
+}
+
+/* --- which folder of data it is ------------------------------------------------------ */
+
+/* Random, and written under another name first: the file is whole or not there. */
+static enum err make_instance(const char *data, const char *path, struct diag *diag)
+{
+	static const char digits[] = "0123456789abcdef";
+	uint8_t random[(FOLDER_INSTANCE_SIZE - 1) / 2];
+	char text[FOLDER_INSTANCE_SIZE + 1], temporary[FOLDER_PATH_SIZE];
+	int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+	bool good = fd >= 0 && read(fd, random, sizeof random) == (ssize_t)sizeof random;
+
+	if (fd >= 0)
+		close(fd);
+	for (size_t i = 0; good && i < sizeof random; i++) {
+		text[2 * i] = digits[random[i] / 16];
+		text[2 * i + 1] = digits[random[i] % 16];
+	}
+	text[FOLDER_INSTANCE_SIZE - 1] = '\n';
+	snprintf(temporary, sizeof temporary, "%.4000s/instance.new", data);
+	fd = good ? open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
+	good = fd >= 0 && write(fd, text, FOLDER_INSTANCE_SIZE) == FOLDER_INSTANCE_SIZE &&
+	       fsync(fd) == 0;
+	if (fd >= 0)
+		close(fd);
+	if (good && rename(temporary, path) == 0)
+		return OK;
+	return diag_set(diag, ERR_IO, "cannot write %.300s: %s", path, strerror(errno));
+}
+
+enum err folder_instance(const char *data, char out[FOLDER_INSTANCE_SIZE], struct diag *diag)
+{
+	char path[FOLDER_PATH_SIZE];
+	ssize_t n;
+	enum err err;
+	int fd;
+
+	snprintf(path, sizeof path, "%.4000s/instance", data);
+	if (access(path, F_OK) != 0) {
+		err = make_instance(data, path, diag);
+		if (err)
+			return err;
+	}
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return diag_set(diag, ERR_IO, "cannot read %.300s: %s", path, strerror(errno));
+	n = read(fd, out, FOLDER_INSTANCE_SIZE);
+	close(fd);
+	if (n != FOLDER_INSTANCE_SIZE || out[FOLDER_INSTANCE_SIZE - 1] != '\n' ||
+	    strspn(out, "0123456789abcdef") != FOLDER_INSTANCE_SIZE - 1)
+		return diag_set(diag, ERR_CORRUPT,
+				"%.300s is damaged: remove it, and another one is made", path);
+	out[FOLDER_INSTANCE_SIZE - 1] = '\0';
+	return OK;
 }

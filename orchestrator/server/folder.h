@@ -23,4 +23,10 @@ struct folder_reader {
 CHECKED enum err folder_read_definitions(const char *path, const struct folder_reader *reader,
 					 size_t *n_bad, struct diag *diag);
 
+/* What tells this folder of data from all others, made when it is asked for first and
+ * kept in its file `instance`. ERR_IO, ERR_CORRUPT: the diag says why. */
+enum { FOLDER_INSTANCE_SIZE = 33 };
+CHECKED enum err folder_instance(const char *data, char out[FOLDER_INSTANCE_SIZE],
+				 struct diag *diag);
+
 #endif

@@ -1,6 +1,7 @@
 #include "orchestrator/server/server.h"
 
 #include "bus/bus_local.h"
+#include "bus/kafka/bus_kafka.h"
 #include "orchestrator/gateway/gateway.h"
 #include "orchestrator/gateway/listen.h"
 #include "orchestrator/load/load.h"
@@ -30,7 +31,8 @@ struct server {
 	struct log_fd sink;
 	struct log log;
 	char address[LISTEN_TEXT_MAX];
-	char socket[PATH_MAX_BYTES]; /* of the bus */
+	char place[PATH_MAX_BYTES]; /* of the bus: its socket, or its brokers */
+	char instance[FOLDER_INSTANCE_SIZE];
 	char trouble[DIAG_MAX + 64]; /* of the store; empty: none */
 
 	int listen_fd;
@@ -149,34 +151,76 @@ static enum err open_store(struct server *server, struct diag *diag)
 	return server->store ? OK : diag_set(diag, ERR_NOMEM, "out of memory");
 }
 
-/* "local" is bus.sock in the folder of data. */
-static enum err find_socket(const struct server_settings *settings, char path[PATH_MAX_BYTES],
-			    struct diag *diag)
+static const char kafka_scheme[] = "kafka:";
+
+static bool is_kafka(const struct server_settings *settings)
+{
+	return strncmp(settings->bus, kafka_scheme, strlen(kafka_scheme)) == 0;
+}
+
+static struct kafka_setup kafka_setup(const struct server_settings *settings,
+				      const struct log *log)
+{
+	const struct server_kafka *kafka = &settings->kafka;
+
+	return (struct kafka_setup){.brokers = settings->bus + strlen(kafka_scheme),
+				    .prefix = kafka->prefix,
+				    .partitions = kafka->partitions,
+				    .replication = kafka->replication,
+				    .message_max = kafka->message_max,
+				    .properties = kafka->properties,
+				    .n_properties = kafka->n_properties,
+				    .clock = clock_system(),
+				    .log = log};
+}
+
+/* Where the bus is, for people: "local" is bus.sock in the folder of data. */
+static enum err find_bus(const struct server_settings *settings, char path[PATH_MAX_BYTES],
+			 struct diag *diag)
 {
 	const char *given = settings->bus;
+	struct kafka_setup kafka;
 	int len;
 
 	if (strcmp(given, "local") == 0)
 		len = snprintf(path, PATH_MAX_BYTES, "%s/bus.sock", settings->data);
 	else if (strncmp(given, "local:", 6) == 0 && given[6])
 		len = snprintf(path, PATH_MAX_BYTES, "%s", given + 6);
+	else if (is_kafka(settings))
+		len = snprintf(path, PATH_MAX_BYTES, "%s", given);
 	else
 		return diag_set(diag, ERR_INVALID,
-				"there is no bus `%.100s`; write local or local:PATH", given);
+				"there is no bus `%.100s`; write local, local:PATH or "
+				"kafka:HOST:PORT",
+				given);
 	if (len < 0 || len >= PATH_MAX_BYTES)
-		return diag_set(diag, ERR_INVALID, "the path of the bus's socket is too long");
-	return OK;
+		return diag_set(diag, ERR_INVALID, "what is given as the bus is too long");
+	kafka = kafka_setup(settings, NULL);
+	return is_kafka(settings) ? kafka_setup_check(&kafka, diag) : OK;
+}
+
+static enum err open_kafka(struct server *server, struct diag *diag)
+{
+	struct bus_kafka_setup setup = {
+		.kafka = kafka_setup(server->settings, &server->log),
+		.instance = server->instance,
+		.alone = true, /* the store has all sagas, and nobody else has it */
+	};
+	enum err err = folder_instance(server->settings->data, server->instance, diag);
+
+	return err ? err : bus_kafka_open(&setup, &server->bus, diag);
 }
 
 static enum err open_bus(struct server *server, struct diag *diag)
 {
 	const struct bus_local_setup setup = {
-		.path = server->socket,
+		.path = server->place,
 		.server = "skald " SKALD_VERSION,
 		.clock = clock_system(),
 	};
 
-	return bus_local_open(&setup, &server->bus, diag);
+	return is_kafka(server->settings) ? open_kafka(server, diag)
+					  : bus_local_open(&setup, &server->bus, diag);
 }
 
 static enum err open_engine(struct server *server, struct diag *diag)
@@ -247,7 +291,7 @@ static enum err open_events(struct server *server, struct diag *diag)
 
 static enum err open_all(struct server *server, struct diag *diag)
 {
-	enum err err = find_socket(server->settings, server->socket, diag);
+	enum err err = find_bus(server->settings, server->place, diag);
 
 	if (!err)
 		err = open_store(server, diag);
@@ -447,7 +491,7 @@ static void say_ready(const struct server *server)
 	snprintf(url, sizeof url, "http://%s", server->address);
 	log_begin(&line, &always, LOG_LEVEL_INFO, "ready");
 	log_text(&line, "url", slice_of(url));
-	log_text(&line, "bus", slice_of(server->socket));
+	log_text(&line, "bus", slice_of(server->place));
 	log_text(&line, "data", slice_of(server->settings->data));
 	log_number(&line, "definitions", (int64_t)n);
 	log_number(&line, "sagas", (int64_t)stats.live);
@@ -520,7 +564,7 @@ enum err server_check(const struct server_settings *settings, struct diag *diag)
 	struct deploying deploying = {.server = &server};
 	const struct folder_reader reader = {drop_definition, report, &deploying};
 	size_t n_bad = 0;
-	enum err err = find_socket(settings, server.socket, diag);
+	enum err err = find_bus(settings, server.place, diag);
 
 	if (err)
 		return err;

@@ -9,14 +9,24 @@
 
 #include "base/log.h"
 #include "base/problems.h"
+#include "bus/kafka/kafka.h"
 #include "orchestrator/engine/limits.h"
 
+/* Of a bus over Kafka; see bus/kafka/kafka.h. */
+struct server_kafka {
+	const char *prefix;
+	const struct kafka_property *properties;
+	size_t n_properties;
+	int32_t partitions, replication, message_max;
+};
+
 struct server_settings {
-	const char *data;     /* folder of what has to last; made where it is not there */
-	const char *sagas;    /* folder of definitions */
-	bool sagas_needed;    /* it has to be there */
-	const char *listen;   /* HOST:PORT */
-	const char *bus;      /* "local", "local:PATH" */
+	const char *data;   /* folder of what has to last; made where it is not there */
+	const char *sagas;  /* folder of definitions */
+	bool sagas_needed;  /* it has to be there */
+	const char *listen; /* HOST:PORT */
+	const char *bus;    /* "local", "local:PATH", "kafka:HOST:PORT,..." */
+	struct server_kafka kafka;
 	const char *store;    /* "sqlite", "memory" */
 	int64_t retention_ms; /* of sagas that ended; 0: for ever */
 	enum log_level log_level;

@@ -1,5 +1,6 @@
 /* participant_new.c - a participant as its host wants it: options to parts. */
 #include "bus/port_local.h"
+#include "bus/transport.h"
 #include "participants/lib/participant.h"
 
 #include <assert.h>
@@ -18,7 +19,7 @@ struct parts {
 	char name[PROCESS_NAME_SIZE];    /* of the participant */
 	char process[PROCESS_NAME_SIZE]; /* of this process, for people */
 	int wake[2];
-	struct port *port;
+	struct transport_port port;
 	struct guard *guard;
 	struct log log;
 	skald_log *sink;
@@ -58,7 +59,9 @@ static void init_log(struct parts *parts, const skald_options *options)
 
 static const char *trouble(const void *context)
 {
-	return port_local_trouble(((const struct parts *)context)->port);
+	const struct transport_port *port = &((const struct parts *)context)->port;
+
+	return port->trouble(port->port);
 }
 
 /* Once per turn of the loop: tell when the connection came or went, and in the first
@@ -90,7 +93,7 @@ static void close_parts(void *context)
 	struct parts *parts = context;
 
 	guard_close(parts->guard);
-	port_close(parts->port);
+	port_close(parts->port.port);
 	for (int i = 0; i < 2; i++)
 		if (parts->wake[i] >= 0)
 			close(parts->wake[i]);
@@ -99,7 +102,15 @@ static void close_parts(void *context)
 
 static enum err check(const skald_options *options, struct diag *diag)
 {
-	if (!options->bus || strncmp(options->bus, "local:", 6) != 0)
+	const skald_transport *transport = options->transport;
+
+	if (transport && strcmp(transport->version, SKALD_VERSION) != 0)
+		return diag_set(
+			diag, ERR_INVALID,
+			"transport: it is of version %.20s of its library, and libskald of "
+			"%s; both have to be the same",
+			transport->version, SKALD_VERSION);
+	if (!transport && (!options->bus || strncmp(options->bus, "local:", 6) != 0))
 		return diag_set(
 			diag, ERR_INVALID,
 			"bus: \"%.100s\" is none; give local:PATH, with the path of the "
@@ -134,18 +145,34 @@ static enum err make_wake(struct parts *parts, struct diag *diag)
 	return OK;
 }
 
-static enum err open_port(struct parts *parts, const skald_options *options, struct diag *diag)
+static enum err open_local(struct parts *parts, const char *path, uint32_t window,
+			   struct diag *diag)
 {
 	struct port_local_setup setup = {
-		.link = {.path = options->bus + strlen("local:"),
-			 .clock = clock_system(),
-			 .wake_fd = parts->wake[0]},
+		.link = {.path = path, .clock = clock_system(), .wake_fd = parts->wake[0]},
 		.session = {.participant = parts->name,
 			    .name = parts->process,
-			    .window = options->window ? options->window : WINDOW},
+			    .window = window},
 	};
 
-	return port_local_open(&setup, &parts->port, diag);
+	parts->port.trouble = port_local_trouble;
+	return port_local_open(&setup, &parts->port.port, diag);
+}
+
+static enum err open_port(struct parts *parts, const skald_options *options, struct diag *diag)
+{
+	const skald_transport *transport = options->transport;
+	const struct transport_request request = {
+		.participant = parts->name,
+		.window = options->window ? options->window : WINDOW,
+		.wake_fd = parts->wake[0],
+		.clock = clock_system(),
+		.log = &parts->log,
+	};
+
+	if (transport)
+		return transport->open(transport, &request, &parts->port, diag);
+	return open_local(parts, options->bus + strlen("local:"), request.window, diag);
 }
 
 static enum err open_guard(struct parts *parts, const char *path, struct diag *diag)
@@ -191,7 +218,7 @@ static enum err make(struct parts *parts, const skald_options *options, skald_pa
 	struct participant_host host = {tell, trouble, close_parts, parts};
 	int64_t horizon_ms = options->horizon_ms ? options->horizon_ms : default_horizon_ms;
 	skald_participant *participant =
-		participant_open(parts->port, barrier_of(options->barrier), clock_system(),
+		participant_open(parts->port.port, barrier_of(options->barrier), clock_system(),
 				 horizon_ms == SKALD_FOR_EVER ? 0 : horizon_ms);
 	enum err err = participant ? OK : ERR_NOMEM;
 

@@ -2,6 +2,7 @@
 
 #include "participants/service/audit.h"
 #include "participants/service/settings.h"
+#include "skald/kafka.h"
 #include "skald/sqlite.h"
 
 #include <errno.h>
@@ -281,15 +282,34 @@ static bool set_up(struct service *service, const struct settings *settings, con
 	return true;
 }
 
+/* Over Kafka where the settings say so; false: *error says why not. */
+static bool set_bus(const struct settings *settings, skald_options *options,
+		    skald_transport **transport, skald_error *error)
+{
+	static const char scheme[] = "kafka:";
+	const skald_kafka_options kafka = {.brokers = settings->bus + strlen(scheme),
+					   .prefix = settings->kafka_prefix,
+					   .properties = settings->kafka};
+
+	options->bus = settings->bus;
+	if (strncmp(settings->bus, scheme, strlen(scheme)) != 0)
+		return true;
+	*transport = skald_kafka_transport(&kafka, error);
+	options->transport = *transport;
+	return *transport != NULL;
+}
+
 static bool run(struct service *service, const struct settings *settings, skald_options options,
 		const char *path, skald_error *error)
 {
 	char guard[PATH_SIZE + 16];
+	skald_transport *transport = NULL;
 	bool ok;
 
 	survive_writes();
-	ok = set_limits(settings, &options, error) && set_up(service, settings, path, error);
-	options.bus = settings->bus;
+	ok = set_limits(settings, &options, error) &&
+	     set_bus(settings, &options, &transport, error) &&
+	     set_up(service, settings, path, error);
 	options.guard = guard;
 	options.log = log_line;
 	options.log_context = service;
@@ -310,6 +330,7 @@ static bool run(struct service *service, const struct settings *settings, skald_
 	}
 	skald_participant_free(running);
 	skald_barrier_free(options.barrier);
+	skald_kafka_free(transport);
 	return ok;
 }
 

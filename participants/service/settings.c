@@ -17,7 +17,12 @@ static const struct common {
 	{"data", "DIR", offsetof(struct settings, data), true, true,
 	 "where the service keeps its data (default ./skald-data)"},
 	{"bus", "BUS", offsetof(struct settings, bus), true, false,
-	 "the orchestrator: local:PATH of its socket (default local:./skald-data/bus.sock)"},
+	 "the orchestrator: local:PATH of its socket (default local:./skald-data/bus.sock), "
+	 "or kafka:HOST:PORT"},
+	{"kafka", "NAME=VALUE", 0, true, false,
+	 "a property of librdkafka, as sasl.username=shop; may be given repeatedly"},
+	{"kafka-prefix", "PREFIX", offsetof(struct settings, kafka_prefix), true, false,
+	 "of the topics, as the orchestrator's (default skald)"},
 	{"faults", "SPEC", offsetof(struct settings, faults), true, false,
 	 "go wrong on purpose: decline=10%,fail=1%,slow=50ms,crash=0.1%,deadly=SAGA-ID"},
 	{"window", "N", offsetof(struct settings, window), true, false,
@@ -105,6 +110,10 @@ static bool keep(struct settings *settings, const struct common *common,
 		if (settings->n_own == SETTINGS_OWN_MAX)
 			return false;
 		settings->own[settings->n_own++] = (struct setting){own, value};
+	} else if (strcmp(common->name, "kafka") == 0) {
+		if (settings->n_kafka == SETTINGS_KAFKA_MAX)
+			return false;
+		settings->kafka[settings->n_kafka++] = value;
 	} else if (common->argument) {
 		*(const char **)((char *)settings + common->offset) = value;
 	} else {

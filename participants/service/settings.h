@@ -4,7 +4,7 @@
 
 #include "participants/service/service.h"
 
-enum { SETTINGS_OWN_MAX = 64 };
+enum { SETTINGS_OWN_MAX = 64, SETTINGS_KAFKA_MAX = 64 };
 
 /* An option of the service's own, in the order in which they were given. */
 struct setting {
@@ -21,6 +21,9 @@ struct settings {
 	const char *faults;
 	const char *window;
 	const char *horizon;
+	const char *kafka_prefix;
+	const char *kafka[SETTINGS_KAFKA_MAX + 1]; /* properties, up to a NULL */
+	int n_kafka;
 	struct setting own[SETTINGS_OWN_MAX];
 	int n_own;
 };
