@@ -11,7 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { OPEN_MS = 30000, LOOK_MS = 1000, STEP_MS = 50, FLUSH_MS = 2000 };
+enum { OPEN_MS = 30000, LOOK_MS = 1000, STEP_MS = 50, FLUSH_MS = 2000, ALONE_MS = 15000 };
 
 /* What is known of a partition of the inbox that is ours. */
 struct shard {
@@ -182,7 +182,8 @@ static void on_rebalanced(void *context, bool gained,
 			  "another orchestrator has a part of the inbox, so nothing is taken "
 			  "from it; stop that one, or give it another prefix");
 		lose(bus, partitions);
-		rd_kafka_assign(bus->consumer.rk, NULL);
+		assign(bus, true, partitions);
+		(void)rd_kafka_pause_partitions(bus->consumer.rk, partitions);
 		return;
 	}
 	assign(bus, true, partitions);
@@ -578,6 +579,59 @@ static void kafka_close(struct bus *base)
 
 /* --- opening ------------------------------------------------------------------------------ */
 
+/* Whether a member of our group is another orchestrator, as an event says. */
+static bool has_others(const struct bus_kafka *bus, rd_kafka_event_t *event)
+{
+	const rd_kafka_ConsumerGroupDescription_t **groups = NULL;
+	size_t n = 0, n_members;
+
+	if (!rd_kafka_event_error(event))
+		groups = rd_kafka_DescribeConsumerGroups_result_groups(
+			rd_kafka_event_DescribeConsumerGroups_result(event), &n);
+	if (!n)
+		return false;
+	n_members = rd_kafka_ConsumerGroupDescription_member_count(groups[0]);
+	for (size_t i = 0; i < n_members; i++) {
+		const char *instance = rd_kafka_MemberDescription_group_instance_id(
+			rd_kafka_ConsumerGroupDescription_member(groups[0], i));
+
+		if (!instance || strcmp(instance, bus->setup.instance) != 0)
+			return true;
+	}
+	return false;
+}
+
+/* Look before we join: who joins takes a part. One that died is a member still, for as
+ * long as its session lasts. */
+static enum err wait_until_alone(struct bus_kafka *bus, struct diag *diag)
+{
+	const struct kafka_client *client = outbox_client(bus->outbox);
+	int64_t end_ms = now_ms(bus) + ALONE_MS;
+	const char *group = bus->topic;
+	bool others = bus->setup.alone && bus->setup.instance;
+
+	while (others && now_ms(bus) < end_ms) {
+		rd_kafka_queue_t *queue = rd_kafka_queue_new(client->rk);
+		rd_kafka_event_t *event;
+
+		rd_kafka_DescribeConsumerGroups(client->rk, &group, 1, NULL, queue);
+		event = rd_kafka_queue_poll(queue, LOOK_MS);
+		others = event && has_others(bus, event);
+		if (event)
+			rd_kafka_event_destroy(event);
+		if (others) /* let some time pass; nothing comes */
+			event = rd_kafka_queue_poll(queue, LOOK_MS);
+		rd_kafka_queue_destroy(queue);
+	}
+	if (!others)
+		return OK;
+	return diag_set(
+		diag, ERR_CONFLICT,
+		"another orchestrator reads %s, and its sagas are not ours; stop it, or "
+		"serve with another --kafka-prefix",
+		bus->topic);
+}
+
 static enum err need_topics(struct bus_kafka *bus, struct diag *diag)
 {
 	const struct kafka_setup *setup = &bus->setup.kafka;
@@ -646,6 +700,8 @@ static enum err open_all(struct bus_kafka *bus, struct diag *diag)
 	err = outbox_open(&bus->setup.kafka, bus->wake, &bus->outbox, diag);
 	if (!err)
 		err = need_topics(bus, diag);
+	if (!err)
+		err = wait_until_alone(bus, diag);
 	if (!err)
 		err = join(bus, diag);
 	return err ? err : wait_for_inbox(bus, diag);

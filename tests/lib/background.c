@@ -101,8 +101,7 @@ int background_stop(struct background *background, int signal)
 
 /* --- a server --------------------------------------------------------------------- */
 
-static void start_at(struct serving *serving, const char *skald, const char *listen,
-		     const char *const *args)
+static void start_at(struct serving *serving, const char *skald, const char *listen)
 {
 	struct process_setup setup = {
 		.argv = {skald, "serve", "--data", "data", "--listen", listen}};
@@ -111,8 +110,8 @@ static void start_at(struct serving *serving, const char *skald, const char *lis
 	const char *url;
 	size_t n = 6, len;
 
-	for (; args && *args; args++)
-		setup.argv[n++] = *args;
+	for (int i = 0; serving->args[i]; i++)
+		setup.argv[n++] = serving->args[i];
 	background_start(&serving->process, &setup, "server.log");
 	log = background_until(&serving->process, " sagas=", &arena);
 	url = strstr(log.at, "event=ready url=");
@@ -127,7 +126,12 @@ static void start_at(struct serving *serving, const char *skald, const char *lis
 
 void serving_start(struct serving *serving, const char *skald, const char *const *args)
 {
-	start_at(serving, skald, "127.0.0.1:0", args);
+	int n = 0;
+
+	for (; args && args[n] && n < SERVER_ARGS_MAX; n++)
+		serving->args[n] = args[n];
+	serving->args[n] = NULL;
+	start_at(serving, skald, "127.0.0.1:0");
 }
 
 void serving_again(struct serving *serving, const char *skald)
@@ -135,7 +139,7 @@ void serving_again(struct serving *serving, const char *skald)
 	char listen[SERVER_URL_SIZE];
 
 	snprintf(listen, sizeof listen, "%s", serving->url + strlen("http://"));
-	start_at(serving, skald, listen, NULL);
+	start_at(serving, skald, listen);
 }
 
 /* --- services --------------------------------------------------------------------- */

@@ -41,12 +41,13 @@ struct serving {
 	struct background process;
 	char url[SERVER_URL_SIZE];
 	char env[SERVER_URL_SIZE + 16]; /* "SKALD_SERVER=..." */
+	const char *args[SERVER_ARGS_MAX + 1];
 };
 
-/* With more arguments, up to a NULL; it is ready on return. */
+/* With more arguments, up to a NULL, which stay valid; it is ready on return. */
 void serving_start(struct serving *serving, const char *skald, const char *const *args);
 
-/* At the same port as before. */
+/* At the same port, and with the same arguments, as before. */
 void serving_again(struct serving *serving, const char *skald);
 
 /* --- the services of the order saga ----------------------------------------------- */

@@ -1,0 +1,256 @@
+/* test_kafka.c - the order saga over Apache Kafka: processes that are killed in the
+ * middle of it, and books that are exact all the same */
+#include "base/bytes.h"
+#include "tests/lib/background.h"
+#include "tests/lib/folder.h"
+#include "tests/lib/kafka_broker.h"
+#include "tests/lib/suite.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { INVENTORY, PAYMENT, NOTIFICATION, N_SERVICES };
+enum { PATH_SIZE = 4096, DECLINE_EVERY = 5, TURN_MS = 50, SAGAS_MS = 50000 };
+
+static const char *const names[N_SERVICES] = {"inventory", "payment", "notification"};
+static char skald[PATH_SIZE], services[N_SERVICES][PATH_SIZE], sagas[PATH_SIZE];
+
+static const char *kafka; /* HOST:PORT; NULL: there is none */
+static struct arena arena;
+
+/* Of one test. */
+static struct world {
+	char bus[160], prefix[KAFKA_PREFIX_SIZE];
+	struct serving server;
+	struct background running[N_SERVICES];
+} world;
+
+/* --- the processes ------------------------------------------------------------------ */
+
+static void start_service(int service)
+{
+	/* Small batches, and some time for each, so that there is a middle. */
+	const struct process_setup setup = {
+		.argv = {services[service], "--bus", world.bus, "--kafka-prefix", world.prefix,
+			 "--data", ".", "--window", "5", "--faults", "slow=20ms", "--kafka",
+			 "session.timeout.ms=6000"}};
+
+	background_start(&world.running[service], &setup, names[service]);
+	background_until(&world.running[service], ": ready: ", &arena);
+}
+
+static void enter(void)
+{
+	folder_enter();
+	kafka_prefix(world.prefix);
+	snprintf(world.bus, sizeof world.bus, "kafka:%s", kafka);
+}
+
+static void start_server(void)
+{
+	const char *const args[] = {"--sagas",        sagas,        "--bus", world.bus,
+				    "--kafka-prefix", world.prefix, NULL};
+
+	serving_start(&world.server, skald, args);
+}
+
+static void start_all(void)
+{
+	start_server();
+	for (int i = 0; i < N_SERVICES; i++)
+		start_service(i);
+}
+
+static void leave(void)
+{
+	for (int i = 0; i < N_SERVICES; i++)
+		ck_assert_int_eq(background_stop(&world.running[i], SIGTERM), 0);
+	ck_assert_int_eq(background_stop(&world.server.process, SIGTERM), 0);
+	folder_leave();
+	arena_release(&arena);
+}
+
+static struct process_result ask(const char *const *args)
+{
+	struct process_setup setup = {.argv = {skald}, .env = {world.server.env}};
+	struct process_result result;
+
+	for (size_t i = 0; args[i]; i++)
+		setup.argv[i + 1] = args[i];
+	result = process_run(&setup, &arena);
+	ck_assert_msg(result.exit_code == 0, "skald %s: exit %d: %s", args[0], result.exit_code,
+		      result.errs.at);
+	return result;
+}
+
+#define ASK(...) ask((const char *const[]){__VA_ARGS__, NULL})
+
+/* --- sagas ------------------------------------------------------------------------- */
+
+static void start_sagas(int n)
+{
+	struct bytes lines = BYTES(1 << 20, &arena);
+
+	for (int i = 0; i < n; i++)
+		bytes_format(
+			&lines,
+			"{\"order_id\":\"%d\",\"sku\":\"book\",\"qty\":1,\"total\":19.99,"
+			"\"email\":\"ann@example.com\",\"card\":\"4111\",\"decline\":%s}\n",
+			i, i % DECLINE_EVERY ? "false" : "true");
+	bytes_add(&lines, '\0');
+	folder_write("orders", lines.at);
+	ASK("start", "order", "--input-lines", "orders");
+}
+
+/* The number behind "name": in a text of JSON. */
+static long number_of(struct slice json, const char *name)
+{
+	char key[64];
+	const char *at;
+
+	snprintf(key, sizeof key, "\"%s\":", name);
+	at = strstr(json.at, key);
+	ck_assert_msg(at != NULL, "no %s in %s", name, json.at);
+	return strtol(at + strlen(key), NULL, 10);
+}
+
+static long n_ended(void)
+{
+	struct slice stats = ASK("stats", "--json").out;
+
+	ck_assert_int_eq(number_of(stats, "parked"), 0);
+	return number_of(stats, "completed") + number_of(stats, "compensated");
+}
+
+static void wait_until_ended(long n)
+{
+	const struct timespec turn = {0, TURN_MS * 1000000};
+	long ended = 0;
+
+	for (int ms = 0; (ended = n_ended()) < n && ms < SAGAS_MS; ms += TURN_MS)
+		nanosleep(&turn, NULL);
+	ck_assert_msg(ended >= n, "%ld of %ld sagas have ended", ended, n);
+}
+
+static struct slice books(int service)
+{
+	const struct process_setup setup = {
+		.argv = {services[service], "audit", "--json", "--data", "."}};
+	struct process_result result = process_run(&setup, &arena);
+
+	ck_assert_msg(result.exit_code == 0, "%s: %s%s", names[service], result.out.at,
+		      result.errs.at);
+	return result.out;
+}
+
+static void check_books(long n)
+{
+	long declined = (n + DECLINE_EVERY - 1) / DECLINE_EVERY, charged = n - declined;
+	struct slice stock = books(INVENTORY), ledger = books(PAYMENT),
+		     mails = books(NOTIFICATION);
+
+	ck_assert_int_eq(number_of(stock, "held"), 0);
+	ck_assert_int_eq(number_of(stock, "confirmed"), charged);
+	ck_assert_int_eq(number_of(stock, "released"), declined);
+	ck_assert_int_eq(number_of(ledger, "charged_cents"), charged * 1999);
+	ck_assert_int_eq(number_of(ledger, "refused"), declined);
+	ck_assert_int_eq(number_of(mails, "sent"), n);
+}
+
+/* --- tests ------------------------------------------------------------------------- */
+
+START_TEST(test_orders_complete_or_turn_back)
+{
+	enum { N = 20 };
+
+	enter();
+	start_all();
+	start_sagas(N);
+	wait_until_ended(N);
+	check_books(N);
+	leave();
+}
+END_TEST
+
+START_TEST(test_books_are_exact_after_kill_9_of_the_server)
+{
+	enum { N = 100 };
+
+	enter();
+	start_all();
+	start_sagas(N);
+	wait_until_ended(N / 10);
+	background_stop(&world.server.process, SIGKILL);
+	serving_again(&world.server, skald);
+	wait_until_ended(N);
+	check_books(N);
+	leave();
+}
+END_TEST
+
+START_TEST(test_books_are_exact_after_kill_9_of_a_service)
+{
+	enum { N = 100 };
+
+	enter();
+	start_all();
+	start_sagas(N);
+	wait_until_ended(N / 10);
+	background_stop(&world.running[INVENTORY], SIGKILL);
+	start_service(INVENTORY);
+	wait_until_ended(N);
+	check_books(N);
+	leave();
+}
+END_TEST
+
+/* The sagas of one are not in the store of the other. */
+START_TEST(test_a_second_orchestrator_is_turned_away)
+{
+	struct process_setup setup = {
+		.argv = {skald, "serve", "--data", "other", "--listen", "127.0.0.1:0", "--bus",
+			 world.bus, "--kafka-prefix", world.prefix, "--sagas", sagas}};
+	struct process_result result;
+
+	enter();
+	start_server();
+	result = process_run(&setup, &arena);
+	ck_assert_int_eq(result.exit_code, 1);
+	ck_assert_msg(strstr(result.errs.at, "another orchestrator reads ") != NULL,
+		      "%s", result.errs.at);
+	for (int i = 0; i < N_SERVICES; i++)
+		start_service(i);
+	start_sagas(10); /* and the first goes on */
+	wait_until_ended(10);
+	check_books(10);
+	leave();
+}
+END_TEST
+
+static void add(TCase *tcase)
+{
+	tcase_set_timeout(tcase, 120);
+	tcase_add_test(tcase, test_orders_complete_or_turn_back);
+	tcase_add_test(tcase, test_books_are_exact_after_kill_9_of_the_server);
+	tcase_add_test(tcase, test_books_are_exact_after_kill_9_of_a_service);
+	tcase_add_test(tcase, test_a_second_orchestrator_is_turned_away);
+}
+
+int main(int argc, char **argv)
+{
+	char name[64];
+
+	process_find(argv[0], "skald", skald, sizeof skald);
+	for (int i = 0; i < N_SERVICES; i++) {
+		snprintf(name, sizeof name, "skald-%s", names[i]);
+		process_find(argv[0], name, services[i], PATH_SIZE);
+	}
+	kafka = kafka_broker_find();
+	if (!kafka || !getcwd(sagas, sizeof sagas - sizeof "/sagas"))
+		return kafka ? EXIT_FAILURE : EXIT_SUCCESS;
+	memcpy(sagas + strlen(sagas), "/sagas", sizeof "/sagas");
+	return suite_run("kafka", add);
+}
