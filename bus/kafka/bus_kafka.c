@@ -266,7 +266,8 @@ static rd_kafka_message_t *next_message(struct bus_kafka *bus, int timeout_ms)
 	rd_kafka_message_t *message = bus->stash ? bus->stash : first_again(bus);
 
 	bus->stash = NULL;
-	while (!message && (message = rd_kafka_consumer_poll(bus->consumer.rk, timeout_ms))) {
+	while (!message && bus->consumer.rk &&
+	       (message = rd_kafka_consumer_poll(bus->consumer.rk, timeout_ms))) {
 		if (!message->err) {
 			bus->seen = message->offset + 1;
 			break;
@@ -452,7 +453,8 @@ static void advance(struct bus_kafka *bus)
 		return;
 	bus->marked = false;
 	/* A partition that is somebody else's meanwhile is refused, and no harm done. */
-	(void)rd_kafka_offsets_store(bus->consumer.rk, bus->waiting);
+	if (bus->consumer.rk)
+		(void)rd_kafka_offsets_store(bus->consumer.rk, bus->waiting);
 	while (bus->waiting->cnt)
 		rd_kafka_topic_partition_list_del_by_idx(bus->waiting, bus->waiting->cnt - 1);
 }
@@ -505,6 +507,49 @@ static void kafka_ended(struct bus *base, uint64_t origin, struct slice saga_id,
 	/* Whoever wants to know reads PREFIX.events. */
 }
 
+/* --- joining ------------------------------------------------------------------------- */
+
+static enum err join(struct bus_kafka *bus, struct diag *diag)
+{
+	static const struct kafka_user user = {.rebalanced = on_rebalanced};
+	rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
+	enum err err = kafka_consumer_open(&bus->consumer, &bus->setup.kafka, bus->topic,
+					   bus->setup.instance, &user, bus, diag);
+
+	if (!err) {
+		kafka_client_wake(&bus->consumer, bus->wake);
+		rd_kafka_topic_partition_list_add(topics, bus->topic, RD_KAFKA_PARTITION_UA);
+		rd_kafka_subscribe(bus->consumer.rk, topics);
+	}
+	rd_kafka_topic_partition_list_destroy(topics);
+	return err;
+}
+
+static void lose_all(struct bus_kafka *bus)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
+
+	for (size_t i = 0; i < bus->n_shards; i++)
+		rd_kafka_topic_partition_list_add(list, bus->topic, bus->shards[i].partition);
+	lose(bus, list);
+	rd_kafka_topic_partition_list_destroy(list);
+}
+
+/* After an outage the brokers may take us for an impostor of ourselves, and librdkafka
+ * gives up for good then. A new member takes our place, as after a crash. */
+static void join_again(struct bus_kafka *bus)
+{
+	struct diag diag = {""};
+
+	if (bus->stash)
+		rd_kafka_message_destroy(bus->stash);
+	bus->stash = NULL;
+	lose_all(bus);
+	kafka_client_close(&bus->consumer, 0);
+	if (join(bus, &diag))
+		log_plain(bus, LOG_LEVEL_ERROR, "inbox-not-joined", diag.text);
+}
+
 /* --- the rest of a bus -------------------------------------------------------------------- */
 
 static enum err kafka_send(struct bus *base, const struct command_message *command)
@@ -526,6 +571,8 @@ static void kafka_pump(struct bus *base)
 		n = 0; /* nothing woke us, but we look all the same */
 	outbox_pump(bus->outbox);
 	advance(bus);
+	if (!bus->n_taken && (!bus->consumer.rk || kafka_client_failed(&bus->consumer)))
+		join_again(bus);
 	if (!bus->stash && bus->n_taken < BUS_KAFKA_TAKEN_MAX)
 		bus->stash = next_message(bus, 0);
 }
@@ -647,22 +694,6 @@ static enum err need_topics(struct bus_kafka *bus, struct diag *diag)
 	bus->inbox = outbox_line(bus->outbox, bus->topic);
 	bus->dead = outbox_line(bus->outbox, dead);
 	return bus->inbox && bus->dead ? OK : ERR_NOMEM;
-}
-
-static enum err join(struct bus_kafka *bus, struct diag *diag)
-{
-	static const struct kafka_user user = {.rebalanced = on_rebalanced};
-	rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
-	enum err err = kafka_consumer_open(&bus->consumer, &bus->setup.kafka, bus->topic,
-					   bus->setup.instance, &user, bus, diag);
-
-	if (!err) {
-		kafka_client_wake(&bus->consumer, bus->wake);
-		rd_kafka_topic_partition_list_add(topics, bus->topic, RD_KAFKA_PARTITION_UA);
-		rd_kafka_subscribe(bus->consumer.rk, topics);
-	}
-	rd_kafka_topic_partition_list_destroy(topics);
-	return err;
 }
 
 static enum err wait_for_inbox(struct bus_kafka *bus, struct diag *diag)

@@ -160,16 +160,19 @@ static void tell(const struct kafka_client *client, enum log_level level, const 
 static void on_error(rd_kafka_t *rk, int error, const char *reason, void *opaque)
 {
 	struct kafka_client *client = opaque;
-	char fatal[DIAG_MAX] = "";
 
-	if (error == RD_KAFKA_RESP_ERR__FATAL) {
-		rd_kafka_fatal_error(rk, fatal, sizeof fatal);
-		reason = fatal;
-	}
 	if (error != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
 		snprintf(client->trouble, sizeof client->trouble, "%s", reason);
-	if (error == RD_KAFKA_RESP_ERR__FATAL)
-		tell(client, LOG_LEVEL_ERROR, "kafka-failed", reason);
+}
+
+bool kafka_client_failed(const struct kafka_client *client)
+{
+	char why[DIAG_MAX] = "";
+
+	if (!rd_kafka_fatal_error(client->rk, why, sizeof why))
+		return false;
+	tell(client, LOG_LEVEL_WARN, "kafka-client-failed", why);
+	return true;
 }
 
 static const char *trouble_of(const struct kafka_client *client)

@@ -105,6 +105,9 @@ void kafka_client_close(struct kafka_client *client, int flush_ms);
 /* Make the descriptor, an eventfd, readable when there is something to serve. */
 void kafka_client_wake(struct kafka_client *client, int fd);
 
+/* Whether it is of no use any more: it has to be closed, and opened again. */
+bool kafka_client_failed(const struct kafka_client *client);
+
 /* Call what has to be called, and do not wait. A consumer's is polled instead. */
 void kafka_client_serve(struct kafka_client *client);
 

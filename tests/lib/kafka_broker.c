@@ -1,3 +1,5 @@
+#define _XOPEN_SOURCE 700 /* realpath */
+
 #include "tests/lib/kafka_broker.h"
 
 #include <check.h>
@@ -12,43 +14,54 @@
 
 extern char **environ;
 
-/* What `tools/engines kafka up` prints; what it complains of goes where ours goes. */
-static bool ask_engines(char *out, size_t size)
+static char engines[4096]; /* the program */
+
+const char *kafka_engine(const char *verb, const char *dir)
 {
-	char program[] = "tools/engines", engine[] = "kafka", verb[] = "up";
-	char *const argv[] = {program, engine, verb, NULL};
+	static char out[128];
+	char program[sizeof engines], words[2][4096], kind[] = "kafka";
+	char *const argv[] = {program, kind, words[0], words[1], NULL};
 	posix_spawn_file_actions_t actions;
-	ssize_t n = 0;
-	size_t len = 0;
 	int ends[2], status = 1;
+	size_t len = 0;
+	ssize_t n;
 	pid_t pid;
 
 	if (pipe(ends) != 0)
-		return false;
+		return NULL;
+	memcpy(program, engines, sizeof program);
+	snprintf(words[0], sizeof words[0], "%s", verb);
+	snprintf(words[1], sizeof words[1], "%s", dir);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
 	posix_spawn_file_actions_addclose(&actions, ends[0]);
 	posix_spawn_file_actions_addclose(&actions, ends[1]);
-	status = posix_spawn(&pid, argv[0], &actions, NULL, argv, environ);
+	status = posix_spawn(&pid, program, &actions, NULL, argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	close(ends[1]);
-	while (!status && len + 1 < size && (n = read(ends[0], out + len, size - len - 1)) > 0)
+	while (!status && len + 1 < sizeof out &&
+	       (n = read(ends[0], out + len, sizeof out - len - 1)) > 0)
 		len += (size_t)n;
 	close(ends[0]);
 	out[len] = '\0';
 	out[strcspn(out, "\n")] = '\0';
-	return !status && waitpid(pid, &status, 0) == pid && status == 0 && *out;
+	return !status && waitpid(pid, &status, 0) == pid && status == 0 ? out : NULL;
 }
 
 const char *kafka_broker_find(void)
 {
 	static char address[128];
-	const char *given = getenv("SKALD_TEST_KAFKA");
+	const char *given = getenv("SKALD_TEST_KAFKA"), *own;
 
+	if (!realpath("tools/engines", engines))
+		return NULL;
 	if (given && *given)
 		return given;
-	if (ask_engines(address, sizeof address))
+	own = kafka_engine("up", "build/engines/kafka");
+	if (own) {
+		snprintf(address, sizeof address, "%s", own);
 		return address;
+	}
 	printf("0 passed, 0 failed, 1 skipped: Kafka could not be started; see above, or set "
 	       "SKALD_TEST_KAFKA=HOST:PORT\n");
 	fflush(stdout);

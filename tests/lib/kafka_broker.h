@@ -14,6 +14,11 @@
  * and it was said that its tests are skipped. */
 const char *kafka_broker_find(void);
 
+/* A broker of the test's own, with its data in DIR: "up" starts it, again as well, "kill"
+ * is a crash, "down" removes all. Its HOST:PORT; NULL: it was said why not. Asked after
+ * kafka_broker_find, and valid until it is asked again. */
+const char *kafka_engine(const char *verb, const char *dir);
+
 /* A prefix for topics that no other test has. */
 enum { KAFKA_PREFIX_SIZE = 64 };
 void kafka_prefix(char out[KAFKA_PREFIX_SIZE]);

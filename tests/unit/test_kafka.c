@@ -90,7 +90,8 @@ static struct process_result ask(const char *const *args)
 
 /* --- sagas ------------------------------------------------------------------------- */
 
-static void start_sagas(int n)
+/* Those from number `first` on. */
+static void start_sagas(int first, int n)
 {
 	struct bytes lines = BYTES(1 << 20, &arena);
 
@@ -168,7 +169,7 @@ START_TEST(test_orders_complete_or_turn_back)
 
 	enter();
 	start_all();
-	start_sagas(N);
+	start_sagas(0, N);
 	wait_until_ended(N);
 	check_books(N);
 	leave();
@@ -181,7 +182,7 @@ START_TEST(test_books_are_exact_after_kill_9_of_the_server)
 
 	enter();
 	start_all();
-	start_sagas(N);
+	start_sagas(0, N);
 	wait_until_ended(N / 10);
 	background_stop(&world.server.process, SIGKILL);
 	serving_again(&world.server, skald);
@@ -197,13 +198,45 @@ START_TEST(test_books_are_exact_after_kill_9_of_a_service)
 
 	enter();
 	start_all();
-	start_sagas(N);
+	start_sagas(0, N);
 	wait_until_ended(N / 10);
 	background_stop(&world.running[INVENTORY], SIGKILL);
 	start_service(INVENTORY);
 	wait_until_ended(N);
 	check_books(N);
 	leave();
+}
+END_TEST
+
+/* The brokers crash in the middle of it all, and take what they have to begin again. */
+START_TEST(test_books_are_exact_after_an_outage)
+{
+	enum { N = 100, MORE = 10 };
+	const char *address;
+	char dir[PATH_SIZE];
+
+	enter();
+	ck_assert(getcwd(dir, sizeof dir - sizeof "/broker") != NULL);
+	memcpy(dir + strlen(dir), "/broker", sizeof "/broker");
+	address = kafka_engine("up", dir);
+	ck_assert_msg(address != NULL, "no broker of our own");
+	snprintf(world.bus, sizeof world.bus, "kafka:%s", address);
+	start_all();
+	start_sagas(0, N);
+	wait_until_ended(N / 10);
+	ck_assert(kafka_engine("kill", dir) != NULL);
+	background_until(&world.server.process, "event=kafka-unreachable", &arena);
+	start_sagas(N, MORE); /* it takes them all the same */
+	ck_assert(kafka_engine("up", dir) != NULL);
+	wait_until_ended(N + MORE);
+	background_until(&world.server.process, "event=kafka-reachable", &arena);
+	check_books(N + MORE);
+	for (int i = 0; i < N_SERVICES; i++)
+		ck_assert_int_eq(background_stop(&world.running[i], SIGTERM), 0);
+	ck_assert_int_eq(background_stop(&world.server.process, SIGTERM), 0);
+	ck_assert(kafka_engine("down", dir) != NULL);
+	folder_leave();
+	arena_release(&arena);
 }
 END_TEST
 
@@ -219,11 +252,11 @@ START_TEST(test_a_second_orchestrator_is_turned_away)
 	start_server();
 	result = process_run(&setup, &arena);
 	ck_assert_int_eq(result.exit_code, 1);
-	ck_assert_msg(strstr(result.errs.at, "another orchestrator reads ") != NULL,
-		      "%s", result.errs.at);
+	ck_assert_msg(strstr(result.errs.at, "another orchestrator reads ") != NULL, "%s",
+		      result.errs.at);
 	for (int i = 0; i < N_SERVICES; i++)
 		start_service(i);
-	start_sagas(10); /* and the first goes on */
+	start_sagas(0, 10); /* and the first goes on */
 	wait_until_ended(10);
 	check_books(10);
 	leave();
@@ -236,6 +269,8 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_orders_complete_or_turn_back);
 	tcase_add_test(tcase, test_books_are_exact_after_kill_9_of_the_server);
 	tcase_add_test(tcase, test_books_are_exact_after_kill_9_of_a_service);
+	if (!getenv("SKALD_TEST_KAFKA")) /* or it has to be killed by hand */
+		tcase_add_test(tcase, test_books_are_exact_after_an_outage);
 	tcase_add_test(tcase, test_a_second_orchestrator_is_turned_away);
 }
 
