@@ -1,0 +1,342 @@
+/* test_bus_kafka.c - what the bus over Kafka promises beyond the contract: names and
+ * partitions, settings, what becomes of messages that are of no use or misplaced,
+ * brokers that fail. Against librdkafka's mock. */
+#include "bus/kafka/bus_kafka.h"
+#include "bus/kafka/port_kafka.h"
+#include "proto/wire.h"
+#include "tests/lib/kafka_broker.h"
+#include "tests/lib/suite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { WAIT_MS = 30000, TURN_MS = 5, PARTITIONS = 4 };
+
+static const char prefix[] = "t";
+static const char *const topics[] = {"inbox", "dead", "cmd.stock", NULL};
+static struct kafka_mock mock;
+
+/* --- names ------------------------------------------------------------------------- */
+
+/* The first three are of Kafka's own tests of murmur2, the last is in
+ * docs/protocol.md. */
+static const struct partition_row {
+	const char *key;
+	int32_t n, partition;
+} partition_rows[] = {
+	{"21", 1000, (-973932308 & 0x7fffffff) % 1000},
+	{"foobar", 1000, (-790332482 & 0x7fffffff) % 1000},
+	{"a-little-bit-long-string", 1000, (-985981536 & 0x7fffffff) % 1000},
+	{"order-17", 1, 0},
+	{"order-17", 12, 9},
+};
+
+START_TEST(test_partitions_are_those_of_other_clients)
+{
+	const struct partition_row *row = &partition_rows[_i];
+
+	ck_assert_int_eq(kafka_partition_of(slice_of(row->key), row->n), row->partition);
+}
+END_TEST
+
+START_TEST(test_a_saga_is_one_trace)
+{
+	char a[KAFKA_TRACE_SIZE], b[KAFKA_TRACE_SIZE], c[KAFKA_TRACE_SIZE];
+
+	kafka_traceparent(SLICE_LITERAL("s"), SLICE_LITERAL("s/a#0/0/do"), 1, a);
+	kafka_traceparent(SLICE_LITERAL("s"), SLICE_LITERAL("s/a#0/0/do"), 2, b);
+	kafka_traceparent(SLICE_LITERAL("t"), SLICE_LITERAL("t/a#0/0/do"), 1, c);
+	ck_assert_uint_eq(strlen(a), KAFKA_TRACE_SIZE - 1);
+	ck_assert_msg(strncmp(a, "00-", 3) == 0 && strcmp(a + 52, "-01") == 0, "%s", a);
+	ck_assert(strncmp(a, b, 35) == 0 && strcmp(a, b) != 0);
+	ck_assert(strncmp(a, c, 35) != 0);
+	ck_assert(slice_is(kafka_key_of_command(SLICE_LITERAL("s/a#0/0/do")), "s"));
+	ck_assert(slice_is(kafka_key_of_command(SLICE_LITERAL("s")), "s"));
+}
+END_TEST
+
+/* --- settings ---------------------------------------------------------------------- */
+
+static const struct setting_row {
+	const char *name;
+	struct kafka_setup setup;
+	struct kafka_property property;
+	const char *text; /* NULL: it is right */
+} setting_rows[] = {
+	{"a broker is enough", {.brokers = "h:1"}, {NULL, NULL}, NULL},
+	{"no broker", {.brokers = ""}, {NULL, NULL}, "names no broker"},
+	{"a broker without a port", {.brokers = "h"}, {NULL, NULL}, "names no broker"},
+	{"a prefix that is none", {.brokers = "h:1", .prefix = "a b"}, {NULL, NULL}, "prefix"},
+	{"too many partitions",
+	 {.brokers = "h:1", .partitions = 10001},
+	 {NULL, NULL},
+	 "10001 partitions: 1 to 10000"},
+	{"any property of librdkafka", {.brokers = "h:1"}, {"sasl.username", "shop"}, NULL},
+	{"a property that Skald relies on",
+	 {.brokers = "h:1"},
+	 {"acks", "1"},
+	 "kafka.acks cannot be set: a command"},
+	{"a property that there is not",
+	 {.brokers = "h:1"},
+	 {"no.such.thing", "1"},
+	 "kafka.no.such.thing: "},
+};
+
+START_TEST(test_settings)
+{
+	const struct setting_row *row = &setting_rows[_i];
+	struct port_kafka_setup setup = {
+		.kafka = row->setup, .participant = "stock", .window = 1, .wake_fd = -1};
+	struct diag diag = {""};
+	struct port *port = NULL;
+	enum err err;
+
+	setup.kafka.clock = clock_system();
+	setup.kafka.properties = &row->property;
+	setup.kafka.n_properties = row->property.name != NULL;
+	err = port_kafka_open(&setup, &port, &diag);
+	ck_assert_msg(err == (row->text ? ERR_INVALID : OK) &&
+			      strstr(diag.text, row->text ? row->text : "") != NULL,
+		      "%s: %s", row->name, diag.text);
+	port_close(port);
+}
+END_TEST
+
+START_TEST(test_nobody_answers)
+{
+	const struct bus_kafka_setup setup = {
+		.kafka = {.brokers = "127.0.0.1:1", .clock = clock_system()}, .open_ms = 1000};
+	struct diag diag = {""};
+	struct bus *bus = NULL;
+
+	ck_assert_int_eq(bus_kafka_open(&setup, &bus, &diag), ERR_UNAVAILABLE);
+	ck_assert_msg(strstr(diag.text, "skald.inbox") != NULL, "%s", diag.text);
+}
+END_TEST
+
+/* --- messages that somebody else has written ------------------------------------------ */
+
+static struct kafka_setup kafka_setup(void)
+{
+	return (struct kafka_setup){.brokers = mock.brokers,
+				    .prefix = prefix,
+				    .partitions = PARTITIONS,
+				    .clock = clock_system()};
+}
+
+static struct bus *open_bus(void)
+{
+	const struct bus_kafka_setup setup = {.kafka = kafka_setup()};
+	struct bus *bus = NULL;
+	struct diag diag = {""};
+
+	ck_assert_msg(bus_kafka_open(&setup, &bus, &diag) == OK, "%s", diag.text);
+	return bus;
+}
+
+static void enter(void)
+{
+	kafka_mock_start(&mock, prefix, topics, PARTITIONS);
+}
+
+/* Somebody's own client. */
+static rd_kafka_t *client(rd_kafka_type_t type)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	char why[256];
+
+	rd_kafka_conf_set(conf, "bootstrap.servers", mock.brokers, why, sizeof why);
+	rd_kafka_conf_set(conf, "log_level", "2", why, sizeof why);
+	rd_kafka_conf_set(conf, "group.id", "test", why, sizeof why);
+	rd_kafka_conf_set(conf, "auto.offset.reset", "earliest", why, sizeof why);
+	rd_kafka_conf_set(conf, "message.max.bytes", "4000000", why, sizeof why);
+	return rd_kafka_new(type, conf, why, sizeof why);
+}
+
+static void produce(rd_kafka_t *producer, const char *topic, int32_t partition,
+		    struct slice value)
+{
+	ck_assert(!rd_kafka_producev(
+		producer, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
+		RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY("k", 1),
+		RD_KAFKA_V_HEADER("h", "v", 1), RD_KAFKA_V_VALUE((void *)value.at, value.len),
+		RD_KAFKA_V_END));
+	ck_assert(!rd_kafka_flush(producer, WAIT_MS));
+}
+
+static struct bytes frame_bytes(const struct frame *frame)
+{
+	struct bytes bytes = BYTES(WIRE_FRAME_MAX, NULL);
+
+	ck_assert_int_eq(wire_write(frame, &bytes, NULL), OK);
+	return bytes;
+}
+
+static void produce_frame(rd_kafka_t *producer, const char *topic, int32_t partition,
+			  const struct frame *frame)
+{
+	struct bytes bytes = frame_bytes(frame);
+
+	produce(producer, topic, partition,
+		(struct slice){bytes.at + WIRE_LENGTH_SIZE, bytes.len - WIRE_LENGTH_SIZE});
+	bytes_release(&bytes);
+}
+
+static struct inbox_message next(struct bus *bus)
+{
+	int64_t end_ms = clock_monotonic_ms(clock_system()) + WAIT_MS;
+	struct inbox_message message;
+
+	while (!bus_poll(bus, &message)) {
+		ck_assert_msg(clock_monotonic_ms(clock_system()) < end_ms, "nothing comes");
+		bus_pump(bus);
+	}
+	return message;
+}
+
+static const char *header(const rd_kafka_message_t *message, const char *name)
+{
+	rd_kafka_headers_t *headers = NULL;
+	const void *value = NULL;
+	size_t size;
+
+	ck_assert(!rd_kafka_message_headers(message, &headers));
+	return rd_kafka_header_get_last(headers, name, &value, &size) ? "none" : value;
+}
+
+/* The n-th dead letter. */
+static rd_kafka_message_t *dead_letter(rd_kafka_t *consumer, int n)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(PARTITIONS);
+	rd_kafka_message_t *message = NULL;
+
+	for (int i = 0; i < PARTITIONS; i++)
+		rd_kafka_topic_partition_list_add(list, "t.dead", i)->offset =
+			RD_KAFKA_OFFSET_BEGINNING;
+	rd_kafka_assign(consumer, list);
+	rd_kafka_topic_partition_list_destroy(list);
+	do {
+		if (message)
+			rd_kafka_message_destroy(message);
+		message = rd_kafka_consumer_poll(consumer, WAIT_MS);
+		ck_assert(message != NULL && !message->err);
+	} while (n-- > 0);
+	return message;
+}
+
+static const struct frame signal_frame = {
+	.type = FRAME_SIGNAL,
+	.signal = {.saga_id = SLICE_LITERAL("s"), .event = SLICE_LITERAL("paid")}};
+static const struct frame command_frame = {.type = FRAME_COMMAND,
+					   .command = {.id = SLICE_LITERAL("s/a#0/0/do"),
+						       .participant = SLICE_LITERAL("stock"),
+						       .command = SLICE_LITERAL("take"),
+						       .saga_id = SLICE_LITERAL("s"),
+						       .saga = SLICE_LITERAL("order"),
+						       .attempt = 1}};
+
+/* What is in the inbox in front of a signal, and why it is dead. */
+static const struct dead_row {
+	const char *name;
+	const char *value; /* NULL: a command */
+	size_t len;        /* of zeros, where it is no text */
+	const char *reason;
+} dead_rows[] = {
+	{"what is no protobuf", "\xff\xff\xff", 0, "unreadable"},
+	{"nothing at all", "", 0, "unreadable"},
+	{"more than a frame may have", "", WIRE_FRAME_MAX + 1, "too-large"},
+	{"a command", NULL, 0, "unexpected"},
+};
+
+START_TEST(test_what_is_of_no_use_does_not_block)
+{
+	const struct dead_row *row = &dead_rows[_i];
+	char *zeros = calloc(1, row->len + 1);
+	struct inbox_message message;
+	rd_kafka_message_t *letter;
+	rd_kafka_t *producer, *consumer;
+	struct bus *bus;
+
+	enter();
+	producer = client(RD_KAFKA_PRODUCER);
+	consumer = client(RD_KAFKA_CONSUMER);
+	if (row->value)
+		produce(producer, "t.inbox", 0,
+			row->len ? (struct slice){zeros, row->len} : slice_of(row->value));
+	else
+		produce_frame(producer, "t.inbox", 0, &command_frame);
+	produce_frame(producer, "t.inbox", 0, &signal_frame);
+	bus = open_bus();
+	message = next(bus);
+	ck_assert(message.type == INBOX_SIGNAL && slice_is(message.signal.event, "paid"));
+	bus_acknowledge(bus);
+	while (!bus_kafka_idle(bus, 0))
+		bus_pump(bus);
+	letter = dead_letter(consumer, 0);
+	ck_assert_str_eq(header(letter, "skald-reason"), row->reason);
+	ck_assert_str_eq(header(letter, "skald-topic"), "t.inbox");
+	ck_assert_str_eq(header(letter, "skald-offset"), "0");
+	ck_assert_str_eq(header(letter, "h"), "v");
+	ck_assert(letter->key_len == 1 && letter->len <= WIRE_FRAME_MAX);
+	rd_kafka_message_destroy(letter);
+	bus_close(bus);
+	rd_kafka_destroy(producer);
+	rd_kafka_consumer_close(consumer);
+	rd_kafka_destroy(consumer);
+	kafka_mock_stop(&mock);
+	free(zeros);
+}
+END_TEST
+
+/* Busy: the same message again. Refused: a dead letter, with the reason. */
+START_TEST(test_what_the_orchestrator_says)
+{
+	const struct result_message busy = {.code = SLICE_LITERAL("busy")};
+	const struct result_message refused = {.code = SLICE_LITERAL("not-found"),
+					       .text = SLICE_LITERAL("no such saga")};
+	struct inbox_message message;
+	rd_kafka_message_t *letter;
+	rd_kafka_t *producer, *consumer;
+	struct bus *bus;
+
+	enter();
+	producer = client(RD_KAFKA_PRODUCER);
+	consumer = client(RD_KAFKA_CONSUMER);
+	produce_frame(producer, "t.inbox", 1, &signal_frame);
+	bus = open_bus();
+	message = next(bus);
+	bus_answer(bus, message.origin, &busy);
+	bus_acknowledge(bus);
+	message = next(bus);
+	ck_assert(slice_is(message.signal.event, "paid"));
+	bus_answer(bus, message.origin, &refused);
+	bus_acknowledge(bus);
+	while (!bus_kafka_idle(bus, 0))
+		bus_pump(bus);
+	letter = dead_letter(consumer, 0);
+	ck_assert_str_eq(header(letter, "skald-reason"), "not-found");
+	ck_assert_str_eq(header(letter, "skald-text"), "no such saga");
+	rd_kafka_message_destroy(letter);
+	bus_close(bus);
+	rd_kafka_destroy(producer);
+	rd_kafka_consumer_close(consumer);
+	rd_kafka_destroy(consumer);
+	kafka_mock_stop(&mock);
+}
+END_TEST
+
+static void add(TCase *tcase)
+{
+	tcase_add_loop_test(tcase, test_partitions_are_those_of_other_clients, 0,
+			    ROWS(partition_rows));
+	tcase_add_test(tcase, test_a_saga_is_one_trace);
+	tcase_add_loop_test(tcase, test_settings, 0, ROWS(setting_rows));
+	tcase_add_test(tcase, test_nobody_answers);
+	tcase_add_loop_test(tcase, test_what_is_of_no_use_does_not_block, 0, ROWS(dead_rows));
+	tcase_add_test(tcase, test_what_the_orchestrator_says);
+}
+
+int main(void)
+{
+	return suite_run("bus_kafka", add);
+}
