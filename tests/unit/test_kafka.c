@@ -95,7 +95,7 @@ static void start_sagas(int first, int n)
 {
 	struct bytes lines = BYTES(1 << 20, &arena);
 
-	for (int i = 0; i < n; i++)
+	for (int i = first; i < first + n; i++)
 		bytes_format(
 			&lines,
 			"{\"order_id\":\"%d\",\"sku\":\"book\",\"qty\":1,\"total\":19.99,"
