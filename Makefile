@@ -310,7 +310,8 @@ threads: $(THREADED) ## Run the tests in which threads meet (best with SANITIZE=
 # Smaller where everything is slower.
 export TORTURE_ORDERS ?= $(if $(SANITIZE),200,1000)
 e2e: $(if $(T),$(B)/tests/e2e/test_$(T),$(E2E)) ## Run server and services as processes, with kill -9 (T=torture: that one)
-	@$(begin_tally); $(foreach t,$^,$(call tally,$(t:$(B)/tests/%=%),$(t))) $(end_tally)
+	@$(begin_tally); $(foreach t,$^,$(call tally,$(t:$(B)/tests/%=%),$(t))) \
+	tools/engines kafka down; $(end_tally)
 
 torture: ## Kill and hold server and services while 5,000 orders are under way
 	@$(MAKE) --no-print-directory T=torture TORTURE_ORDERS=5000 e2e

@@ -345,16 +345,6 @@ static struct errand *collect(struct port_kafka *port, const struct reply_messag
 	return first;
 }
 
-static void put_back(struct port_kafka *port, struct errand *errand)
-{
-	while (errand) {
-		struct errand *next = errand->next;
-
-		table_add(&port->polled, &errand->by_id, table_hash(errand->command->id));
-		errand = next;
-	}
-}
-
 static enum err kafka_reply(struct port *base, const struct reply_message *reply)
 {
 	struct port_kafka *port = (struct port_kafka *)base;
@@ -369,12 +359,18 @@ static enum err kafka_reply(struct port *base, const struct reply_message *reply
 		}
 		return OK;
 	}
-	put_back(port, answered);
-	/* Its command comes again, but not in this round. */
-	if (latest && err_retriable(err)) {
-		table_remove(&port->polled, &latest->by_id);
-		latest->next = port->again;
-		port->again = latest;
+	/* They come again, but not in this round. */
+	while (answered) {
+		struct errand *errand = answered;
+
+		answered = errand->next;
+		if (err_retriable(err)) {
+			errand->next = port->again;
+			port->again = errand;
+		} else {
+			table_add(&port->polled, &errand->by_id,
+				  table_hash(errand->command->id));
+		}
 	}
 	return err;
 }

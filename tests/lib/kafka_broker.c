@@ -16,11 +16,12 @@ extern char **environ;
 
 static char engines[4096]; /* the program */
 
-const char *kafka_engine(const char *verb, const char *dir)
+/* The first line that the program prints; valid until the next call. */
+static const char *ask(const char *kind, const char *verb, const char *dir)
 {
-	static char out[128];
-	char program[sizeof engines], words[2][4096], kind[] = "kafka";
-	char *const argv[] = {program, kind, words[0], words[1], NULL};
+	static char out[4096];
+	char program[sizeof engines], words[3][4096];
+	char *const argv[] = {program, words[0], words[1], dir ? words[2] : NULL, NULL};
 	posix_spawn_file_actions_t actions;
 	int ends[2], status = 1;
 	size_t len = 0;
@@ -30,8 +31,9 @@ const char *kafka_engine(const char *verb, const char *dir)
 	if (pipe(ends) != 0)
 		return NULL;
 	memcpy(program, engines, sizeof program);
-	snprintf(words[0], sizeof words[0], "%s", verb);
-	snprintf(words[1], sizeof words[1], "%s", dir);
+	snprintf(words[0], sizeof words[0], "%s", kind);
+	snprintf(words[1], sizeof words[1], "%s", verb);
+	snprintf(words[2], sizeof words[2], "%s", dir ? dir : "");
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
 	posix_spawn_file_actions_addclose(&actions, ends[0]);
@@ -46,6 +48,25 @@ const char *kafka_engine(const char *verb, const char *dir)
 	out[len] = '\0';
 	out[strcspn(out, "\n")] = '\0';
 	return !status && waitpid(pid, &status, 0) == pid && status == 0 ? out : NULL;
+}
+
+const char *kafka_engine(const char *verb, const char *dir)
+{
+	return ask("kafka", verb, dir);
+}
+
+const char *kafka_python(void)
+{
+	static char path[4096];
+	const char *found = ask("python", "up", NULL);
+
+	if (found) {
+		snprintf(path, sizeof path, "%s", found);
+		return path;
+	}
+	printf("0 passed, 0 failed, 1 skipped: the Python of the example could not be had\n");
+	fflush(stdout);
+	return NULL;
 }
 
 const char *kafka_broker_find(void)

@@ -19,6 +19,10 @@ const char *kafka_broker_find(void);
  * kafka_broker_find, and valid until it is asked again. */
 const char *kafka_engine(const char *verb, const char *dir);
 
+/* A Python that can run examples/python, likewise; NULL: it was said that its test is
+ * skipped. */
+const char *kafka_python(void);
+
 /* A prefix for topics that no other test has. */
 enum { KAFKA_PREFIX_SIZE = 64 };
 void kafka_prefix(char out[KAFKA_PREFIX_SIZE]);

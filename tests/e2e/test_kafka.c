@@ -7,6 +7,7 @@
 #include "tests/lib/suite.h"
 
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -18,7 +19,9 @@ enum { PATH_SIZE = 4096, DECLINE_EVERY = 5, TURN_MS = 50, SAGAS_MS = 50000 };
 static const char *const names[N_SERVICES] = {"inventory", "payment", "notification"};
 static char skald[PATH_SIZE], services[N_SERVICES][PATH_SIZE], sagas[PATH_SIZE];
 
-static const char *kafka; /* HOST:PORT; NULL: there is none */
+static const char *kafka;  /* HOST:PORT; NULL: there is none */
+static const char *python; /* that can run the example; NULL: there is none */
+static char example[PATH_SIZE];
 static struct arena arena;
 
 /* Of one test. */
@@ -240,6 +243,55 @@ START_TEST(test_books_are_exact_after_an_outage)
 }
 END_TEST
 
+/* All that the ledger of the Python service has, as one number. */
+static long ledger(const char *sql)
+{
+	sqlite3_stmt *statement;
+	sqlite3 *db;
+	long number;
+
+	ck_assert_int_eq(sqlite3_open("payment-python.db", &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
+	number = (long)sqlite3_column_int64(statement, 0);
+	sqlite3_finalize(statement);
+	sqlite3_close(db);
+	return number;
+}
+
+/* Written from docs/protocol.md, without a line of ours. */
+START_TEST(test_a_participant_in_python_stands_in)
+{
+	enum { N = 40, DECLINED = N / DECLINE_EVERY };
+	const struct process_setup setup = {.argv = {python, example, "--brokers", kafka,
+						     "--prefix", world.prefix, "--data",
+						     "payment-python.db"}};
+	struct background payment;
+
+	enter();
+	start_server();
+	start_service(INVENTORY);
+	start_service(NOTIFICATION);
+	background_start(&payment, &setup, "payment-python");
+	background_until(&payment, "payment: ready: ", &arena);
+	start_sagas(0, N);
+	wait_until_ended(N / 4);
+	background_stop(&payment, SIGKILL);
+	background_start(&payment, &setup, "payment-python");
+	wait_until_ended(N);
+	ck_assert_int_eq(ledger("SELECT sum(cents) FROM ledger"), (N - DECLINED) * 1999);
+	ck_assert_int_eq(ledger("SELECT count(*) FROM ledger"), N - DECLINED);
+	ck_assert_int_eq(number_of(books(INVENTORY), "confirmed"), N - DECLINED);
+	ck_assert_int_eq(number_of(books(INVENTORY), "released"), DECLINED);
+	ck_assert_int_eq(background_stop(&payment, SIGTERM), 0);
+	for (int i = 0; i < N_SERVICES; i += 2)
+		ck_assert_int_eq(background_stop(&world.running[i], SIGTERM), 0);
+	ck_assert_int_eq(background_stop(&world.server.process, SIGTERM), 0);
+	folder_leave();
+	arena_release(&arena);
+}
+END_TEST
+
 /* The sagas of one are not in the store of the other. */
 START_TEST(test_a_second_orchestrator_is_turned_away)
 {
@@ -271,6 +323,8 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_books_are_exact_after_kill_9_of_a_service);
 	if (!getenv("SKALD_TEST_KAFKA")) /* or it has to be killed by hand */
 		tcase_add_test(tcase, test_books_are_exact_after_an_outage);
+	if (python)
+		tcase_add_test(tcase, test_a_participant_in_python_stands_in);
 	tcase_add_test(tcase, test_a_second_orchestrator_is_turned_away);
 }
 
@@ -286,6 +340,8 @@ int main(int argc, char **argv)
 	kafka = kafka_broker_find();
 	if (!kafka || !getcwd(sagas, sizeof sagas - sizeof "/sagas"))
 		return kafka ? EXIT_FAILURE : EXIT_SUCCESS;
+	snprintf(example, sizeof example, "%.4000s/examples/python/payment.py", sagas);
 	memcpy(sagas + strlen(sagas), "/sagas", sizeof "/sagas");
+	python = kafka_python();
 	return suite_run("kafka", add);
 }
