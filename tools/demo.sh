@@ -2,11 +2,13 @@
 # What Skald does: 200 orders are run by four programs, of which two are killed on
 # the way. `./run demo` builds first and then runs this.
 #
-#   tools/demo.sh [FOLDER]    where the programs are: build, unless it is given
+#   tools/demo.sh [FOLDER]          where the programs are: build, unless it is given
+#   tools/demo.sh FOLDER kafka      the same over Apache Kafka, which is started for it
 set -u
 cd "$(dirname "$0")/.." || exit 1
 root=$PWD
 bin=$(cd "${1:-build}" && pwd) || exit 1
+over=${2:-local}
 orders=200 at_once=20
 
 # What somebody has set for a server of their own is not for this one.
@@ -26,6 +28,7 @@ clean_up()
 	# The last one may not have got its name yet.
 	kill -9 $server $inventory $payment $notification ${!-}
 	wait
+	[ ! -d "$dir/broker" ] || "$root/tools/engines" kafka down "$dir/broker"
 	rm -rf "$dir"
 }
 trap clean_up EXIT
@@ -47,11 +50,19 @@ fail()
 # The folder is also where they are started, since a socket's path has to be short.
 mkdir -m 700 "$dir" && cd "$dir" || exit 1
 
+bus='' services_bus=local:bus.sock
+if [ "$over" = kafka ]; then
+	echo "Apache Kafka is started ..."
+	broker=$("$root/tools/engines" kafka up "$dir/broker") || fail "there is no Kafka"
+	bus="--bus kafka:$broker" services_bus=kafka:$broker
+fi
+
 # At a port that is free, and later at the same one again.
 start_server()
 {
 	: >server.log
-	"$bin/skald" serve --data . --sagas "$root/sagas" --listen "${address:-127.0.0.1:0}" \
+	# shellcheck disable=SC2086 # none or two words
+	"$bin/skald" serve --data . --sagas "$root/sagas" --listen "${address:-127.0.0.1:0}" $bus \
 		2>server.log &
 	server=$!
 	until grep -q event=ready server.log; do
@@ -67,7 +78,7 @@ start_service()
 {
 	name=$1
 	shift
-	"$bin/skald-$name" --data . --bus local:bus.sock --faults slow=60ms,fail=2% "$@" \
+	"$bin/skald-$name" --data . --bus "$services_bus" --faults slow=60ms,fail=2% "$@" \
 		2>>"$name.log" &
 }
 

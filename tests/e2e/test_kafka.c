@@ -1,6 +1,6 @@
 /* test_kafka.c - the order saga over Apache Kafka: processes that are killed in the
  * middle of it, and books that are exact all the same */
-#include "base/bytes.h"
+#include "proto/wire.h"
 #include "tests/lib/background.h"
 #include "tests/lib/folder.h"
 #include "tests/lib/kafka_broker.h"
@@ -243,6 +243,54 @@ START_TEST(test_books_are_exact_after_an_outage)
 }
 END_TEST
 
+/* As a service does that has a client of Kafka and nothing else. */
+static void put_start(rd_kafka_t *producer, const char *saga, const char *id)
+{
+	const struct frame frame = {
+		.type = FRAME_START,
+		.start = {.saga = slice_of(saga),
+			  .id = slice_of(id),
+			  .input =
+				  SLICE_LITERAL("{\"order_id\":\"from-kafka\",\"sku\":\"book\","
+						"\"qty\":1,\"total\":19.99,\"email\":"
+						"\"ann@example.com\",\"card\":\"4111\"}")}};
+	struct bytes bytes = BYTES(1 << 20, &arena);
+	char topic[KAFKA_PREFIX_SIZE + 16];
+
+	snprintf(topic, sizeof topic, "%s.inbox", world.prefix);
+	ck_assert_int_eq(wire_write(&frame, &bytes, NULL), OK);
+	ck_assert(!rd_kafka_producev(
+		producer, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+		RD_KAFKA_V_KEY((void *)id, strlen(id)),
+		RD_KAFKA_V_VALUE(&bytes.at[WIRE_LENGTH_SIZE], bytes.len - WIRE_LENGTH_SIZE),
+		RD_KAFKA_V_END));
+	ck_assert(!rd_kafka_flush(producer, SAGAS_MS));
+}
+
+START_TEST(test_a_service_starts_a_saga)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	rd_kafka_t *producer;
+	struct slice log;
+	char why[256];
+
+	enter();
+	start_all();
+	rd_kafka_conf_set(conf, "bootstrap.servers", kafka, why, sizeof why);
+	producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
+	put_start(producer, "no-such-saga", "s-1"); /* and it is in nobody's way */
+	put_start(producer, "order", "s-2");
+	put_start(producer, "order", "s-2");
+	wait_until_ended(1);
+	ck_assert_int_eq(number_of(books(INVENTORY), "confirmed"), 1);
+	ck_assert_ptr_nonnull(strstr(ASK("show", "s-2", "--json").out.at, "\"completed\""));
+	log = background_until(&world.server.process, "event=dead-letter", &arena);
+	ck_assert_ptr_nonnull(strstr(log.at, "no-such-saga"));
+	rd_kafka_destroy(producer);
+	leave();
+}
+END_TEST
+
 /* All that the ledger of the Python service has, as one number. */
 static long ledger(const char *sql)
 {
@@ -278,6 +326,7 @@ START_TEST(test_a_participant_in_python_stands_in)
 	wait_until_ended(N / 4);
 	background_stop(&payment, SIGKILL);
 	background_start(&payment, &setup, "payment-python");
+	background_until(&payment, "payment: ready: ", &arena);
 	wait_until_ended(N);
 	ck_assert_int_eq(ledger("SELECT sum(cents) FROM ledger"), (N - DECLINED) * 1999);
 	ck_assert_int_eq(ledger("SELECT count(*) FROM ledger"), N - DECLINED);
@@ -319,6 +368,7 @@ static void add(TCase *tcase)
 {
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, test_orders_complete_or_turn_back);
+	tcase_add_test(tcase, test_a_service_starts_a_saga);
 	tcase_add_test(tcase, test_books_are_exact_after_kill_9_of_the_server);
 	tcase_add_test(tcase, test_books_are_exact_after_kill_9_of_a_service);
 	if (!getenv("SKALD_TEST_KAFKA")) /* or it has to be killed by hand */
