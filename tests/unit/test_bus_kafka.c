@@ -7,10 +7,11 @@
 #include "tests/lib/kafka_broker.h"
 #include "tests/lib/suite.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WAIT_MS = 30000, TURN_MS = 5, PARTITIONS = 4 };
+enum { WAIT_MS = 30000, PARTITIONS = 4 };
 
 static const char prefix[] = "t";
 static const char *const topics[] = {"inbox", "dead", "cmd.stock", NULL};
@@ -325,6 +326,60 @@ START_TEST(test_what_the_orchestrator_says)
 }
 END_TEST
 
+struct pumping {
+	struct bus *bus;
+	int done;
+};
+
+static void *pump_on(void *context)
+{
+	struct pumping *pumping = context;
+
+	while (!__atomic_load_n(&pumping->done, __ATOMIC_ACQUIRE))
+		bus_pump(pumping->bus);
+	return NULL;
+}
+
+/* Two share the inbox: whatever partition the messages of a saga come on, one of the
+ * two gets them all. */
+START_TEST(test_misplaced_messages_find_their_saga)
+{
+	struct bus *buses[2];
+	struct pumping pumping = {0};
+	int64_t end_ms;
+	int n[2] = {0, 0};
+	rd_kafka_t *producer;
+	pthread_t thread;
+
+	enter();
+	producer = client(RD_KAFKA_PRODUCER);
+	pumping.bus = buses[0] = open_bus();
+	ck_assert(!pthread_create(&thread, NULL, pump_on, &pumping));
+	buses[1] = open_bus();
+	__atomic_store_n(&pumping.done, 1, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
+	for (int i = 0; i < PARTITIONS; i++)
+		produce_frame(producer, "t.inbox", i, &signal_frame);
+	end_ms = clock_monotonic_ms(clock_system()) + WAIT_MS;
+	while (n[0] + n[1] < PARTITIONS) {
+		ck_assert(clock_monotonic_ms(clock_system()) < end_ms);
+		for (int i = 0; i < 2; i++) {
+			struct inbox_message message;
+
+			bus_pump(buses[i]);
+			while (bus_poll(buses[i], &message))
+				n[i]++;
+			bus_acknowledge(buses[i]);
+		}
+	}
+	ck_assert_msg(n[0] == PARTITIONS || n[1] == PARTITIONS, "%d and %d", n[0], n[1]);
+	bus_close(buses[0]);
+	bus_close(buses[1]);
+	rd_kafka_destroy(producer);
+	kafka_mock_stop(&mock);
+}
+END_TEST
+
 static void add(TCase *tcase)
 {
 	tcase_add_loop_test(tcase, test_partitions_are_those_of_other_clients, 0,
@@ -334,6 +389,7 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_nobody_answers);
 	tcase_add_loop_test(tcase, test_what_is_of_no_use_does_not_block, 0, ROWS(dead_rows));
 	tcase_add_test(tcase, test_what_the_orchestrator_says);
+	tcase_add_test(tcase, test_misplaced_messages_find_their_saga);
 }
 
 int main(void)
