@@ -257,14 +257,15 @@ static bool tripwire_poll_command(struct port *base, struct command_message *out
 	return !tripwire_pull(wrapper->wire) && port_poll(wrapper->real, out);
 }
 
+/* It does not fail alone: a port that takes no reply has to give the command again, and
+ * this one would know nothing of it. */
 static enum err tripwire_reply(struct port *base, const struct reply_message *reply)
 {
 	struct port_tripwire *wrapper = (struct port_tripwire *)base;
-
 	bool lost = unanswered(wrapper->wire);
 	enum err err;
 
-	if (tripwire_pull(wrapper->wire) && !lost)
+	if (wrapper->wire->effect != TRIPWIRE_FAILS && tripwire_pull(wrapper->wire) && !lost)
 		return ERR_UNAVAILABLE;
 	err = port_reply(wrapper->real, reply);
 	return lost ? ERR_UNAVAILABLE : err;

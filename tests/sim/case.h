@@ -2,16 +2,21 @@
  *
  * A case is one saga from the outside: its input, the ids under which clients ask
  * for it, how each of its commands will go, and what the services have written in
- * their books for it. The saga itself is the orchestrator's business. */
+ * their books for it. The saga itself is the orchestrator's business. A child saga is
+ * a case of its own, which comes to be when it is stored. */
 #ifndef SKALD_TESTS_SIM_CASE_H
 #define SKALD_TESTS_SIM_CASE_H
 
 #include "orchestrator/core/saga.h"
 #include "tests/sim/plan.h"
 
-enum { CASE_INPUT_SIZE = 512, CATALOGUE_MAX = 16 };
+enum {
+	CASE_INPUT_SIZE = 512,
+	CATALOGUE_MAX = 16,
+	ELEMENTS_MAX = 4, /* of the list of an input, over which an `each` goes */
+};
 
-/* All definitions that are simulated: those that are shipped, and two that are as
+/* All definitions that are simulated: those that are shipped, and some that are as
  * nasty as the language allows. Read once for all runs. */
 struct catalogue {
 	struct definition *list[CATALOGUE_MAX];
@@ -21,6 +26,9 @@ struct catalogue {
 /* False: one of them cannot be loaded, which is printed. */
 bool catalogue_load(struct catalogue *catalogue);
 void catalogue_release(struct catalogue *catalogue);
+
+/* NULL: none of that name. */
+const struct definition *catalogue_find(const struct catalogue *catalogue, struct slice name);
 
 /* How a command goes whenever its handler runs. */
 enum fate_kind {
@@ -37,7 +45,8 @@ struct fate {
 	uint32_t times;
 };
 
-/* What is known of one step, beside what the orchestrator says. */
+/* What is known of one step, for one element where it is in an `each`, beside what the
+ * orchestrator says. */
 struct step_book {
 	struct fate fates[2];  /* of do and undo */
 	uint32_t runs[2];      /* of their handlers */
@@ -62,8 +71,12 @@ struct sim_case {
 	char key[64];                      /* that the saga has to have; empty: its id */
 	bool names_key;                    /* starts do, as the definition does not */
 	char ids[2][SAGA_ID_MAX + 1];      /* that starts name; empty: none */
-	struct step_book *steps;
-	int64_t asked_ms; /* when somebody first asks for it */
+	uint32_t n_elements;               /* of the lists of its `each`es */
+	struct step_book *steps;           /* for case_book() */
+	int64_t asked_ms;                  /* when somebody first asks for it */
+	struct sim_case *parent;           /* the saga whose child it is; NULL: nobody's */
+	struct instance place;             /* the step that started it, there */
+	uint16_t round;                    /* of that */
 
 	/* What has become of it, as far as anybody was told. */
 	char id[SAGA_ID_MAX + 1]; /* under which it is stored; empty: it is not */
@@ -84,9 +97,25 @@ struct sim_case {
 /* Make the case: which saga, its input and its fates. */
 void case_make(struct sim_case *sim_case, uint32_t number, const struct plan *plan,
 	       const struct catalogue *catalogue, struct random *random);
+
+/* The child of a saga: what it is to do is its parent's business. */
+void case_make_child(struct sim_case *sim_case, uint32_t number, const struct plan *plan,
+		     const struct definition *definition, struct random *random);
 void case_release(struct sim_case *sim_case);
 
+static inline struct step_book *case_book(const struct sim_case *sim_case, struct instance at)
+{
+	return &sim_case->steps[at.element * sim_case->definition->n_steps + at.step];
+}
+
+/* How often the step is there. */
+static inline uint32_t case_elements(const struct sim_case *sim_case, uint32_t step)
+{
+	return sim_case->definition->steps[step].each == NO_STEP ? 1 : sim_case->n_elements;
+}
+
 /* The second step depends on the first: it comes later on the same way. */
-bool case_depends(const struct definition *definition, uint32_t first, uint32_t second);
+bool case_depends(const struct definition *definition, struct instance first,
+		  struct instance second);
 
 #endif

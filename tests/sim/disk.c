@@ -1,5 +1,6 @@
 #include "tests/sim/disk.h"
 
+#include "orchestrator/store/record.h"
 #include "tests/sim/judge.h"
 
 #include <assert.h>
@@ -85,6 +86,37 @@ static size_t leave_out_lies(struct disk *disk, const struct store_batch *batch,
 	return n_honest;
 }
 
+/* The case of a child; NULL: it is none. */
+static const struct sim_case *child_of(const struct disk *disk, struct slice id)
+{
+	const struct sim_case *sim_case = world_case_by_id(disk->world, id);
+
+	return sim_case && sim_case->parent ? sim_case : NULL;
+}
+
+static void store_twin(struct disk *disk, const struct store_batch *batch,
+		       const struct saga_write *write)
+{
+	struct arena arena = {0};
+	struct saga_write twin = *write;
+	struct bytes record = BYTES(RECORD_BYTES_MAX, &arena);
+	struct slice bytes, timeline;
+	uint8_t hash[SHA256_SIZE];
+	struct saga saga;
+
+	if (write->before || write->result || !child_of(disk, write->row.id) ||
+	    record_split(write->record, &bytes, &timeline) ||
+	    saga_decode(bytes, &arena, &saga, hash, NULL))
+		return;
+	saga.id = twin.row.id = SLICE_LITERAL("twin");
+	saga.key = twin.row.key = SLICE_LITERAL("twin");
+	record_write(&record, &saga, hash, timeline);
+	twin.record = bytes_slice(&record);
+	if (!store_commit(disk->real, batch, &twin, 1, NULL, 0) && !twin.result)
+		judge_stored(disk->world, &twin);
+	arena_release(&arena);
+}
+
 static enum err disk_commit(struct store *base, const struct store_batch *batch,
 			    struct saga_write *writes, size_t n,
 			    const struct audit_entry *audit, size_t n_audit)
@@ -106,6 +138,8 @@ static enum err disk_commit(struct store *base, const struct store_batch *batch,
 				    SLICE_ARG(honest[i].row.id));
 		else
 			judge_stored(disk->world, &honest[i]);
+		if (disk->world->sabotage == SABOTAGE_TWINS)
+			store_twin(disk, batch, &honest[i]);
 	}
 out:
 	free(honest);
@@ -127,12 +161,36 @@ static bool damage(struct disk *disk, struct slice id, struct arena *arena,
 	return true;
 }
 
+/* What the store makes of a child's record. */
+static void forge(struct disk *disk, struct slice id, struct arena *arena, struct slice *record)
+{
+	const struct world *world = disk->world;
+	const struct sim_case *child = child_of(disk, id);
+	struct bytes forged = BYTES(RECORD_BYTES_MAX, arena);
+	struct slice bytes, timeline;
+	uint8_t hash[SHA256_SIZE];
+	struct saga saga;
+
+	if (!child || child->definition->pivot != NO_STEP ||
+	    !((world->sabotage == SABOTAGE_FORGE_CHILDREN &&
+	       child->status == STATUS_COMPLETED) ||
+	      (world->sabotage == SABOTAGE_LOSE_CHILDREN && !child->ended)) ||
+	    record_split(*record, &bytes, &timeline) ||
+	    saga_decode(bytes, arena, &saga, hash, NULL))
+		return;
+	saga.phase = PHASE_COMPENSATED;
+	record_write(&forged, &saga, hash, timeline);
+	*record = bytes_slice(&forged);
+}
+
 static enum err disk_get(struct store *base, struct slice id, struct arena *arena,
 			 struct saga_row *row, struct slice *record)
 {
 	struct disk *disk = disk_of(base);
 	enum err err = store_get(disk->real, id, arena, row, record);
 
+	if (!err)
+		forge(disk, id, arena, record);
 	return err || damage(disk, id, arena, record) ? err : ERR_NOMEM;
 }
 
@@ -151,6 +209,34 @@ struct loading {
 	void *context;
 };
 
+static bool sends_nothing(const struct definition *definition, const struct saga *saga)
+{
+	for (uint32_t i = 0; i < saga->n_steps; i++)
+		if (step_in_flight(saga_step_definition(definition, saga, i), &saga->steps[i]))
+			return false;
+	return true;
+}
+
+/* A child that the store forgets to load, while it only waits for a while. */
+static bool is_left_out(const struct disk *disk, struct slice record)
+{
+	uint8_t hash[SHA256_SIZE];
+	struct slice bytes, timeline;
+	struct arena arena = {0};
+	struct saga saga;
+	const struct sim_case *child;
+	bool left_out = false;
+
+	if (disk->world->sabotage != SABOTAGE_LOSE_CHILDREN)
+		return false;
+	if (!record_split(record, &bytes, &timeline) &&
+	    !saga_decode(bytes, &arena, &saga, hash, NULL))
+		left_out = saga.parent.len && (child = child_of(disk, saga.id)) &&
+			   sends_nothing(child->definition, &saga);
+	arena_release(&arena);
+	return left_out;
+}
+
 static enum err load_one(void *context, const struct loaded_saga *saga)
 {
 	struct loaded_saga given = *saga;
@@ -158,6 +244,8 @@ static enum err load_one(void *context, const struct loaded_saga *saga)
 	const struct sim_case *damaged = loading->disk->world->damaged;
 	struct slice row_record;
 
+	if (is_left_out(loading->disk, saga->record))
+		return OK;
 	/* A record does not say whose it is where it can be searched for. */
 	arena_reset(&loading->arena);
 	if (damaged && *damaged->id &&

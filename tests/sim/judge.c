@@ -1,28 +1,34 @@
 #include "tests/sim/judge.h"
 
 #include "orchestrator/store/record.h"
+#include "tests/sim/people.h"
 
 #include <stdio.h>
 
 /* --- what is stored ----------------------------------------------------------------- */
 
-/* The saga as it is on the disk; in memory until the next call. */
-static bool read_saga(struct world *world, const struct sim_case *sim_case, struct saga *out)
+bool judge_read(struct world *world, const struct sim_case *sim_case, struct arena *arena,
+		struct saga *out)
 {
 	struct slice record, bytes, timeline;
 	uint8_t hash[SHA256_SIZE];
 	enum err err;
 
-	arena_reset(&world->scratch);
-	err = store_get(world->archive, slice_of(sim_case->id), &world->scratch, NULL, &record);
+	err = store_get(world->archive, slice_of(sim_case->id), arena, NULL, &record);
 	if (!err)
 		err = record_split(record, &bytes, &timeline);
 	if (!err)
-		err = saga_decode(bytes, &world->scratch, out, hash, NULL);
+		err = saga_decode(bytes, arena, out, hash, NULL);
 	if (err)
 		diary_fault(&world->diary, "P2: %s cannot be read any more: %s", sim_case->id,
 			    err_text(err));
 	return !err;
+}
+
+bool judge_read_saga(struct world *world, const struct sim_case *sim_case, struct saga *out)
+{
+	arena_reset(&world->scratch);
+	return judge_read(world, sim_case, &world->scratch, out);
 }
 
 /* Whether this is what the clients of the case have asked for. */
@@ -49,10 +55,20 @@ static struct sim_case *find_new(struct world *world, const struct saga_row *row
 
 static void store_new(struct world *world, const struct saga_write *write)
 {
-	struct sim_case *sim_case = find_new(world, &write->row);
+	uint8_t hash[SHA256_SIZE] = {0};
+	struct sim_case *sim_case;
 	struct slice bytes, timeline;
 	struct saga saga;
 
+	arena_reset(&world->scratch);
+	if (record_split(write->record, &bytes, &timeline) ||
+	    saga_decode(bytes, &world->scratch, &saga, hash, NULL)) {
+		diary_fault(&world->diary, "P2: %.*s was stored and cannot be read",
+			    SLICE_ARG(write->row.id));
+		return;
+	}
+	sim_case = saga.parent.len ? judge_new_child(world, &saga, write->row.saga)
+				   : find_new(world, &write->row);
 	if (!sim_case) {
 		diary_fault(&world->diary,
 			    "P2: the saga %.*s was stored, and nobody asked for it",
@@ -64,22 +80,20 @@ static void store_new(struct world *world, const struct saga_write *write)
 			    SLICE_ARG(write->row.id));
 		return;
 	}
+	memcpy(sim_case->hash, hash, sizeof hash);
 	snprintf(sim_case->id, sizeof sim_case->id, "%.*s", SLICE_ARG(write->row.id));
 	snprintf(sim_case->version, sizeof sim_case->version, "%.*s",
 		 SLICE_ARG(write->row.version));
-	arena_reset(&world->scratch);
-	if (record_split(write->record, &bytes, &timeline) ||
-	    saga_decode(bytes, &world->scratch, &saga, sim_case->hash, NULL))
-		diary_fault(&world->diary, "P2: %s was stored and cannot be read",
-			    sim_case->id);
 	world->tally.sagas++;
+	if (sim_case->parent)
+		people_meet(world->people, sim_case);
 }
 
 /* What had ended stays so; only a completed one can be undone. */
-static bool may_go_on(const struct sim_case *sim_case)
+static bool may_go_on(struct world *world, const struct sim_case *sim_case)
 {
-	return sim_case->status == STATUS_COMPLETED && sim_case->undo_asked &&
-	       sim_case->definition->pivot == NO_STEP;
+	return sim_case->status == STATUS_COMPLETED && sim_case->definition->pivot == NO_STEP &&
+	       (sim_case->parent ? judge_parent_undoes(world, sim_case) : sim_case->undo_asked);
 }
 
 void judge_stored(struct world *world, const struct saga_write *write)
@@ -102,7 +116,7 @@ void judge_stored(struct world *world, const struct saga_write *write)
 	if (!slice_is(row->version, sim_case->version))
 		diary_fault(&world->diary, "P5: %s has begun as version %s and is %.*s now",
 			    sim_case->id, sim_case->version, SLICE_ARG(row->version));
-	if (sim_case->ended && !may_go_on(sim_case))
+	if (sim_case->ended && !may_go_on(world, sim_case))
 		diary_fault(&world->diary, "P2: %s is changed although it was %s", sim_case->id,
 			    status_text(sim_case->status));
 	if (row->status == STATUS_PARKED && !row->reason.len)
@@ -115,6 +129,8 @@ void judge_stored(struct world *world, const struct saga_write *write)
 	sim_case->ended = status_ended(row->status);
 	sim_case->paused = row->paused;
 	sim_case->touched = true;
+	if (sim_case->ended)
+		judge_children_left(world, sim_case);
 }
 
 /* --- what is sent ------------------------------------------------------------------- */
@@ -124,10 +140,22 @@ static uint16_t round_of(const struct step *step)
 	return step->verb == VERB_UNDO ? step->undo_round : step->do_round;
 }
 
+/* A command of it is at its participant. */
 static bool in_flight(const struct saga *saga, const struct sim_case *sim_case, uint32_t i)
 {
-	return !saga_ended(saga) &&
-	       step_in_flight(&sim_case->definition->steps[i], &saga->steps[i]);
+	const struct step_definition *step =
+		saga_step_definition(sim_case->definition, saga, i);
+
+	return !saga_ended(saga) && step->form != FORM_SAGA &&
+	       step_in_flight(step, &saga->steps[i]);
+}
+
+/* The step as it is stored; NULL: the saga has none there. */
+static const struct step *step_at(const struct saga *saga, const struct command_place *place,
+				  uint32_t *out)
+{
+	*out = saga_instance_at(place->sim_case->definition, saga, place->at);
+	return *out == NO_STEP ? NULL : &saga->steps[*out];
 }
 
 void judge_sent(struct world *world, uint32_t number, const struct command_message *command,
@@ -137,23 +165,24 @@ void judge_sent(struct world *world, uint32_t number, const struct command_messa
 	const struct step *step;
 	struct step_book *book;
 	struct saga saga;
+	uint32_t i;
 
 	if (!judge_place(world, command->id, &place)) {
 		diary_fault(&world->diary, "order: %.*s is sent, and its saga is not stored",
 			    SLICE_ARG(command->id));
 		return;
 	}
-	book = &place.sim_case->steps[place.step];
+	book = case_book(place.sim_case, place.at);
 	book->handed_by = number;
 	book->handed_verb = place.verb;
 	book->handed_round = place.round;
 	book->handed_attempt = command->attempt;
 	world->tally.commands += taken;
 	/* One that has a rival may know an older truth. */
-	if (world->tally.rivals || !read_saga(world, place.sim_case, &saga))
+	if (world->tally.rivals || !judge_read_saga(world, place.sim_case, &saga))
 		return;
-	step = &saga.steps[place.step];
-	if (!in_flight(&saga, place.sim_case, place.step) || step->verb != place.verb ||
+	step = step_at(&saga, &place, &i);
+	if (!step || !in_flight(&saga, place.sim_case, i) || step->verb != place.verb ||
 	    round_of(step) != place.round || step->attempt != command->attempt)
 		diary_fault(&world->diary, "order: attempt %u of %.*s is sent, and not stored",
 			    (unsigned)command->attempt, SLICE_ARG(command->id));
@@ -167,10 +196,11 @@ static void check_handed(struct world *world, const struct sim_case *sim_case, u
 	struct engine_hold hold;
 	struct saga saga;
 
-	if (!read_saga(world, sim_case, &saga))
+	if (!judge_read_saga(world, sim_case, &saga))
 		return;
 	for (uint32_t i = 0; i < saga.n_steps; i++) {
-		const struct step_book *book = &sim_case->steps[i];
+		struct instance at = saga_instance(sim_case->definition, &saga, i);
+		const struct step_book *book = case_book(sim_case, at);
 		const struct step *step = &saga.steps[i];
 
 		if (!in_flight(&saga, sim_case, i) ||
@@ -184,7 +214,7 @@ static void check_handed(struct world *world, const struct sim_case *sim_case, u
 				    "sent %s",
 				    sim_case->id, (unsigned)step->attempt,
 				    verb_text((enum verb)step->verb),
-				    SLICE_ARG(sim_case->definition->steps[i].name), when);
+				    SLICE_ARG(sim_case->definition->steps[at.step].name), when);
 	}
 }
 
@@ -196,14 +226,17 @@ static void check_taken(struct world *world, const struct polled_reply *reply)
 	struct command_place place;
 	const struct step *step;
 	struct saga saga;
+	uint32_t i;
 
 	if (reply->outcome == MESSAGE_FAILED || reply->outcome == MESSAGE_EXPIRED ||
 	    !judge_place(world, slice_of(reply->id), &place) ||
-	    place.sim_case == world->damaged || !read_saga(world, place.sim_case, &saga) ||
-	    saga_ended(&saga))
+	    place.sim_case == world->damaged ||
+	    !judge_read_saga(world, place.sim_case, &saga) || saga_ended(&saga))
 		return;
-	step = &saga.steps[place.step];
-	if (!in_flight(&saga, place.sim_case, place.step) && step->state != STEP_BACKOFF &&
+	step = step_at(&saga, &place, &i);
+	if (!step)
+		return;
+	if (!in_flight(&saga, place.sim_case, i) && step->state != STEP_BACKOFF &&
 	    step->state != STEP_UNDO_BACKOFF)
 		return;
 	if (step->verb == place.verb && round_of(step) == place.round &&
@@ -221,7 +254,7 @@ void judge_acknowledged(struct world *world, uint32_t number, const struct engin
 		return;
 	for (size_t i = 0; i < n; i++)
 		check_taken(world, &replies[i]);
-	for (uint32_t i = 0; i < world->plan.n_cases; i++) {
+	for (uint32_t i = 0; i < world->n_cases; i++) {
 		struct sim_case *sim_case = &world->cases[i];
 
 		if (!sim_case->touched || sim_case == world->damaged)
@@ -234,7 +267,7 @@ void judge_acknowledged(struct world *world, uint32_t number, const struct engin
 
 void judge_opened(struct world *world, uint32_t number, const struct engine *engine)
 {
-	for (uint32_t i = 0; i < world->plan.n_cases; i++) {
+	for (uint32_t i = 0; i < world->n_cases; i++) {
 		struct sim_case *sim_case = &world->cases[i];
 
 		sim_case->touched = false;
@@ -258,14 +291,14 @@ void judge_started(struct world *world, struct sim_case *sim_case, struct slice 
 		diary_fault(&world->diary, "P2: a start is told that %s is %.*s", sim_case->id,
 			    SLICE_ARG(saga_id));
 	else
-		(void)read_saga(world, sim_case, &saga);
+		(void)judge_read_saga(world, sim_case, &saga);
 }
 
 void judge_signalled(struct world *world, struct sim_case *sim_case, const char *signal_id)
 {
 	struct saga saga;
 
-	if (!read_saga(world, sim_case, &saga))
+	if (!judge_read_saga(world, sim_case, &saga))
 		return;
 	for (uint32_t i = 0; i < saga.n_signals; i++)
 		if (slice_is(saga.signals[i].id, signal_id))
@@ -274,9 +307,22 @@ void judge_signalled(struct world *world, struct sim_case *sim_case, const char 
 		    signal_id, sim_case->id);
 }
 
-bool judge_is_parked(struct world *world, const struct sim_case *sim_case, uint32_t step)
+uint32_t judge_parked(struct world *world, const struct sim_case *sim_case,
+		      char names[PARKED_MAX][INSTANCE_NAME_MAX + 1])
 {
+	char room[INSTANCE_NAME_MAX];
 	struct saga saga;
+	uint32_t n = 0;
 
-	return read_saga(world, sim_case, &saga) && saga.steps[step].state == STEP_PARKED;
+	if (!judge_read_saga(world, sim_case, &saga))
+		return 0;
+	for (uint32_t i = 0; i < saga.n_steps; i++) {
+		struct slice name;
+
+		if (saga.steps[i].state != STEP_PARKED || n == PARKED_MAX)
+			continue;
+		name = saga_step_name(sim_case->definition, &saga, i, room);
+		snprintf(names[n++], INSTANCE_NAME_MAX + 1, "%.*s", SLICE_ARG(name));
+	}
+	return n;
 }

@@ -22,12 +22,22 @@
 #include "orchestrator/engine/engine.h"
 #include "tests/sim/world.h"
 
+/* The saga as it is on the disk. False: it cannot be read, which is said. */
+bool judge_read(struct world *world, const struct sim_case *sim_case, struct arena *arena,
+		struct saga *out);
+
+/* Likewise, in memory until the next call. */
+bool judge_read_saga(struct world *world, const struct sim_case *sim_case, struct saga *out);
+
+/* Its pivot took effect. */
+bool judge_pivot_done(const struct world *world, const struct sim_case *sim_case);
+
 /* --- what services do --------------------------------------------------------------- */
 
 /* Which command of which case an id means; false: none that the judge knows. */
 struct command_place {
 	struct sim_case *sim_case;
-	uint32_t step;
+	struct instance at;
 	enum verb verb;
 	uint16_t round;
 };
@@ -65,8 +75,31 @@ void judge_opened(struct world *world, uint32_t number, const struct engine *eng
 void judge_started(struct world *world, struct sim_case *sim_case, struct slice saga_id);
 void judge_signalled(struct world *world, struct sim_case *sim_case, const char *signal_id);
 
-/* For whoever helps: whether it is this step that needs it. */
-bool judge_is_parked(struct world *world, const struct sim_case *sim_case, uint32_t step);
+/* For whoever helps: the steps that need it; returns how many there are, of which as
+ * many are named as there is room for. */
+enum { PARKED_MAX = 8 };
+uint32_t judge_parked(struct world *world, const struct sim_case *sim_case,
+		      char names[PARKED_MAX][INSTANCE_NAME_MAX + 1]);
+
+/* --- children (judge_family.c) ------------------------------------------------------ */
+
+/* The child that a step has begun last, of those that have one; NULL: none. */
+const struct sim_case *judge_child(const struct world *world, const struct sim_case *parent,
+				   struct instance at);
+
+/* A child saga is stored for the first time. NULL: nobody asked for it, which is said. */
+struct sim_case *judge_new_child(struct world *world, const struct saga *child,
+				 struct slice name);
+
+/* A saga has ended that is stored so: no child may be left behind. */
+void judge_children_left(struct world *world, const struct sim_case *parent);
+
+/* Whether its parent turns back, so that it has to, too. */
+bool judge_parent_undoes(struct world *world, const struct sim_case *child);
+
+/* At the end: whether a step that starts a saga fits what became of that. */
+bool judge_child_fits(struct world *world, const struct sim_case *parent,
+		      const struct saga *saga, uint32_t i);
 
 /* --- in the end --------------------------------------------------------------------- */
 

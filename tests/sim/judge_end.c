@@ -8,7 +8,7 @@ enum { MINUTE_MS = 60000, HOUR_MS = 60 * MINUTE_MS };
 
 /* What a definition waits for at most when everybody answers: sleeps, events that do
  * not come, pauses between attempts that have begun, a person for every command. */
-static int64_t longest_ms(const struct definition *definition)
+static int64_t longest_ms(const struct world *world, const struct definition *definition)
 {
 	int64_t sum_ms = 0;
 
@@ -20,6 +20,9 @@ static int64_t longest_ms(const struct definition *definition)
 			sum_ms += 4 * (step->call.retry.max_ms + step->call.timeout_ms);
 		if (step->has_undo)
 			sum_ms += 4 * (step->undo.retry.max_ms + step->undo.timeout_ms);
+		if (step->form == FORM_SAGA)
+			sum_ms += 2 * longest_ms(world,
+						 catalogue_find(world->catalogue, step->child));
 	}
 	return sum_ms;
 }
@@ -29,7 +32,7 @@ int64_t judge_patience_ms(const struct world *world)
 	int64_t longest = 0, sum = 0;
 
 	for (uint32_t i = 0; i < world->plan.n_cases; i++) {
-		int64_t ms = longest_ms(world->cases[i].definition);
+		int64_t ms = longest_ms(world, world->cases[i].definition);
 
 		longest = ms > longest ? ms : longest;
 		sum += ms;
@@ -38,10 +41,24 @@ int64_t judge_patience_ms(const struct world *world)
 	return (world->plan.live_max ? sum : longest) + 4 * HOUR_MS;
 }
 
+/* The one whose record is damaged, or a relation of it. */
+static bool is_affected(const struct world *world, const struct sim_case *sim_case)
+{
+	const struct sim_case *above = world->damaged;
+
+	for (; above; above = above->parent)
+		if (above == sim_case)
+			return true;
+	for (above = sim_case; above; above = above->parent)
+		if (above == world->damaged)
+			return true;
+	return false;
+}
+
 /* As long as not all is mended, some cannot end. */
 static bool is_excused(const struct world *world, const struct sim_case *sim_case)
 {
-	return world->part != PART_MENDED && (sim_case == world->damaged || sim_case->mute);
+	return world->part != PART_MENDED && (sim_case->mute || is_affected(world, sim_case));
 }
 
 static bool is_due(const struct world *world, const struct sim_case *sim_case)
@@ -52,7 +69,7 @@ static bool is_due(const struct world *world, const struct sim_case *sim_case)
 
 bool judge_all_ended(struct world *world)
 {
-	for (uint32_t i = 0; i < world->plan.n_cases; i++)
+	for (uint32_t i = 0; i < world->n_cases; i++)
 		if (is_due(world, &world->cases[i]))
 			return false;
 	return true;
@@ -60,7 +77,7 @@ bool judge_all_ended(struct world *world)
 
 void judge_impatient(struct world *world)
 {
-	for (uint32_t i = 0; i < world->plan.n_cases; i++)
+	for (uint32_t i = 0; i < world->n_cases; i++)
 		if (is_due(world, &world->cases[i]))
 			diary_fault(
 				&world->diary,
@@ -76,15 +93,27 @@ void judge_impatient(struct world *world)
 
 /* --- books against sagas ------------------------------------------------------------ */
 
-static void wrong(struct world *world, const struct sim_case *sim_case, uint32_t i,
+static void wrong(struct world *world, const struct sim_case *sim_case, struct instance at,
 		  const struct step *step)
 {
-	diary_fault(&world->diary,
-		    "P3: %s is %s and its step %.*s %s, but the books say: done %u, undone %u",
-		    sim_case->id, status_text(sim_case->status),
-		    SLICE_ARG(sim_case->definition->steps[i].name),
-		    step_state_text((enum step_state)step->state),
-		    (unsigned)sim_case->steps[i].done, (unsigned)sim_case->steps[i].undone);
+	const struct step_book *book = case_book(sim_case, at);
+	const struct step_definition *definition = &sim_case->definition->steps[at.step];
+	const struct sim_case *child = judge_child(world, sim_case, at);
+	const char *state = step_state_text((enum step_state)step->state);
+
+	if (definition->form == FORM_SAGA)
+		diary_fault(&world->diary,
+			    "P3: %s is %s and its step %.*s#%u %s, but its child is %s",
+			    sim_case->id, status_text(sim_case->status),
+			    SLICE_ARG(definition->name), (unsigned)at.element, state,
+			    child ? status_text(child->status) : "not there");
+	else
+		diary_fault(&world->diary,
+			    "P3: %s is %s and its step %.*s#%u %s, but the books say: done %u, "
+			    "undone %u",
+			    sim_case->id, status_text(sim_case->status),
+			    SLICE_ARG(definition->name), (unsigned)at.element, state,
+			    (unsigned)book->done, (unsigned)book->undone);
 }
 
 /* A step of a saga that is completed. */
@@ -138,16 +167,20 @@ static void check_steps(struct world *world, const struct sim_case *sim_case,
 			const struct saga *saga)
 {
 	for (uint32_t i = 0; i < saga->n_steps; i++) {
-		const struct step_definition *definition = &sim_case->definition->steps[i];
-		const struct step_book *book = &sim_case->steps[i];
+		struct instance at = saga_instance(sim_case->definition, saga, i);
+		const struct step_definition *definition =
+			&sim_case->definition->steps[at.step];
+		const struct step_book *book = case_book(sim_case, at);
 		bool fits = true;
 
-		if (sim_case->status == STATUS_COMPLETED)
+		if (definition->form == FORM_SAGA)
+			fits = judge_child_fits(world, sim_case, saga, i);
+		else if (sim_case->status == STATUS_COMPLETED)
 			fits = fits_completed(definition, &saga->steps[i], book);
 		else if (sim_case->status == STATUS_COMPENSATED)
 			fits = fits_compensated(definition, &saga->steps[i], book);
 		if (!fits)
-			wrong(world, sim_case, i, &saga->steps[i]);
+			wrong(world, sim_case, at, &saga->steps[i]);
 	}
 }
 
@@ -158,7 +191,7 @@ static void check_wishes(struct world *world, const struct sim_case *sim_case)
 {
 	uint32_t pivot = sim_case->definition->pivot;
 	bool passed = pivot != NO_STEP &&
-		      (sim_case->steps[pivot].done || sim_case->steps[pivot].skip_asked);
+		      (judge_pivot_done(world, sim_case) || sim_case->steps[pivot].skip_asked);
 
 	if (sim_case->cancelled && sim_case->status == STATUS_COMPLETED && !passed)
 		diary_fault(&world->diary,
@@ -230,7 +263,7 @@ void judge_end(struct world *world)
 	static const struct saga_filter any = {.n_statuses = 0};
 	uint32_t n_rows = 0, n_known = 0;
 
-	for (uint32_t i = 0; i < world->plan.n_cases; i++) {
+	for (uint32_t i = 0; i < world->n_cases; i++) {
 		const struct sim_case *sim_case = &world->cases[i];
 
 		if (!*sim_case->id)

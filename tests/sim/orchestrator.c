@@ -60,14 +60,17 @@ static void undo_ahead(struct orchestrator *self, const struct command_message *
 	definition = place.sim_case->definition;
 	for (uint32_t i = 0; i < definition->n_steps; i++) {
 		const struct step_definition *step = &definition->steps[i];
+		struct instance at = {i, step->each == NO_STEP ? 0 : place.at.element};
+		const struct step_book *book = case_book(place.sim_case, at);
 
-		if (step->form != FORM_CALL || !step->has_undo ||
-		    !place.sim_case->steps[i].done || !case_depends(definition, i, place.step))
+		if (step->form != FORM_CALL || !step->has_undo || !book->done ||
+		    !case_depends(definition, at, place.at))
 			continue;
-		snprintf(id, sizeof id, "%s/%.*s#0/0/undo", place.sim_case->id,
-			 SLICE_ARG(step->name));
-		snprintf(do_id, sizeof do_id, "%s/%.*s#0/%u/do", place.sim_case->id,
-			 SLICE_ARG(step->name), (unsigned)place.sim_case->steps[i].done_round);
+		snprintf(id, sizeof id, "%s/%.*s#%u/0/undo", place.sim_case->id,
+			 SLICE_ARG(step->name), (unsigned)at.element);
+		snprintf(do_id, sizeof do_id, "%s/%.*s#%u/%u/do", place.sim_case->id,
+			 SLICE_ARG(step->name), (unsigned)at.element,
+			 (unsigned)book->done_round);
 		ahead.id = slice_of(id);
 		ahead.do_id = slice_of(do_id);
 		ahead.participant = step->undo.participant;
@@ -255,8 +258,8 @@ static enum err deploy(struct orchestrator *self)
 {
 	enum err err = OK;
 
-	for (uint32_t i = 0; !err && i < self->world->plan.n_cases; i++) {
-		const struct definition *definition = self->world->cases[i].definition;
+	for (size_t i = 0; !err && i < self->world->n_needed; i++) {
+		const struct definition *definition = self->world->needed[i];
 
 		err = deploy_one(self, definition, false);
 		if (!err && self->world->deployed)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 enum {
-	REQUESTS_MAX = PLAN_CASES_MAX * 12,
+	REQUESTS_MAX = PLAN_CASES_MAX * 12 + CASES_MAX * 8,
 	NAMES_MAX = 32,
 	ASK_AGAIN_MS = 3000,   /* and twice as long each time */
 	ASK_DOUBLINGS = 8,     /* up to 13 minutes */
@@ -37,12 +37,12 @@ struct request {
 	uint32_t asked;   /* so often */
 	uint32_t tried;   /* likewise, also where nobody was there to be asked */
 
-	uint32_t which_id;             /* start */
-	char id[NAMES_MAX];            /* signal */
-	char event[NAMES_MAX];         /* signal */
-	const char *payload;           /* signal */
-	enum event_type operation;     /* operate */
-	char step[NAME_MAX_BYTES + 1]; /* operate; empty: none */
+	uint32_t which_id;                /* start */
+	char id[NAMES_MAX];               /* signal */
+	char event[NAMES_MAX];            /* signal */
+	const char *payload;              /* signal */
+	enum event_type operation;        /* operate */
+	char step[INSTANCE_NAME_MAX + 1]; /* operate; empty: none */
 };
 
 struct people {
@@ -217,18 +217,28 @@ static bool ask_signal(struct request *request)
 	return true;
 }
 
+/* A step of that name, and what it contains, of one element or of all. */
+static void announce_skip(struct sim_case *sim_case, const char *name)
+{
+	const struct definition *definition = sim_case->definition;
+	size_t len = strcspn(name, "#");
+	uint32_t first = definition_find(definition, (struct slice){name, len});
+
+	if (first == NO_STEP)
+		return;
+	for (uint32_t i = first; i < definition->steps[first].end; i++)
+		for (uint32_t e = 0; e < ELEMENTS_MAX; e++)
+			if (!name[len] || (uint32_t)(name[len + 1] - '0') == e)
+				case_book(sim_case, (struct instance){i, e})->skip_asked = true;
+}
+
 /* What the judge has to know before it can happen. */
 static void announce(struct sim_case *sim_case, enum event_type type, const char *step)
 {
-	const struct definition *definition = sim_case->definition;
-	uint32_t first = definition_find(definition, slice_of(step));
-
 	sim_case->kill_asked |= type == EVENT_KILL;
 	sim_case->undo_asked |= type == EVENT_UNDO;
-	/* What the step contains is skipped with it. */
-	if (type == EVENT_SKIP && first != NO_STEP)
-		for (uint32_t i = first; i < definition->steps[first].end; i++)
-			sim_case->steps[i].skip_asked = true;
+	if (type == EVENT_SKIP)
+		announce_skip(sim_case, step);
 }
 
 static bool ask_operation(struct request *request)
@@ -322,8 +332,8 @@ static struct request *add(struct people *people, struct sim_case *sim_case,
 
 static int64_t pick_time_ms(struct world *world)
 {
-	uint32_t most = world->plan.trouble_ms > INT32_MAX ? INT32_MAX
-							   : (uint32_t)world->plan.trouble_ms;
+	int64_t left_ms = world->plan.trouble_ms - world_now_ms(world);
+	uint32_t most = left_ms > INT32_MAX ? INT32_MAX : left_ms > 0 ? (uint32_t)left_ms : 1;
 
 	return world_soon_ms(world, random_percent(&world->random, 60) ? most / 10 : most);
 }
@@ -379,6 +389,18 @@ static enum event_type pick_operation(struct random *random)
 	return types[random_below(random, sizeof types / sizeof *types)];
 }
 
+static void name_step(const struct sim_case *sim_case, uint32_t step, struct random *random,
+		      char out[INSTANCE_NAME_MAX + 1])
+{
+	struct slice name = sim_case->definition->steps[step].name;
+	uint32_t n = case_elements(sim_case, step);
+
+	snprintf(out, INSTANCE_NAME_MAX + 1, "%.*s", SLICE_ARG(name));
+	if (sim_case->definition->steps[step].each != NO_STEP)
+		snprintf(out, INSTANCE_NAME_MAX + 1, "%.*s#%u", SLICE_ARG(name),
+			 (unsigned)random_below(random, n));
+}
+
 static void add_operations(struct people *people, struct sim_case *sim_case)
 {
 	struct world *world = people->world;
@@ -395,10 +417,20 @@ static void add_operations(struct people *people, struct sim_case *sim_case)
 		request->operation = pick_operation(&world->random);
 		if (request->operation == EVENT_SKIP ||
 		    (request->operation == EVENT_RETRY && random_percent(&world->random, 50)))
-			snprintf(request->step, sizeof request->step, "%.*s",
-				 SLICE_ARG(definition->steps[step].name));
+			name_step(sim_case, step, &world->random, request->step);
 		world->tally.operations++;
 	}
+}
+
+/* Those that need a saga to be there. */
+static void add_wishes(struct people *people, struct sim_case *sim_case)
+{
+	const struct definition *definition = sim_case->definition;
+
+	for (uint32_t step = 0; step < definition->n_steps; step++)
+		if (definition->steps[step].form == FORM_AWAIT)
+			add_signals(people, sim_case, step);
+	add_operations(people, sim_case);
 }
 
 struct people *people_new(struct world *world)
@@ -409,15 +441,17 @@ struct people *people_new(struct world *world)
 	people->world = world;
 	for (uint32_t i = 0; i < world->plan.n_cases; i++) {
 		struct sim_case *sim_case = &world->cases[i];
-		const struct definition *definition = sim_case->definition;
 
 		add_starts(people, sim_case);
-		for (uint32_t step = 0; step < definition->n_steps; step++)
-			if (definition->steps[step].form == FORM_AWAIT)
-				add_signals(people, sim_case, step);
-		add_operations(people, sim_case);
+		add_wishes(people, sim_case);
 	}
 	return people;
+}
+
+void people_meet(struct people *people, struct sim_case *child)
+{
+	if (people->world->part == PART_TROUBLE && people->n < REQUESTS_MAX - 8)
+		add_wishes(people, child);
 }
 
 void people_free(struct people *people)
@@ -440,7 +474,7 @@ static void operate(struct world *world, struct sim_case *sim_case, enum event_t
 				      .step = step,
 				      .actor = SLICE_LITERAL("bob"),
 				      .reason = SLICE_LITERAL("helping")};
-	char name[NAME_MAX_BYTES + 1];
+	char name[INSTANCE_NAME_MAX + 1];
 
 	snprintf(name, sizeof name, "%.*s", SLICE_ARG(step));
 	diary_write(&world->diary, "bob comes to %s: %s %s", sim_case->id, event_text(type),
@@ -458,8 +492,11 @@ static void operate(struct world *world, struct sim_case *sim_case, enum event_t
 /* The saga is parked: try again, and where that does not help do it by hand. */
 static void help_parked(struct world *world, struct sim_case *sim_case)
 {
-	const struct definition *definition = sim_case->definition;
+	char names[PARKED_MAX][INSTANCE_NAME_MAX + 1];
+	uint32_t n;
 
+	if (sim_case == world->damaged) /* he may well come in vain, for days */
+		sim_case->helps %= RETRIES + 1;
 	sim_case->helps++;
 	if (sim_case->helps > HELPS_MAX) {
 		diary_fault(&world->diary, "P2: %s is parked, and nobody can help it",
@@ -467,9 +504,9 @@ static void help_parked(struct world *world, struct sim_case *sim_case)
 	} else if (sim_case->helps % (RETRIES + 1)) {
 		operate(world, sim_case, EVENT_RETRY, (struct slice){0});
 	} else {
-		for (uint32_t i = 0; i < definition->n_steps; i++)
-			if (judge_is_parked(world, sim_case, i))
-				operate(world, sim_case, EVENT_SKIP, definition->steps[i].name);
+		n = judge_parked(world, sim_case, names);
+		for (uint32_t i = 0; i < n; i++)
+			operate(world, sim_case, EVENT_SKIP, slice_of(names[i]));
 	}
 }
 
@@ -478,11 +515,10 @@ static void go_round(void *context, uint64_t argument)
 	struct people *people = context;
 	struct world *world = people->world;
 
-	for (uint32_t i = 0; i < world->plan.n_cases; i++) {
+	for (uint32_t i = 0; i < world->n_cases; i++) {
 		struct sim_case *sim_case = &world->cases[i];
 
-		if (!*sim_case->id || sim_case->ended || sim_case == world->damaged ||
-		    !orchestrator_engine(world))
+		if (!*sim_case->id || sim_case->ended || !orchestrator_engine(world))
 			continue;
 		if (sim_case->paused)
 			operate(world, sim_case, EVENT_RESUME, (struct slice){0});

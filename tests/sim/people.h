@@ -12,6 +12,9 @@
 struct people *people_new(struct world *world);
 void people_free(struct people *people);
 
+/* A saga has begun a child: some have wishes for that, too. */
+void people_meet(struct people *people, struct sim_case *child);
+
 /* What became of a request that went over the bus. */
 void people_told(struct world *world, uint32_t request, const struct result_message *result);
 

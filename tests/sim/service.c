@@ -73,6 +73,7 @@ struct services {
 	struct world *world;
 	struct service list[SERVICES_MAX];
 	uint32_t n;
+	const struct service *mute; /* NULL: all of them answer */
 	struct promise *promises;
 };
 
@@ -191,8 +192,9 @@ static struct promise *find_kept(const struct service *service,
 		if (promise->kept && promise->process == service->at_work &&
 		    promise->life == promise->process->life &&
 		    promise->place.sim_case == place->sim_case &&
-		    promise->place.step == place->step && promise->place.verb == place->verb &&
-		    promise->place.round == place->round)
+		    promise->place.at.step == place->at.step &&
+		    promise->place.at.element == place->at.element &&
+		    promise->place.verb == place->verb && promise->place.round == place->round)
 			break;
 	return promise;
 }
@@ -285,11 +287,12 @@ static void plan_work(struct process *process, int64_t at_ms);
 static const char *output_of(const struct command_place *place, char out[OUTPUT_SIZE])
 {
 	snprintf(out, OUTPUT_SIZE,
-		 "{\"id\":\"%u-%u-%u\",\"receipt\":\"r-%u\",\"price\":100.50,\"total\":301.50,"
+		 "{\"id\":\"%u-%u-%u-%u\",\"receipt\":\"r-%u\",\"price\":100.50,\"total\":301."
+		 "50,"
 		 "\"booking\":\"b\",\"entry\":%u}",
-		 (unsigned)place->sim_case->number, (unsigned)place->step,
-		 (unsigned)place->round, (unsigned)place->sim_case->number,
-		 (unsigned)place->step);
+		 (unsigned)place->sim_case->number, (unsigned)place->at.step,
+		 (unsigned)place->at.element, (unsigned)place->round,
+		 (unsigned)place->sim_case->number, (unsigned)place->at.step);
 	return out;
 }
 
@@ -310,7 +313,7 @@ static bool wants_too_much(const skald_command *command)
 static void check_output(struct world *world, const skald_command *command,
 			 const struct command_place *place)
 {
-	const struct step_book *book = &place->sim_case->steps[place->step];
+	const struct step_book *book = case_book(place->sim_case, place->at);
 	struct command_place of_do = *place;
 	const char *output = skald_command_output(command);
 	char expected[OUTPUT_SIZE];
@@ -334,7 +337,7 @@ static skald_outcome run(struct process *process, const skald_command *command,
 			 skald_reply *reply, const struct command_place *place)
 {
 	struct world *world = world_of(process->service);
-	struct step_book *book = &place->sim_case->steps[place->step];
+	struct step_book *book = case_book(place->sim_case, place->at);
 	bool undo = place->verb == VERB_UNDO;
 	const struct fate *fate = &book->fates[undo];
 	uint32_t runs = book->runs[undo]++;
@@ -664,18 +667,15 @@ static void silence_one(struct services *services)
 	struct service *mute = &services->list[random_below(&world->random, services->n)];
 
 	mute->mute = true;
+	services->mute = mute;
 	diary_write(&world->diary, "%s never answers", mute->name);
-	for (uint32_t n = 0; n < world->plan.n_cases; n++) {
-		const struct definition *definition = world->cases[n].definition;
+	for (uint32_t n = 0; n < world->plan.n_cases; n++)
+		world->cases[n].mute = services_mute(services, world->cases[n].definition);
+}
 
-		for (uint32_t i = 0; i < definition->n_steps; i++) {
-			const struct step_definition *step = &definition->steps[i];
-
-			if (slice_is(step->call.participant, mute->name) ||
-			    slice_is(step->undo.participant, mute->name))
-				world->cases[n].mute = true;
-		}
-	}
+bool services_mute(const struct services *services, const struct definition *definition)
+{
+	return services->mute && world_needs(services->world, definition, services->mute->name);
 }
 
 struct services *services_new(struct world *world)
@@ -684,8 +684,8 @@ struct services *services_new(struct world *world)
 
 	assert(services);
 	services->world = world;
-	for (uint32_t n = 0; n < world->plan.n_cases; n++) {
-		const struct definition *definition = world->cases[n].definition;
+	for (size_t n = 0; n < world->n_needed; n++) {
+		const struct definition *definition = world->needed[n];
 
 		for (uint32_t i = 0; i < definition->n_steps; i++) {
 			if (definition->steps[i].form == FORM_CALL)

@@ -14,6 +14,9 @@ void services_free(struct services *services);
 /* Start all processes. */
 void services_begin(struct services *services);
 
+/* Whether a saga of this kind needs the one that never answers. */
+bool services_mute(const struct services *services, const struct definition *definition);
+
 /* Something came for the process of that number. */
 void services_wake(struct services *services, uint32_t process);
 

@@ -48,10 +48,59 @@ int64_t world_soon_ms(struct world *world, uint32_t at_most_ms)
 
 struct sim_case *world_case_by_id(struct world *world, struct slice id)
 {
-	for (uint32_t i = 0; i < world->plan.n_cases; i++)
+	for (uint32_t i = 0; i < world->n_cases; i++)
 		if (*world->cases[i].id && slice_is(id, world->cases[i].id))
 			return &world->cases[i];
 	return NULL;
+}
+
+struct sim_case *world_add_child(struct world *world, struct sim_case *parent,
+				 const struct definition *definition)
+{
+	struct sim_case *child = &world->cases[world->n_cases];
+
+	if (world->n_cases == CASES_MAX)
+		return NULL;
+	case_make_child(child, world->n_cases++, &world->plan, definition, &world->random);
+	child->parent = parent;
+	child->acknowledged = true;
+	child->asked_ms = world_now_ms(world);
+	child->mute = services_mute(world->services, definition);
+	/* Either of the two may be the one whose record is damaged. */
+	if (world->damaged == parent && random_percent(&world->random, 50)) {
+		world->damaged = child;
+		child->was_damaged = true;
+	}
+	return child;
+}
+
+bool world_needs(const struct world *world, const struct definition *definition,
+		 const char *participant)
+{
+	for (uint32_t i = 0; i < definition->n_steps; i++) {
+		const struct step_definition *step = &definition->steps[i];
+
+		if (slice_is(step->call.participant, participant) ||
+		    slice_is(step->undo.participant, participant) ||
+		    (step->form == FORM_SAGA &&
+		     world_needs(world, catalogue_find(world->catalogue, step->child),
+				 participant)))
+			return true;
+	}
+	return false;
+}
+
+/* It, and those that it starts. */
+static void need(struct world *world, const struct definition *definition)
+{
+	for (size_t i = 0; i < world->n_needed; i++)
+		if (world->needed[i] == definition)
+			return;
+	world->needed[world->n_needed++] = definition;
+	for (uint32_t i = 0; i < definition->n_steps; i++)
+		if (definition->steps[i].form == FORM_SAGA)
+			need(world,
+			     catalogue_find(world->catalogue, definition->steps[i].child));
 }
 
 /* --- calls that go wrong ------------------------------------------------------------ */
@@ -322,8 +371,12 @@ static void world_init(struct world *world, const struct catalogue *catalogue, u
 	world->vault = vault_new();
 	world->archive = store_memory_open(world->vault);
 	assert(world->vault && world->archive);
-	for (uint32_t i = 0; i < world->plan.n_cases; i++)
-		case_make(&world->cases[i], i, &world->plan, catalogue, &world->random);
+	for (; world->n_cases < world->plan.n_cases; world->n_cases++) {
+		struct sim_case *sim_case = &world->cases[world->n_cases];
+
+		case_make(sim_case, world->n_cases, &world->plan, catalogue, &world->random);
+		need(world, sim_case->definition);
+	}
 	if (world->plan.damaged) {
 		world->damaged =
 			&world->cases[random_below(&world->random, world->plan.n_cases)];
@@ -351,7 +404,7 @@ static void world_release(struct world *world)
 	people_free(world->people);
 	world->transport->ops->free(world->transport);
 	agenda_release(&world->agenda);
-	for (uint32_t i = 0; i < world->plan.n_cases; i++)
+	for (uint32_t i = 0; i < world->n_cases; i++)
 		case_release(&world->cases[i]);
 	store_close(world->archive);
 	vault_free(world->vault);

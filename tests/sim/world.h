@@ -26,9 +26,12 @@ enum sabotage {
 	SABOTAGE_BLIND_REVOKES,  /* a revoke is answered ok, and nobody has looked */
 
 	/* The store. */
-	SABOTAGE_LOSE_SAGA,   /* it says that a new saga is kept, and forgets it */
-	SABOTAGE_LOSE_WRITES, /* likewise a change of one */
-	SABOTAGE_STORE_LATE,  /* what is stored is stored when it is acknowledged */
+	SABOTAGE_LOSE_SAGA,      /* it says that a new saga is kept, and forgets it */
+	SABOTAGE_LOSE_WRITES,    /* likewise a change of one */
+	SABOTAGE_STORE_LATE,     /* what is stored is stored when it is acknowledged */
+	SABOTAGE_TWINS,          /* with a child it keeps another one like it */
+	SABOTAGE_FORGE_CHILDREN, /* it says of completed ones that they have turned back */
+	SABOTAGE_LOSE_CHILDREN,  /* likewise of running ones, and it does not load them */
 
 	/* The orchestrator. */
 	SABOTAGE_KEEP_SENDS,        /* commands are not sent, and nobody is told */
@@ -39,12 +42,14 @@ enum sabotage {
 	SABOTAGES
 };
 
+enum { CASES_MAX = 160 }; /* those that are asked for, and their children */
+
 enum part { PART_TROUBLE, PART_CALM, PART_MENDED };
 
 /* What happened, for people who want to know how much a run is worth. Every member is
  * one of its counts. */
 struct tally {
-	uint64_t sagas, completed, compensated, killed, parked;
+	uint64_t sagas, children, completed, compensated, killed, parked;
 	uint64_t commands, effects, undos, replies;
 	uint64_t deaths, failed_calls, lost_answers, cuts, hangs, outages, rivals;
 	uint64_t starts, signals, operations, helps;
@@ -77,7 +82,11 @@ struct world {
 	struct sim_case *damaged;
 	bool deployed; /* newer versions of all sagas */
 
-	struct sim_case cases[PLAN_CASES_MAX];
+	/* The first ones are asked for, plan.n_cases of them; the others are children. */
+	struct sim_case cases[CASES_MAX];
+	uint32_t n_cases;
+	const struct definition *needed[CATALOGUE_MAX]; /* of all of them */
+	size_t n_needed;
 	struct orchestrator *orchestrator; /* NULL: none runs */
 	struct orchestrator *rival;        /* one that does not know of the present one */
 	uint32_t n_orchestrators;
@@ -115,5 +124,13 @@ bool world_looks_dead(struct world *world, const struct tripwire *wire, const ch
 
 /* NULL: none. */
 struct sim_case *world_case_by_id(struct world *world, struct slice id);
+
+/* A saga has begun its child, which has no name yet. NULL: there are too many. */
+struct sim_case *world_add_child(struct world *world, struct sim_case *parent,
+				 const struct definition *definition);
+
+/* The saga, or one that it starts, has to do with the participant. */
+bool world_needs(const struct world *world, const struct definition *definition,
+		 const char *participant);
 
 #endif

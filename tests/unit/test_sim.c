@@ -43,6 +43,12 @@ static const struct sabotage_row {
 	 "order: * is sent, and its saga is not stored", 30},
 	{"a store that forgets changes", SABOTAGE_LOSE_WRITES,
 	 "order: * is sent, and not stored", 30},
+	{"a child that is there twice", SABOTAGE_TWINS,
+	 "P2: twin begins as a child of *, which has not asked for it", 30},
+	{"a child that is taken for undone and is not", SABOTAGE_FORGE_CHILDREN,
+	 "P3: * but its child is completed", 300},
+	{"a child that is left behind", SABOTAGE_LOSE_CHILDREN,
+	 "P2: * is compensated, and its child * is still *", 500},
 	{"sending before storing", SABOTAGE_STORE_LATE,
 	 "order: * is sent, and its saga is not stored", 30},
 	{"commands that are not sent", SABOTAGE_KEEP_SENDS,
@@ -55,14 +61,12 @@ static const struct sabotage_row {
 	 "P3: * was undone before a step that depends on it", 150},
 };
 
-/* One star stands for anything. */
+/* A star stands for anything. */
 static bool matches(const char *text, const char *pattern)
 {
-	const char *star = strchr(pattern, '*');
-	size_t len = strlen(text), n_tail = strlen(star + 1);
-
-	return len >= n_tail && !strncmp(text, pattern, (size_t)(star - pattern)) &&
-	       !strcmp(text + len - n_tail, star + 1);
+	if (*pattern == '*')
+		return matches(text, pattern + 1) || (*text && matches(text + 1, pattern));
+	return *text == *pattern && (!*text || matches(text + 1, pattern + 1));
 }
 
 START_TEST(test_the_judge_notices)
