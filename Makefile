@@ -356,7 +356,7 @@ sanitize: ## Run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	fi; \
 	$(end_tally)
 
-.PHONY: fuzz fuzzers mutate bench bench-limits bench-core bench-bus bench-store bench-engine bench-barrier bench-floor
+.PHONY: fuzz fuzzers coverage mutate bench bench-limits bench-core bench-bus bench-store bench-engine bench-barrier bench-floor
 fuzzers: $(FUZZERS)
 CLANG ?= $(firstword $(foreach c,clang clang-19 clang-18 clang-17 clang-16 clang-15 clang-14,$(shell command -v $(c))))
 SECONDS ?= 30
@@ -370,6 +370,13 @@ fuzz: ## Look for new input that breaks a fuzz target (SECONDS=30 for each; need
 		$(beside)/fuzz/tests/fuzz/$$t -max_total_time=$(SECONDS) -timeout=5 -rss_limit_mb=512 \
 			-verbosity=0 -print_final_stats=1 -artifact_prefix=$$found/ $$found $$corpus; \
 	done
+
+# An assert is a branch that is never taken, so that there are none here.
+coverage: ## Which lines and branches of core, engine and participants/lib the tests run
+	+@rm -rf $(beside)/coverage
+	+@$(MAKE) --no-print-directory B=$(beside)/coverage LDFLAGS=--coverage \
+		CFLAGS='-O0 -g -w --coverage -fprofile-update=atomic -DNDEBUG' SEEDS=200 test e2e sim
+	@tools/coverage $(beside)/coverage
 
 mutate: ## Break core and barrier on purpose, and see the tests notice
 	tools/mutate
