@@ -203,6 +203,25 @@ enum verdict saga_resume(const struct definition *definition, const struct evalu
 	return d.nomem ? VERDICT_NOMEM : VERDICT_TAKEN;
 }
 
+enum verdict saga_resume_step(const struct definition *definition,
+			      const struct evaluator *evaluator, const struct saga *saga,
+			      uint32_t step, struct arena *arena, struct command *out)
+{
+	struct effects effects = {.commands = out};
+	struct saga copy = *saga;
+	struct decision d = {.definition = definition,
+			     .evaluator = evaluator,
+			     .arena = arena,
+			     .saga = &copy,
+			     .effects = &effects,
+			     .at_ms = saga->updated_ms};
+
+	assert(!saga_ended(saga) && step < saga->n_steps &&
+	       step_in_flight(definition_of(&d, step), step_of(&d, step)));
+	add_command(&d, step);
+	return d.nomem ? VERDICT_NOMEM : VERDICT_TAKEN;
+}
+
 /* --- timers --------------------------------------------------------------------------------
  */
 

@@ -431,6 +431,11 @@ enum verdict saga_step(const struct definition *definition, const struct evaluat
 enum verdict saga_resume(const struct definition *definition, const struct evaluator *evaluator,
 			 const struct saga *saga, struct arena *arena, struct effects *effects);
 
+/* The same for one step alone, a command of which is under way. */
+enum verdict saga_resume_step(const struct definition *definition,
+			      const struct evaluator *evaluator, const struct saga *saga,
+			      uint32_t step, struct arena *arena, struct command *out);
+
 /* The nth timer that runs, counted from 0; false where there are no more. */
 bool saga_timer(const struct definition *definition, const struct saga *saga, uint32_t n,
 		struct timer *out);

@@ -74,38 +74,34 @@ static enum err read_stored(struct arena *arena, const struct live *live, struct
 	return err;
 }
 
-static const struct command *command_for(const struct effects *effects, uint32_t step)
+/* Where the bus has no room it keeps its place. What else goes wrong with a command is
+ * no reason for the others to wait. */
+static enum err release_one(struct engine *engine, struct held *held, const struct saga *saga,
+			    int64_t now_ms, size_t *n)
 {
-	for (uint32_t i = 0; i < effects->n_commands; i++)
-		if (effects->commands[i].step == step)
-			return &effects->commands[i];
-	return NULL;
+	struct live *live = held->live;
+	struct command command;
+	enum err err;
+
+	if (saga_resume_step(live->definition, &evaluator_values, saga, held->step,
+			     &engine->scratch, &command) != VERDICT_TAKEN)
+		return ERR_NOMEM;
+	err = send_now(engine, live, &command, held->lane, now_ms);
+	if (err == ERR_BUSY)
+		return OK;
+	lanes_drop(&engine->lanes, held);
+	if (err)
+		offer_again(live, now_ms);
+	++*n;
+	return OK;
 }
 
-/* Those of one saga that are next in line, as long as they may go. */
-static void release_saga(struct engine *engine, uint16_t at, struct live *live,
-			 const struct effects *effects, int64_t now_ms, size_t *n)
+/* The saga whose turn it is: one command, and more where it is alone in line. */
+static enum err release_saga(struct engine *engine, const struct lane *lane, int64_t now_ms,
+			     size_t *n)
 {
-	struct lane *lane = &engine->lanes.list[at];
 	struct held *held = lane_first(lane);
-
-	for (; held && held->live == live; held = lane_first(lane)) {
-		const struct command *command = command_for(effects, held->step);
-
-		assert(command); /* it is dropped as soon as nobody waits for it */
-		if (limit_ask(&lane->limit, now_ms).why != LIMIT_FREE)
-			return;
-		lanes_drop(&engine->lanes, held);
-		if (send_now(engine, live, command, at, now_ms))
-			offer_again(live, now_ms);
-		++*n;
-	}
-}
-
-static enum err release_first(struct engine *engine, uint16_t at, int64_t now_ms, size_t *n)
-{
-	struct live *live = lane_first(&engine->lanes.list[at])->live;
-	struct effects effects;
+	struct live *live = held->live;
 	struct saga saga;
 	enum err err;
 
@@ -113,16 +109,13 @@ static enum err release_first(struct engine *engine, uint16_t at, int64_t now_ms
 	err = read_stored(&engine->scratch, live, &saga);
 	if (err)
 		return err;
-	if (saga.flags & SAGA_PAUSED) {
-		lanes_step_aside(&engine->lanes, live);
-		return OK;
+	while (!err && *n < ENGINE_BATCH_MAX && held && held->live == live &&
+	       lane_ask(lane, now_ms).why == LIMIT_FREE) {
+		err = release_one(engine, held, &saga, now_ms, n);
+		held = lane_first(lane);
 	}
-	if (saga_resume(live->definition, &evaluator_values, &saga, &engine->scratch,
-			&effects) != VERDICT_TAKEN)
-		return ERR_NOMEM;
-	release_saga(engine, at, live, &effects, now_ms, n);
 	live_rewake(&engine->table, live, &saga);
-	return OK;
+	return err;
 }
 
 /* At most so many are let go in one turn, of one participant after the other. */
@@ -134,11 +127,12 @@ enum err release_held(struct engine *engine, int64_t now_ms, size_t *n)
 
 	for (size_t looked = 1; lanes->n_queued && looked < lanes->n; looked++) {
 		uint16_t at = (uint16_t)(lanes->turn % (lanes->n - 1) + 1);
+		const struct lane *lane = &lanes->list[at];
 
 		lanes->turn = at;
-		while (!err && released < ENGINE_BATCH_MAX && lane_first(&lanes->list[at]) &&
-		       limit_ask(&lanes->list[at].limit, now_ms).why == LIMIT_FREE)
-			err = release_first(engine, at, now_ms, &released);
+		while (!err && released < ENGINE_BATCH_MAX && lane_first(lane) &&
+		       lane_ask(lane, now_ms).why == LIMIT_FREE)
+			err = release_saga(engine, lane, now_ms, &released);
 		if (err || released >= ENGINE_BATCH_MAX)
 			break;
 	}
@@ -213,6 +207,10 @@ static void describe(const struct limit *limit, struct limit_hold hold, int64_t 
 	case LIMIT_PROBE:
 		snprintf(text, ENGINE_HOLD_TEXT, "breaker half-open, its probe is on its way");
 		break;
+	case LIMIT_BUS:
+		snprintf(text, ENGINE_HOLD_TEXT,
+			 "too much waits for the participant already, next try in %s", span);
+		break;
 	}
 }
 
@@ -222,13 +220,13 @@ bool engine_hold(const struct engine *engine, struct slice saga_id, uint32_t ste
 	int64_t now_ms = clock_now_ms(engine->parts.clock);
 	const struct live *live = live_find(&engine->table, saga_id);
 	const struct held *held = live ? live_held(live, step) : NULL;
-	const struct limit *limit;
+	const struct lane *lane;
 	struct limit_hold hold;
 
 	if (!held)
 		return false;
-	limit = &engine->lanes.list[held->lane].limit;
-	hold = limit_ask(limit, now_ms);
+	lane = &engine->lanes.list[held->lane];
+	hold = lane_ask(lane, now_ms);
 	*out = (struct engine_hold){.by = limit_why_text(hold.why),
 				    .until_ms =
 					    hold.why == LIMIT_FREE || hold.until_ms == INT64_MAX
@@ -238,7 +236,7 @@ bool engine_hold(const struct engine *engine, struct slice saga_id, uint32_t ste
 		*out = (struct engine_hold){.by = "pause"};
 		snprintf(out->text, sizeof out->text, "the saga is paused");
 	} else {
-		describe(limit, hold, now_ms, out->text);
+		describe(&lane->limit, hold, now_ms, out->text);
 	}
 	return true;
 }

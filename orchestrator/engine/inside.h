@@ -210,16 +210,18 @@ void receive_signal(struct engine *engine, const struct inbox_message *message);
 
 /* --- send.c ------------------------------------------------------------------------- */
 
-/* What cannot be handed over now, for want of room or memory, is offered again:
- * live->retry_ms then says when. */
-void hand_over(struct engine *engine, struct live *live, const struct command *commands,
-	       uint32_t n);
+/* Commands of the saga as it is stored now. What the limits hold back, the bus has no
+ * room for, or is of a saga that is paused, waits in its lane; what could not be noted
+ * there is offered again: live->retry_ms then says when. */
+void hand_over(struct engine *engine, struct live *live, const struct saga *saga,
+	       const struct command *commands, uint32_t n);
 
-/* One command. ERR_BUSY, ERR_NOMEM: it was not handed over, or could not be noted. */
+/* One command. ERR_BUSY: the bus has no room, which the lane knows now. ERR_NOMEM: it
+ * was not handed over, or could not be noted. What else the bus says. */
 CHECKED enum err send_now(struct engine *engine, struct live *live,
 			  const struct command *command, uint16_t lane, int64_t now_ms);
 
-/* The bus did not take something of it: try again later. */
+/* Something of it was not handed over: try again later. */
 void offer_again(struct live *live, int64_t now_ms);
 
 /* Send what the saga waits for and the bus does not have yet. */

@@ -113,6 +113,35 @@ struct held *lane_first(const struct lane *lane)
 	return undo ? undo : lane->queues[QUEUE_DO].first;
 }
 
+int64_t send_retry_ms(int64_t now_ms, uint8_t *n_retries)
+{
+	int64_t at_ms = now_ms + ((int64_t)SEND_RETRY_MS << *n_retries);
+
+	if (*n_retries < SEND_RETRY_DOUBLINGS)
+		++*n_retries;
+	return at_ms;
+}
+
+void lane_bus_full(struct lane *lane, int64_t now_ms)
+{
+	lane->retry_ms = send_retry_ms(now_ms, &lane->n_retries);
+}
+
+void lane_bus_takes(struct lane *lane)
+{
+	lane->retry_ms = 0;
+	lane->n_retries = 0;
+}
+
+struct limit_hold lane_ask(const struct lane *lane, int64_t now_ms)
+{
+	struct limit_hold hold = limit_ask(&lane->limit, now_ms);
+
+	if (hold.why == LIMIT_FREE && lane->retry_ms > now_ms)
+		hold = (struct limit_hold){LIMIT_BUS, lane->retry_ms};
+	return hold;
+}
+
 static void enqueue(struct lanes *lanes, struct held *held, enum lane_queue queue)
 {
 	struct held_list *list = &lanes->list[held->lane].queues[queue];
@@ -143,18 +172,56 @@ static void dequeue(struct lanes *lanes, struct held *held)
 	lanes->n_queued -= held->queue != QUEUE_ASIDE;
 }
 
-bool lanes_hold(struct lanes *lanes, uint16_t lane, struct live *live, uint32_t step, bool undo)
+static enum lane_queue queue_of(const struct held *held)
 {
-	struct held *held = malloc(sizeof *held);
+	return held->undo ? QUEUE_UNDO : QUEUE_DO;
+}
+
+/* Dos or undos of one saga for one participant: the oldest stands in line, the others
+ * behind it. */
+static bool same_group(const struct held *a, const struct held *b)
+{
+	return a->lane == b->lane && a->undo == b->undo;
+}
+
+/* Where nothing of the group stands in line, the oldest one does from now on. */
+static void promote(struct lanes *lanes, const struct held *of, struct held *siblings)
+{
+	struct held *oldest = NULL;
+
+	for (struct held *each = siblings; each; each = each->sibling) {
+		if (!same_group(each, of) || each->queue == QUEUE_ASIDE)
+			continue;
+		if (each->queue != BEHIND)
+			return;
+		oldest = each;
+	}
+	if (oldest)
+		enqueue(lanes, oldest, queue_of(oldest));
+}
+
+bool lanes_hold(struct lanes *lanes, uint16_t lane, struct live *live, uint32_t step, bool undo,
+		bool aside)
+{
+	struct held *held = malloc(sizeof *held), *other = live->held;
 
 	assert(!live_held(live, step));
 	if (!held)
 		return false;
-	*held = (struct held){
-		.sibling = live->held, .live = live, .step = step, .lane = lane, .undo = undo};
+	*held = (struct held){.sibling = live->held,
+			      .live = live,
+			      .step = step,
+			      .lane = lane,
+			      .undo = undo,
+			      .queue = BEHIND};
 	live->held = held;
-	enqueue(lanes, held, undo ? QUEUE_UNDO : QUEUE_DO);
 	lanes->list[lane].n_held++;
+	while (other && (other->queue == QUEUE_ASIDE || !same_group(other, held)))
+		other = other->sibling;
+	if (aside)
+		enqueue(lanes, held, QUEUE_ASIDE);
+	else if (!other)
+		enqueue(lanes, held, queue_of(held));
 	return true;
 }
 
@@ -165,35 +232,27 @@ void lanes_drop(struct lanes *lanes, struct held *held)
 	while (*link != held)
 		link = &(*link)->sibling;
 	*link = held->sibling;
-	dequeue(lanes, held);
+	if (held->queue != BEHIND)
+		dequeue(lanes, held);
+	promote(lanes, held, held->live->held);
 	lanes->list[held->lane].n_held--;
 	free(held);
 }
 
-void lanes_step_aside(struct lanes *lanes, struct live *live)
+void lanes_pause(struct lanes *lanes, struct live *live, bool aside)
 {
 	for (struct held *held = live->held; held; held = held->sibling) {
-		dequeue(lanes, held);
-		enqueue(lanes, held, QUEUE_ASIDE);
-	}
-}
-
-/* Siblings are newest first; in line they stand oldest first, as they were sent. */
-void lanes_line_up(struct lanes *lanes, struct live *live)
-{
-	struct held *list = NULL, *next;
-
-	for (struct held *each = live->held; each; each = each->sibling) {
-		if (each->queue != QUEUE_ASIDE)
+		if ((held->queue == QUEUE_ASIDE) == aside)
 			continue;
-		dequeue(lanes, each);
-		each->next = list;
-		list = each;
+		if (held->queue != BEHIND)
+			dequeue(lanes, held);
+		held->queue = BEHIND;
+		if (aside)
+			enqueue(lanes, held, QUEUE_ASIDE);
 	}
-	for (; list; list = next) {
-		next = list->next;
-		enqueue(lanes, list, list->undo ? QUEUE_UNDO : QUEUE_DO);
-	}
+	for (struct held *held = live->held; held && !aside; held = held->sibling)
+		if (held->queue == BEHIND)
+			promote(lanes, held, live->held);
 }
 
 struct held *live_held(const struct live *live, uint32_t step)
@@ -215,7 +274,7 @@ int64_t lanes_wake_ms(const struct lanes *lanes, int64_t now_ms)
 
 		if (!lane_first(lane))
 			continue;
-		hold = limit_ask(&lane->limit, now_ms);
+		hold = lane_ask(lane, now_ms);
 		if (hold.why == LIMIT_FREE)
 			return 0;
 		if (hold.until_ms < wake_ms)

@@ -186,6 +186,7 @@ const char *limit_why_text(enum limit_why why)
 	case LIMIT_RATE: return "rate";
 	case LIMIT_BREAKER: return "breaker";
 	case LIMIT_PROBE: return "probe";
+	case LIMIT_BUS: return "bus";
 	}
 	return "";
 }

@@ -76,14 +76,21 @@ struct limit {
 void limit_set(struct limit *limit, const struct limit_settings *settings, int64_t now_ms);
 
 /* What keeps a command back, and until when; INT64_MAX: until there is an answer. */
-enum limit_why { LIMIT_FREE, LIMIT_WINDOW, LIMIT_RATE, LIMIT_BREAKER, LIMIT_PROBE };
+enum limit_why {
+	LIMIT_FREE,
+	LIMIT_WINDOW,
+	LIMIT_RATE,
+	LIMIT_BREAKER,
+	LIMIT_PROBE,
+	LIMIT_BUS, /* the bus has no room: of lane_ask alone */
+};
 struct limit_hold {
 	enum limit_why why;
 	int64_t until_ms; /* LIMIT_FREE: now */
 };
 struct limit_hold limit_ask(const struct limit *limit, int64_t now_ms);
 
-/* "window", "rate", "breaker", "probe"; "" for LIMIT_FREE */
+/* "window", "rate", "breaker", "probe", "bus"; "" for LIMIT_FREE */
 const char *limit_why_text(enum limit_why why);
 
 /* A command is handed over, which limit_ask allowed. True: it is the probe, and

@@ -2,11 +2,6 @@
 
 #include <stdlib.h>
 
-/* How long until the bus is offered again what it did not take: 0.1 s, then twice
- * as long each time, up to 3.2 s. There may be very many sagas that wait for one
- * participant that does nothing. */
-enum { RETRY_SEND_MS = 100, RETRY_DOUBLINGS = 5 };
-
 static const struct call *call_of(const struct live *live, const struct command *command)
 {
 	const struct step_definition *step = &live->definition->steps[command->at.step];
@@ -44,9 +39,7 @@ static enum err send_command(struct engine *engine, const struct live *live,
 
 void offer_again(struct live *live, int64_t now_ms)
 {
-	live->retry_ms = now_ms + ((int64_t)RETRY_SEND_MS << live->n_retries);
-	if (live->n_retries < RETRY_DOUBLINGS)
-		live->n_retries++;
+	live->retry_ms = send_retry_ms(now_ms, &live->n_retries);
 }
 
 /* The clock of an attempt starts when the bus has it. One that was sent and could
@@ -62,8 +55,11 @@ enum err send_now(struct engine *engine, struct live *live, const struct command
 	enum breaker was = at->limit.breaker;
 	enum err err = send_command(engine, live, command);
 
+	if (err == ERR_BUSY)
+		lane_bus_full(at, now_ms);
 	if (err)
 		return err;
+	lane_bus_takes(at);
 	engine->stats.commands++;
 	err = live_hand(live, &handed);
 	if (err)
@@ -73,28 +69,35 @@ enum err send_now(struct engine *engine, struct live *live, const struct command
 	return OK;
 }
 
-/* Send it, or put it in line. */
+/* Send it, or put it in line: what the bus has no room for, too, so that it is offered
+ * one command again and not one of every saga that waits. */
 static enum err send_or_hold(struct engine *engine, struct live *live,
-			     const struct command *command, int64_t now_ms)
+			     const struct command *command, bool paused, int64_t now_ms)
 {
 	const struct call *call = call_of(live, command);
 	bool undo = command->verb != VERB_DO;
 	uint16_t lane = lanes_find(&engine->lanes, call->participant, now_ms);
 	const struct lane *at;
+	enum err err = ERR_BUSY;
 
 	if (!lane)
-		return ERR_BUSY;
+		return err;
 	at = &engine->lanes.list[lane];
-	if (!lane_waits(at, undo) && limit_ask(&at->limit, now_ms).why == LIMIT_FREE)
-		return send_now(engine, live, command, lane, now_ms);
-	return lanes_hold(&engine->lanes, lane, live, command->step, undo) ? OK : ERR_NOMEM;
+	if (!paused && !lane_waits(at, undo) && lane_ask(at, now_ms).why == LIMIT_FREE)
+		err = send_now(engine, live, command, lane, now_ms);
+	if (err != ERR_BUSY)
+		return err;
+	return lanes_hold(&engine->lanes, lane, live, command->step, undo, paused) ? OK
+										   : ERR_NOMEM;
 }
 
-void hand_over(struct engine *engine, struct live *live, const struct command *commands,
-	       uint32_t n)
+void hand_over(struct engine *engine, struct live *live, const struct saga *saga,
+	       const struct command *commands, uint32_t n)
 {
 	int64_t now_ms = n ? clock_now_ms(engine->parts.clock) : 0;
-	bool all = true, asked = false;
+	bool all = true, asked = false, paused = saga->flags & SAGA_PAUSED;
+
+	lanes_pause(&engine->lanes, live, paused);
 
 	for (uint32_t i = 0; i < n; i++) {
 		if (live_handed(live, commands[i].step) || live_held(live, commands[i].step))
@@ -104,7 +107,7 @@ void hand_over(struct engine *engine, struct live *live, const struct command *c
 			all &= asked;
 			continue;
 		}
-		if (send_or_hold(engine, live, &commands[i], now_ms))
+		if (send_or_hold(engine, live, &commands[i], paused, now_ms))
 			all = false;
 	}
 	live->retry_ms = 0;
@@ -121,7 +124,7 @@ void send_outstanding(struct engine *engine, struct live *live, const struct sag
 
 	if (saga_resume(live->definition, &evaluator_values, saga, arena, &effects) ==
 	    VERDICT_TAKEN)
-		hand_over(engine, live, effects.commands, effects.n_commands);
+		hand_over(engine, live, saga, effects.commands, effects.n_commands);
 	else
 		offer_again(live, clock_now_ms(engine->parts.clock));
 }
@@ -137,6 +140,7 @@ void settle_handed(struct engine *engine, struct live *live, uint32_t step, enum
 		return;
 	lane = &engine->lanes.list[handed.lane];
 	was = lane->limit.breaker;
+	lane_bus_takes(lane);
 	limit_settle(&lane->limit, clock_now_ms(engine->parts.clock), end, handed.probe);
 	log_breaker(engine, lane, was);
 }

@@ -34,11 +34,9 @@ static void adopt(struct engine *engine, struct change *change, const struct sag
 
 	live->n_entries = change->n_entries_stored;
 	if (change->n_decisions == 1 && !live->retry_ms && !change->visiting)
-		hand_over(engine, live, change->commands, change->n_commands);
+		hand_over(engine, live, &change->saga, change->commands, change->n_commands);
 	else if (!ended)
 		send_outstanding(engine, live, &change->saga, &engine->scratch);
-	if (!(change->saga.flags & SAGA_PAUSED))
-		lanes_line_up(&engine->lanes, live);
 	engine->stats.started += change->fresh;
 	engine->stats.ended[row->status] += ended;
 	answer_all(engine, change);

@@ -427,7 +427,8 @@ static void read_limits_again(struct server *server)
 
 	if (!settings->read_limits(settings->context, &limits)) {
 		log_short(server, LOG_LEVEL_ERROR, "limits-not-read",
-			  "the settings file has mistakes; the limits stay as they were");
+			  "the settings file cannot be used, as said above; the limits stay as "
+			  "they were");
 		return;
 	}
 	engine_set_limits(server->engine, &limits);

@@ -112,6 +112,7 @@ static void check_resume(const struct definition *definition, const struct evalu
 			 struct arena *arena)
 {
 	struct effects again;
+	struct command alone;
 	enum verdict verdict = saga_resume(definition, evaluator, after, arena, &again);
 
 	assert(verdict == VERDICT_TAKEN);
@@ -124,8 +125,13 @@ static void check_resume(const struct definition *definition, const struct evalu
 			in_flight(saga_step_definition(definition, after, i), &after->steps[i]);
 
 		assert((command != NULL) == flies && "resuming gives what is in flight");
-		if (command)
+		if (command) {
 			check_command(definition, after, command);
+			verdict = saga_resume_step(definition, evaluator, after, i, arena,
+						   &alone);
+			assert(verdict == VERDICT_TAKEN && same_command(command, &alone) &&
+			       "a step alone gives the same");
+		}
 		assert((!sent || same_command(sent, command)) &&
 		       "resuming gives a command as it was sent");
 	}

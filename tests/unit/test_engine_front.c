@@ -74,7 +74,7 @@ START_TEST(test_a_bus_that_was_busy)
 	stage_advance(&stage, 200);
 	stage_signal(&stage, 1, stage_go("o-1", "s-1"));
 	stage_turns(&stage);
-	expect(&stage, "commit 1; send " FETCH " 1; told 1 ok o-1 running");
+	expect(&stage, "commit 1; told 1 ok o-1 running; send " FETCH " 1");
 	ck_assert_int_eq(engine_wake_ms(stage.engine), stage.clock.now_ms + 1000);
 	stage_close(&stage);
 }

@@ -2,7 +2,6 @@
 #include "orchestrator/core/timeline.h"
 #include "tests/lib/fail_malloc.h"
 #include "tests/lib/office.h"
-#include "tests/lib/stage.h"
 #include "tests/lib/suite.h"
 
 #include <stdio.h>
@@ -163,6 +162,30 @@ START_TEST(test_nobody_overtakes)
 	expect(&office, "");
 	answer(&office, "l-2/a#0/0/do", MESSAGE_OK);
 	expect(&office, "l-1/b#0/0/do#1");
+	office_close(&office);
+}
+END_TEST
+
+/* Each goes with what its own saga says. */
+START_TEST(test_several_that_go_at_once)
+{
+	struct office office;
+
+	office_open(&office);
+	start(&office, "l-1");
+	expect(&office, "l-1/a#0/0/do#1");
+	set(&office, "desk", one_at_once);
+	start(&office, "l-2");
+	start(&office, "l-3");
+	ck_assert_int_eq(office_signal(&office, "l-1", "s", "{}"), OK);
+	answer(&office, "l-1/a#0/0/do", MESSAGE_OK); /* then b, also at the desk */
+	expect(&office, "l-2/a#0/0/do#1");
+	ck_assert_uint_eq(desk_of(&office).held, 2);
+	set(&office, "shelf", one_at_once);
+	turns(&office);
+	expect(&office, "l-3/a#0/0/do#1");
+	expect(&office, "l-1/b#0/0/do#1");
+	expect(&office, "");
 	office_close(&office);
 }
 END_TEST
@@ -345,6 +368,59 @@ START_TEST(test_pausing_one_that_is_held)
 	operate(&office, "l-2", EVENT_RESUME);
 	expect(&office, "l-2/a#0/0/do#1");
 	ck_assert_uint_eq(desk_of(&office).held, 0);
+	office_close(&office);
+}
+END_TEST
+
+/* Nobody knows whether it was ever handed over: it waits until the saga goes on. The same
+ * where it is paused before anything of it could be sent. */
+START_TEST(test_a_restart_while_one_is_paused)
+{
+	static const struct start_message message = {.saga = SLICE_LITERAL("line"),
+						     .id = SLICE_LITERAL("l-2"),
+						     .input = SLICE_LITERAL("{}")};
+	struct office office;
+
+	office_open(&office);
+	start(&office, "l-1");
+	expect(&office, "l-1/a#0/0/do#1");
+	operate(&office, "l-1", EVENT_PAUSE);
+	ck_assert_str_eq(hold_of(&office, "l-1"), "");
+	engine_start(office.engine, &message, NULL, NULL);
+	operate(&office, "l-2", EVENT_PAUSE);
+	ck_assert_str_eq(hold_of(&office, "l-2"), "the saga is paused");
+	office_restart(&office);
+	turns(&office);
+	advance(&office, MINUTE_MS);
+	expect(&office, "");
+	ck_assert_uint_eq(desk_of(&office).held, 2);
+	operate(&office, "l-1", EVENT_RESUME);
+	expect(&office, "l-1/a#0/0/do#1");
+	operate(&office, "l-2", EVENT_RESUME);
+	expect(&office, "l-2/a#0/0/do#1");
+	expect(&office, "");
+	office_close(&office);
+}
+END_TEST
+
+/* It turns back while it is paused: then nothing of it goes forward any more. */
+START_TEST(test_cancelling_one_that_is_held_and_paused)
+{
+	struct office office;
+
+	office_open(&office);
+	set(&office, "desk", one_at_once);
+	start_three(&office);
+	expect(&office, "l-1/a#0/0/do#1");
+	operate(&office, "l-2", EVENT_PAUSE);
+	ck_assert_int_eq(office_cancel(&office, "l-2", "changed my mind"), OK);
+	turns(&office);
+	ck_assert_str_eq(hold_of(&office, "l-2"), "");
+	operate(&office, "l-2", EVENT_RESUME);
+	answer(&office, "l-1/a#0/0/do", MESSAGE_OK);
+	expect(&office, "l-2/a#0/0/undo#1");
+	answer(&office, "l-2/a#0/0/undo", MESSAGE_OK);
+	expect(&office, "l-3/a#0/0/do#1");
 	office_close(&office);
 }
 END_TEST
@@ -589,83 +665,7 @@ START_TEST(test_many_that_wait)
 }
 END_TEST
 
-/* What the limits are is looked at once for each that goes: a turn has an end. */
-START_TEST(test_a_turn_lets_so_many_go)
-{
-	enum { SAGAS = ENGINE_BATCH_MAX + 100 };
-	struct stage stage;
-	struct limits limits = {.others = {.window = 1}};
-	struct engine_stats stats;
-	char id[32];
-
-	stage_open(&stage);
-	stage.deaf = true;
-	engine_set_limits(stage.engine, &limits);
-	for (int i = 0; i < SAGAS; i++) {
-		snprintf(id, sizeof id, "o-%05d", i);
-		stage_start(&stage, 1, stage_errand(id, "{}"));
-	}
-	ck_assert_int_eq(stage_turn(&stage), OK);
-	limits = (struct limits){0};
-	engine_set_limits(stage.engine, &limits);
-	ck_assert_int_eq(stage_turn(&stage), OK);
-	engine_stats(stage.engine, &stats);
-	ck_assert_uint_eq(stats.commands, ENGINE_BATCH_MAX + 1);
-	ck_assert_int_eq(engine_wake_ms(stage.engine), 0);
-	ck_assert_int_eq(stage_turn(&stage), OK);
-	engine_stats(stage.engine, &stats);
-	ck_assert_uint_eq(stats.commands, SAGAS);
-	stage_close(&stage);
-}
-END_TEST
-
 /* --- what goes wrong ---------------------------------------------------------------- */
-
-/* The bus takes nothing: it is offered again, and does not count. */
-START_TEST(test_a_bus_that_is_busy)
-{
-	struct limits limits = {.others = {.window = 1}};
-	struct stage stage;
-
-	stage_open(&stage);
-	engine_set_limits(stage.engine, &limits);
-	stage_start(&stage, 1, stage_errand("o-1", "{}"));
-	stage_start(&stage, 2, stage_errand("o-2", "{}"));
-	stage_turns(&stage);
-	stage_said(&stage);
-	stage.busy = 1;
-	stage_mail_reply(&stage, "o-1/fetch#0/0/do", MESSAGE_OK, "{}");
-	stage_turns(&stage);
-	ck_assert_ptr_null(strstr(stage_said(&stage), "send o-2"));
-	stage_advance(&stage, 100);
-	stage_turns(&stage);
-	ck_assert_str_eq(stage_said(&stage), "send o-2/fetch#0/0/do 1");
-	stage_close(&stage);
-}
-END_TEST
-
-/* Nothing goes before what made room for it is stored. */
-START_TEST(test_a_store_that_fails)
-{
-	struct limits limits = {.others = {.window = 1}};
-	struct stage stage;
-
-	stage_open(&stage);
-	engine_set_limits(stage.engine, &limits);
-	stage_start(&stage, 1, stage_errand("o-1", "{}"));
-	stage_start(&stage, 2, stage_errand("o-2", "{}"));
-	stage_turns(&stage);
-	stage_said(&stage);
-	stage_trip(&stage, TRIPWIRE_FAILS, 0);
-	stage_mail_reply(&stage, "o-1/fetch#0/0/do", MESSAGE_OK, "{}");
-	ck_assert_int_eq(stage_turn(&stage), ERR_UNAVAILABLE);
-	ck_assert_ptr_null(strstr(stage_said(&stage), "send"));
-	stage_advance(&stage, 100);
-	stage_turns(&stage);
-	ck_assert_str_eq(stage_said(&stage), "commit 1; ack; send o-2/fetch#0/0/do 1");
-	stage_close(&stage);
-}
-END_TEST
 
 /* One more turn for every failure, and in the end everything has gone. */
 static bool lack_memory(struct office *office, size_t n, bool while_released)
@@ -713,51 +713,11 @@ START_TEST(test_a_lack_of_memory)
 }
 END_TEST
 
-static void check_logged(const struct stage *stage, const char *part)
-{
-	ck_assert_msg(strstr(stage->logged, part) != NULL, "no `%s` in: %s", part,
-		      stage->logged);
-}
-
-START_TEST(test_the_log_tells_of_the_breaker)
-{
-	struct limits limits = {.others = {.failures = 1, .pause_ms = 1000}};
-	struct stage stage;
-
-	stage_open(&stage);
-	engine_set_limits(stage.engine, &limits);
-	stage_start(&stage, 1, stage_errand("o-1", "{}"));
-	stage_turns(&stage);
-	stage_mail_reply(&stage, "o-1/fetch#0/0/do", MESSAGE_FAILED, "");
-	stage_turns(&stage);
-	check_logged(&stage, "level=warn event=breaker-open participant=");
-	check_logged(&stage, " pause_ms=1000 why=\"as many failures in a row");
-	stage_advance(&stage, 1000);
-	stage_turns(&stage);
-	check_logged(&stage, "level=info event=breaker-half-open participant=");
-	stage_operate(&stage, 2,
-		      (struct operation){.saga_id = SLICE_LITERAL("o-1"),
-					 .type = EVENT_KILL,
-					 .reason = SLICE_LITERAL("by hand")});
-	stage_turns(&stage);
-	check_logged(&stage, "event=breaker-open");
-	check_logged(&stage, "why=\"nobody waits for the probe any more");
-	stage_start(&stage, 3, stage_errand("o-2", "{}"));
-	stage_turns(&stage);
-	stage_mail_reply(&stage, "o-2/fetch#0/0/do", MESSAGE_FAILED, "");
-	stage_turns(&stage);
-	check_logged(&stage, "why=\"the probe failed\"");
-	limits.others.failures = 0;
-	engine_set_limits(stage.engine, &limits);
-	check_logged(&stage, "event=breaker-closed");
-	stage_close(&stage);
-}
-END_TEST
-
 static void add(TCase *tcase)
 {
 	tcase_add_test(tcase, test_what_is_held_back_goes_in_order_when_there_is_room);
 	tcase_add_test(tcase, test_nobody_overtakes);
+	tcase_add_test(tcase, test_several_that_go_at_once);
 	tcase_add_test(tcase, test_undos_go_first);
 	tcase_add_test(tcase, test_other_limits_count_at_once);
 	tcase_add_test(tcase, test_waiting_uses_no_attempts_and_no_time_of_them);
@@ -765,6 +725,8 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_cancelling_one_that_is_held);
 	tcase_add_test(tcase, test_killing_one_that_is_held);
 	tcase_add_test(tcase, test_pausing_one_that_is_held);
+	tcase_add_test(tcase, test_a_restart_while_one_is_paused);
+	tcase_add_test(tcase, test_cancelling_one_that_is_held_and_paused);
 	tcase_add_test(tcase, test_a_restart_while_some_are_held);
 	tcase_add_test(tcase, test_one_that_is_held_and_taken_over);
 	tcase_add_loop_test(tcase, test_one_that_is_gone_from_the_store, 0, 2);
@@ -775,11 +737,7 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_refusals_do_not_open_it);
 	tcase_add_test(tcase, test_others_do_not_notice);
 	tcase_add_test(tcase, test_many_that_wait);
-	tcase_add_test(tcase, test_a_turn_lets_so_many_go);
-	tcase_add_test(tcase, test_a_bus_that_is_busy);
-	tcase_add_test(tcase, test_a_store_that_fails);
 	tcase_add_loop_test(tcase, test_a_lack_of_memory, 0, 2);
-	tcase_add_test(tcase, test_the_log_tells_of_the_breaker);
 }
 
 int main(void)
