@@ -272,7 +272,7 @@ $(LINKED):
 .PHONY: FORCE
 FORCE:
 
--include $(OBJECTS:.o=.d)
+-include $(OBJECTS:.o=.d) $(EXAMPLE).d
 
 # --- tests --------------------------------------------------------------------
 
