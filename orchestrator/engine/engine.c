@@ -137,6 +137,17 @@ void engine_stats(const struct engine *engine, struct engine_stats *out)
 	out->live = engine->table.n;
 }
 
+void engine_attempts(const struct engine *engine, struct slice saga_id, int64_t *due_ms,
+		     uint32_t n)
+{
+	const struct live *live = live_find(&engine->table, saga_id);
+
+	memset(due_ms, 0, n * sizeof *due_ms);
+	for (uint32_t i = 0; live && i < live->n_handed; i++)
+		if (live->handed[i].step < n)
+			due_ms[live->handed[i].step] = live->handed[i].due_ms;
+}
+
 const struct definition *engine_definition(const struct engine *engine, struct slice name,
 					   struct slice version)
 {

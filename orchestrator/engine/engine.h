@@ -184,6 +184,11 @@ typedef void observed(void *context, const struct definition *definition,
 		      const struct entry *entries, size_t n_entries);
 void engine_observe(struct engine *engine, observed *observer, void *context);
 
+/* When the attempts of the saga's commands that are under way time out, by step; 0
+ * where none was handed to the bus. `n` is the number of its steps. */
+void engine_attempts(const struct engine *engine, struct slice saga_id, int64_t *due_ms,
+		     uint32_t n);
+
 struct engine_stats {
 	uint64_t live;                     /* unfinished sagas in memory, after a turn */
 	uint64_t started;                  /* since the engine was opened */

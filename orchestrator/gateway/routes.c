@@ -3,6 +3,7 @@
 static const char *const no_query[] = {NULL};
 static const char *const list_query[] = {"saga",  "status", "key",    "step", "since",
 					 "older", "limit",  "cursor", NULL};
+static const char *const undo_plan_query[] = {"reason", NULL};
 static const char *const watch_query[] = {"saga", "status", NULL};
 
 enum { NOTHING = 0, BODY = GATEWAY_BODY_MAX, DEFINITION = DEFINITION_TEXT_MAX };
@@ -17,6 +18,8 @@ const struct route routes[] = {
 	{"POST", "/v1/sagas:batch", route_batch, GATEWAY_BATCH_MAX, no_query, 0},
 	{"GET", "/v1/sagas", route_list, NOTHING, list_query, 0},
 	{"GET", "/v1/sagas/{id}", route_show, NOTHING, no_query, 0},
+	{"GET", "/v1/sagas/{id}/explain", route_explain, NOTHING, no_query, 0},
+	{"GET", "/v1/sagas/{id}/undo-plan", route_undo_plan, NOTHING, undo_plan_query, 0},
 	{"GET", "/v1/sagas/{id}/events", route_watch, NOTHING, no_query, 0},
 	{"GET", "/v1/events", route_watch_all, NOTHING, watch_query, 0},
 	{"POST", "/v1/sagas/{id}/signals/{event}", route_signal, BODY, no_query, 0},

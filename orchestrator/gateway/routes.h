@@ -32,6 +32,10 @@ void route_batch(struct request *request);
 void route_list(struct request *request);
 void route_show(struct request *request);
 
+/* route_explain.c */
+void route_explain(struct request *request);
+void route_undo_plan(struct request *request);
+
 /* route_operate.c */
 void route_signal(struct request *request);
 void route_operate(struct request *request);

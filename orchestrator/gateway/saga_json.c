@@ -2,6 +2,7 @@
 
 #include "base/json_line.h"
 #include "orchestrator/core/describe.h"
+#include "orchestrator/explain/masked.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -30,7 +30,4 @@ struct saga_view {
 };
 void saga_json(struct bytes *out, const struct saga_view *view);
 
-/* The input with "***" where a mask stands; `null` where that cannot be told. */
-void masked_json(struct bytes *out, const struct definition *definition, struct json input);
-
 #endif

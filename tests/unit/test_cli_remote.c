@@ -97,6 +97,19 @@ static void until_status(const char *id, const char *status)
 	ck_abort_msg("%s is not %s: %s", id, status, RUN("show", id).out.at);
 }
 
+/* Until a saga is at that step. */
+static void until_step(const char *id, const char *step)
+{
+	char part[64];
+
+	snprintf(part, sizeof part, "\"step\":\"%s\",\"reason\"", step);
+	for (int i = 0; i < 1000; i++) {
+		if (strstr(RUN("show", id, "--json").out.at, part))
+			return;
+	}
+	ck_abort_msg("%s is not at %s: %s", id, step, RUN("show", id).out.at);
+}
+
 /* --- start ------------------------------------------------------------------------ */
 
 START_TEST(test_a_start_prints_the_id)
@@ -344,6 +357,58 @@ START_TEST(test_show_tells_what_to_do)
 	check(RUN("retry", "o-1", "confirm", "--reason", "found it"), 0, "o-1 running\n", NULL);
 	until_status("o-1", "completed");
 	check(RUN("show", "o-1"), 0, "operation by ann: retry", NULL);
+	close_all();
+}
+END_TEST
+
+START_TEST(test_explain)
+{
+	struct process_result result;
+
+	open_all();
+	RUN("start", "order", "--id", "o-1", "-w", "--input",
+	    "{\"order_id\":\"2\",\"sku\":\"lost\",\"qty\":1,\"total\":1,\"email\":\"a@b.c\","
+	    "\"card\":\"4111\"}");
+	result = RUN("explain", "o-1");
+	check(result, 0, "o-1  parked\n", NULL);
+	check(result, 0, "retry in a new round", NULL);
+	check(result, 0, "the saga's deadline passed\n", NULL);
+	check(result, 0, "\n  skald retry o-1 confirm\n      asks anew, in a new round", NULL);
+	check(result, 0, "\nno return  the saga", NULL);
+	ck_assert_ptr_null(strstr(result.out.at, "skald cancel"));
+	check(RUN("explain", "o-1", "--json"), 0, "{\"id\":\"o-1\",", NULL);
+	RUN("start", "visit", "--id", "v-1");
+	until_step("v-1", "talk");
+	result = RUN("explain", "v-1");
+	check(result, 0, "\n  skald signal v-1 talked\n", NULL);
+	check(result, 0, "talked did not come in time\n", NULL);
+	check(RUN("explain", "nobody"), 4, NULL, "there is no saga `nobody`");
+	check(RUN("explain"), 2, NULL, "give the ID of one saga");
+	close_all();
+}
+END_TEST
+
+/* What is planned is what happens. */
+START_TEST(test_undo_plan)
+{
+	struct process_result result;
+
+	open_all();
+	RUN("start", "visit", "--id", "v-1", "--input", "{\"a\":1}");
+	until_step("v-1", "talk");
+	check(RUN("undo-plan", "v-1"), 0,
+	      "v-1  running\n\na cancel would now\n  1.  undoes hold  inventory.release "
+	      "{\"a\":1}\n\nleft as it is\n  talk: it was not started\n",
+	      NULL);
+	check(RUN("undo-plan", "v-1", "--json"), 0, "\"plan\":[{\"wave\":1,\"what\":\"undo\"",
+	      NULL);
+	check(RUN("cancel", "v-1"), 0, NULL, NULL);
+	until_status("v-1", "compensated");
+	check(RUN("watch", "v-1"), 0, "hold: undo answered ok (attempt 1)\n", NULL);
+	RUN("start", "order", "--id", "o-1", "-w", "--input", ORDER("1", ""));
+	result = RUN("undo-plan", "o-1", "--reason", "too late");
+	check(result, 7, "\nno return  the saga", NULL);
+	check(RUN("undo-plan", "nobody"), 4, NULL, "there is no saga `nobody`");
 	close_all();
 }
 END_TEST
@@ -605,9 +670,17 @@ END_TEST
 START_TEST(test_no_server)
 {
 	static const char *const commands[][4] = {
-		{"ls"},           {"show", "o-1"},           {"start", "order"},
-		{"watch", "o-1"}, {"cancel", "o-1", "o-2"},  {"stats"},
-		{"watch"},        {"signal", "o-1", "done"}, {"definitions"},
+		{"ls"},
+		{"show", "o-1"},
+		{"start", "order"},
+		{"watch", "o-1"},
+		{"cancel", "o-1", "o-2"},
+		{"stats"},
+		{"explain", "o-1"},
+		{"undo-plan", "o-1"},
+		{"watch"},
+		{"signal", "o-1", "done"},
+		{"definitions"},
 	};
 	struct process_setup setup = {.argv = {skald}};
 	char url[64], text[128];
@@ -659,6 +732,8 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_ls);
 	tcase_add_test(tcase, test_show);
 	tcase_add_test(tcase, test_show_tells_what_to_do);
+	tcase_add_test(tcase, test_explain);
+	tcase_add_test(tcase, test_undo_plan);
 	tcase_add_test(tcase, test_watch_one);
 	tcase_add_test(tcase, test_watching_outlives_the_server);
 	tcase_add_test(tcase, test_stats);

@@ -115,6 +115,50 @@ static const struct row {
 	{"a parameter where there are none", "GET", "/v1/stats?x=1", NULL, 400,
 	 "unknown parameter `x`; leave it out", NULL},
 
+	/* explaining */
+	{"what a saga waits for", "GET", "/v1/sagas/order-1/explain", NULL, 200,
+	 "\"waits\":[{\"for\":\"answer\",\"step\":\"book\",\"participant\":\"desk\","
+	 "\"command\":\"book\",\"connected\":1,\"verb\":\"do\",\"attempt\":1,"
+	 "\"attempts_max\":5,\"event\":null,\"since\":\"2023-11-14T22:13:20.000Z\","
+	 "\"until\":\"2023-11-14T22:13:25.000Z\",\"text\":\"the answer of desk to the do of "
+	 "`book`, attempt 1 of 5; 1 command waits for room at desk\",\"next\":\"`talk`\"}]",
+	 "4111"},
+	{"what happens if nothing comes", "GET", "/v1/sagas/order-1/explain", NULL, 200,
+	 "\"silence\":[{\"at\":\"2023-11-14T22:13:25.000Z\",\"text\":\"book: do got no answer "
+	 "in time (attempt 1)\"},",
+	 NULL},
+	{"attempts are counted, and the end is told", "GET", "/v1/sagas/order-1/explain", NULL,
+	 200, "\"text\":\"... 6 more attempts and timeouts\"},{\"at\":\"", NULL},
+	{"what can be done", "GET", "/v1/sagas/order-1/explain", NULL, 200,
+	 "\"actions\":[{\"operation\":\"skip\",\"step\":\"book\",\"command\":\"skald skip "
+	 "order-1 book\",\"text\":\"",
+	 "skald retry"},
+	{"a kill to be pasted has a reason", "GET", "/v1/sagas/order-1/explain", NULL, 200,
+	 "{\"operation\":\"kill\",\"step\":null,\"command\":\"skald kill order-1 --reason 'say "
+	 "why'\",",
+	 NULL},
+	{"a saga that has ended waits for nothing", "GET", "/v1/sagas/done-1/explain", NULL,
+	 200,
+	 "\"waits\":[],\"silence\":[],\"actions\":[],\"no_cancel\":\"the saga passed its pivot",
+	 NULL},
+	{"an explanation of nothing", "GET", "/v1/sagas/nobody/explain", NULL, 404,
+	 "unknown-saga", NULL},
+	{"a plan of undos", "GET", "/v1/sagas/order-1/undo-plan", NULL, 200,
+	 "\"operation\":\"cancel\",\"refused\":null,\"turning\":false,\"parks\":false,\"plan\":"
+	 "["
+	 "{\"wave\":1,\"what\":\"answer\",\"step\":\"book\",\"participant\":\"desk\","
+	 "\"command\":\"book\",\"round\":0,\"sent\":true,\"args\":null,\"args_open\":false},"
+	 "{\"wave\":2,\"what\":\"undo\",\"step\":\"book\",\"participant\":\"desk\","
+	 "\"command\":\"unbook\",\"round\":0,\"sent\":false,\"args\":{\"no\":\"no 1\"},"
+	 "\"args_open\":false}],\"left\":[{\"step\":\"talk\",\"why\":\"it was not started\"},",
+	 NULL},
+	{"a plan where there is no way back", "GET", "/v1/sagas/done-1/undo-plan", NULL, 200,
+	 "\"operation\":\"undo\",\"refused\":\"the saga passed its pivot", NULL},
+	{"a plan with the reason of the cancel", "GET",
+	 "/v1/sagas/order-1/undo-plan?reason=no%20more", NULL, 200, "\"plan\":[{", NULL},
+	{"a plan for nothing", "GET", "/v1/sagas/nobody/undo-plan", NULL, 404, "unknown-saga",
+	 NULL},
+
 	/* operating */
 	{"a cancel of what is there", "POST", "/v1/sagas/order-1/cancel",
 	 "{\"reason\":\"no more\"}", 200,

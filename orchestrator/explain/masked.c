@@ -1,6 +1,8 @@
-/* masked.c - an input without what nobody is to see. */
+#include "orchestrator/explain/masked.h"
+
 #include "base/json_line.h"
-#include "orchestrator/gateway/saga_json.h"
+
+/* --- the input -------------------------------------------------------------------- */
 
 enum { PATH_MAX_BYTES = 4096 };
 
@@ -57,7 +59,9 @@ static void write_member(struct masking *masking, struct json name, struct json 
 	case COVERS_ALL: bytes_text(out, "\"***\""); break;
 	}
 	masking->path.len = len;
-	masking->path.err = OK;
+	if (masking->path.err == ERR_NOMEM && !out->err)
+		out->err = ERR_NOMEM;
+	masking->path.err = OK; /* a path that is too long leads to nothing that is shown */
 }
 
 /* A value in which something is masked; a list on the way stands for its elements. */
@@ -95,4 +99,66 @@ void masked_json(struct bytes *out, const struct definition *definition, struct 
 	masking.path = BYTES(PATH_MAX_BYTES, &masking.arena);
 	write_value(&masking, input);
 	arena_release(&masking.arena);
+}
+
+/* --- arguments -------------------------------------------------------------------- */
+
+static const struct template hidden = {.kind = TEMPLATE_LITERAL, .literal = {{"\"***\"", 5}}};
+
+static bool tells(const struct definition *definition, const struct expression *expression)
+{
+	for (size_t i = 0; i < definition->n_mask; i++)
+		if (expression_reads(expression, definition->mask[i]) == READS_IT)
+			return true;
+	return false;
+}
+
+/* NULL: out of memory. */
+static const struct template *hide(const struct definition *definition,
+				   const struct template *template, struct arena *arena)
+{
+	struct template_entry *entries;
+	struct template *copy;
+
+	if (template->kind == TEMPLATE_EXPRESSION && tells(definition, template->expression))
+		return &hidden;
+	if (!template->n_entries)
+		return template;
+	copy = arena_alloc(arena, sizeof *copy);
+	entries = arena_array(arena, template->n_entries, sizeof *entries);
+	if (!copy || !entries)
+		return NULL;
+	*copy = *template;
+	copy->entries = entries;
+	for (size_t i = 0; i < template->n_entries; i++) {
+		entries[i].name = template->entries[i].name;
+		entries[i].value = hide(definition, template->entries[i].value, arena);
+		if (!entries[i].value)
+			return NULL;
+	}
+	return copy;
+}
+
+const struct definition *masked_undos(const struct definition *definition, struct arena *arena)
+{
+	struct step_definition *steps;
+	struct definition *copy;
+
+	if (!definition->n_mask)
+		return definition;
+	copy = arena_alloc(arena, sizeof *copy);
+	steps = arena_array(arena, definition->n_steps, sizeof *steps);
+	if (!copy || !steps)
+		return NULL;
+	*copy = *definition;
+	copy->steps = steps;
+	for (uint32_t i = 0; i < definition->n_steps; i++) {
+		steps[i] = definition->steps[i];
+		if (!steps[i].has_undo)
+			continue;
+		steps[i].undo.with = hide(definition, steps[i].undo.with, arena);
+		if (!steps[i].undo.with)
+			return NULL;
+	}
+	return copy;
 }

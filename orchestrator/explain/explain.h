@@ -1,0 +1,78 @@
+/* explain.h - why a saga is where it is, what it waits for, what happens if nothing
+ * comes, and what a person can do about it.
+ *
+ * What would happen is never guessed: saga_step() is asked, on a copy of the saga. An
+ * operation is among the actions if and only if it would be taken at this moment.
+ *
+ * The sentences show no payload and nothing that is masked.
+ */
+#ifndef SKALD_EXPLAIN_EXPLAIN_H
+#define SKALD_EXPLAIN_EXPLAIN_H
+
+#include "orchestrator/core/timeline.h"
+#include "orchestrator/explain/forecast.h"
+
+enum wait_kind {
+	WAIT_ANSWER,  /* of a participant */
+	WAIT_ATTEMPT, /* the next one of a command, after a back-off */
+	WAIT_SLEEP,
+	WAIT_EVENT,
+	WAIT_PERSON, /* the step is parked */
+	WAIT_RESUME, /* the saga is paused */
+};
+
+/* What is known of the participant that a command goes to. */
+struct presence {
+	bool known; /* the rest says something */
+	uint32_t processes;
+	uint32_t inflight;
+	uint32_t held;
+};
+
+struct wait {
+	enum wait_kind kind;
+	uint32_t step;         /* NO_STEP: WAIT_RESUME */
+	const struct call *to; /* answer, attempt, person: the command; NULL: none */
+	struct presence presence;
+	enum verb verb;
+	uint32_t attempt;
+	uint32_t attempts_max; /* 0: not limited by their number */
+	int64_t since_ms;      /* 0: not known */
+	int64_t until_ms;      /* 0: for as long as it takes */
+	struct slice text;     /* what is waited for, and why */
+	struct slice next;     /* what happens once it comes */
+};
+
+struct action {
+	enum event_type type; /* of an operation, or EVENT_SIGNAL */
+	uint32_t step;        /* retry, skip, signal; otherwise NO_STEP */
+	const char *text;     /* what it does */
+};
+
+struct explanation {
+	struct slice cause;
+	struct wait *waits;
+	uint32_t n_waits;
+	struct forecast silence;
+	struct action *actions;
+	uint32_t n_actions;
+	const char *no_cancel; /* why neither cancel nor undo is among them; otherwise NULL */
+};
+
+/* What is not in the saga itself. */
+struct circumstances {
+	int64_t now_ms;
+	const struct timeline *timeline;
+	const int64_t *due_ms; /* by step: when its attempt times out; 0: not known */
+	struct presence (*find)(void *context, struct slice participant);
+	void *context;
+};
+
+/* OK or ERR_NOMEM. */
+CHECKED enum err explain(const struct definition *definition, const struct evaluator *evaluator,
+			 const struct saga *saga, const struct circumstances *circumstances,
+			 struct arena *arena, struct explanation *out);
+
+const char *wait_text(enum wait_kind kind); /* "answer", "attempt", "sleep", ... */
+
+#endif

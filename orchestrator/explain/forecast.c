@@ -1,0 +1,176 @@
+#include "orchestrator/explain/forecast.h"
+
+#include "orchestrator/core/codec.h"
+#include "orchestrator/core/describe.h"
+
+enum { ENTRY_TEXT_MAX = 4096 };
+
+struct looking {
+	const struct definition *definition;
+	const struct evaluator *evaluator;
+	const struct saga *saga; /* in arenas[at] */
+	struct arena arenas[2];  /* of the saga before and after */
+	int at;
+	int64_t *due_ms; /* by step: when its attempt times out */
+	int64_t *timeout_ms;
+	int64_t now_ms;
+	struct arena *arena; /* of the forecast */
+	struct forecast *out;
+	bool decided; /* something changed its way */
+	enum err err;
+};
+
+/* --- telling -------------------------------------------------------------------------- */
+
+static void tell(struct looking *looking, const struct entry *entry)
+{
+	struct bytes text = BYTES(ENTRY_TEXT_MAX, looking->arena);
+	struct forecast *out = looking->out;
+
+	if (out->n == FORECAST_PROSPECTS_MAX)
+		return;
+	describe_entry(looking->definition, entry, &text);
+	if (text.err)
+		looking->err = ERR_NOMEM;
+	out->list[out->n++] = (struct prospect){entry->at_ms, bytes_slice(&text)};
+}
+
+/* Another attempt, or the end of one, is what was to be expected; a revoke that begins
+ * is the wish to turn back. */
+static bool is_routine(const struct looking *looking, const struct entry *entry)
+{
+	if (entry->type == ENTRY_SENT)
+		return entry->verb != VERB_REVOKE || entry->attempt > 1;
+	return entry->type == ENTRY_TIMEOUT && entry->step != NO_STEP &&
+	       looking->definition->steps[entry->step].form != FORM_AWAIT;
+}
+
+static void take_entries(struct looking *looking, const struct effects *effects)
+{
+	for (uint32_t n = 0; n < effects->n_entries; n++) {
+		const struct entry *entry = &effects->entries[n];
+
+		if (!is_routine(looking, entry))
+			looking->decided = true;
+		else if (looking->out->n >= FORECAST_ATTEMPTS_TOLD) {
+			looking->out->n_untold++;
+			looking->out->untold_until_ms = entry->at_ms;
+			continue;
+		}
+		tell(looking, entry);
+	}
+}
+
+/* --- time passes ---------------------------------------------------------------------- */
+
+static void note_commands(struct looking *looking, const struct effects *effects)
+{
+	for (uint32_t n = 0; n < effects->n_commands; n++) {
+		const struct command *command = &effects->commands[n];
+
+		looking->due_ms[command->step] = looking->now_ms + command->timeout_ms;
+		looking->timeout_ms[command->step] = command->timeout_ms;
+	}
+}
+
+/* What time brings next; false: nothing. */
+static bool next_event(const struct looking *looking, struct event *out)
+{
+	const struct saga *saga = looking->saga;
+	struct timer timer;
+	bool any = saga_next_timer(looking->definition, saga, &timer);
+
+	if (any)
+		*out = (struct event){.type = timer.type,
+				      .at_ms = timer.at_ms,
+				      .step = timer.step,
+				      .verb = timer.verb,
+				      .round = timer.round,
+				      .attempt = timer.attempt};
+	for (uint32_t i = 0; i < saga->n_steps; i++) {
+		const struct step *step = &saga->steps[i];
+
+		if (!step_in_flight(&looking->definition->steps[i], step) ||
+		    (any && out->at_ms <= looking->due_ms[i]))
+			continue;
+		any = true;
+		*out = (struct event){.type = EVENT_TIMEOUT,
+				      .at_ms = looking->due_ms[i],
+				      .step = i,
+				      .verb = (enum verb)step->verb,
+				      .round = step->verb == VERB_UNDO ? step->undo_round
+								       : step->do_round,
+				      .attempt = step->attempt,
+				      .sent_ms = looking->due_ms[i] - looking->timeout_ms[i]};
+	}
+	return any;
+}
+
+static void let_pass(struct looking *looking, struct event *event)
+{
+	struct arena *arena = &looking->arenas[!looking->at];
+	struct effects effects;
+	struct saga after;
+	enum verdict verdict;
+
+	if (event->at_ms > looking->now_ms)
+		looking->now_ms = event->at_ms;
+	event->at_ms = looking->now_ms;
+	arena_reset(arena);
+	verdict = saga_step(looking->definition, looking->evaluator, looking->saga, event,
+			    arena, &after, &effects);
+	if (verdict != VERDICT_TAKEN) {
+		looking->err = verdict == VERDICT_NOMEM ? ERR_NOMEM : looking->err;
+		looking->decided = true; /* nothing more comes of it */
+		return;
+	}
+	take_entries(looking, &effects);
+	note_commands(looking, &effects);
+	looking->saga = saga_copy(&after, arena);
+	looking->at = !looking->at;
+	if (!looking->saga)
+		looking->err = ERR_NOMEM;
+}
+
+/* The commands under way as they were sent: how long each attempt has. */
+static enum err begin(struct looking *looking, const int64_t *due_ms)
+{
+	struct effects effects;
+	uint32_t n = looking->saga->n_steps;
+
+	looking->due_ms = arena_array(looking->arena, n, sizeof *looking->due_ms);
+	looking->timeout_ms = arena_array(looking->arena, n, sizeof *looking->timeout_ms);
+	if (!looking->due_ms || !looking->timeout_ms ||
+	    saga_resume(looking->definition, looking->evaluator, looking->saga,
+			&looking->arenas[1], &effects) != VERDICT_TAKEN)
+		return ERR_NOMEM;
+	note_commands(looking, &effects);
+	for (uint32_t i = 0; i < n; i++)
+		if (due_ms[i])
+			looking->due_ms[i] = due_ms[i];
+	return OK;
+}
+
+enum err forecast(const struct definition *definition, const struct evaluator *evaluator,
+		  const struct saga *saga, const int64_t *due_ms, int64_t now_ms,
+		  struct arena *arena, struct forecast *out)
+{
+	struct looking looking = {.definition = definition,
+				  .evaluator = evaluator,
+				  .saga = saga,
+				  .now_ms = now_ms,
+				  .arena = arena,
+				  .out = out};
+	struct event event;
+	uint32_t n = 0;
+
+	*out = (struct forecast){0};
+	looking.err = begin(&looking, due_ms);
+	while (!looking.err && !looking.decided && n++ < FORECAST_EVENTS_MAX &&
+	       next_event(&looking, &event))
+		let_pass(&looking, &event);
+	out->goes_on = n > FORECAST_EVENTS_MAX;
+	arena_release(&looking.arenas[0]);
+	arena_release(&looking.arenas[1]);
+	return looking.err;
+}
