@@ -43,7 +43,7 @@ struct operating {
 	struct remote *remote;
 	const struct operation_kind *kind;
 	struct slice body; /* of every request */
-	uint64_t n;
+	uint64_t n_done, n_refused, n_failed;
 	enum exit_code code; /* the first failure */
 };
 
@@ -84,6 +84,35 @@ static void say_done(const struct cli *cli, const char *id, struct json saga,
 		printf("%s %.*s\n", id, SLICE_ARG(status));
 }
 
+/* Every saga has its line of JSON, also one that it did not work for. */
+static void say_failed(struct operating *operating, const char *id,
+		       const struct remote_answer *answer, struct arena *arena)
+{
+	struct bytes line = BYTES(SIZE_MAX / 2, arena);
+
+	remote_complain(operating->remote, answer, id);
+	if (!operating->remote->cli->json || answer->code == EXIT_UNREACHABLE)
+		return;
+	json_begin(&line);
+	json_add_text(&line, "id", slice_of(id));
+	json_add_optional(&line, "code", answer->problem);
+	json_add_optional(&line, "detail", answer->detail);
+	json_end_line(&line);
+	print_bytes(&line);
+}
+
+static void count(struct operating *operating, enum exit_code code)
+{
+	if (code == EXIT_DONE)
+		operating->n_done++;
+	else if (code == EXIT_REFUSED)
+		operating->n_refused++;
+	else
+		operating->n_failed++;
+	if (!operating->code)
+		operating->code = code;
+}
+
 static void operate(struct operating *operating, const char *id)
 {
 	const struct cli *cli = operating->remote->cli;
@@ -99,13 +128,11 @@ static void operate(struct operating *operating, const char *id)
 		return;
 	}
 	remote_ask(operating->remote, &request, &answer);
-	operating->n++;
 	if (answer.code == EXIT_DONE)
 		say_done(cli, id, answer.json, &arena);
 	else
-		remote_complain(operating->remote, &answer, id);
-	if (!operating->code)
-		operating->code = answer.code;
+		say_failed(operating, id, &answer, &arena);
+	count(operating, answer.code);
 	arena_release(&arena);
 }
 
@@ -124,7 +151,7 @@ static enum exit_code operate_on_ids(struct operating *operating)
 
 /* --- by filter -------------------------------------------------------------------- */
 
-enum { FOUND_MAX = 1000000 };
+enum { FOUND_MAX = 1000000 }; /* sagas of one command */
 
 struct found {
 	const struct cli *cli;
@@ -155,6 +182,41 @@ static bool keep_id(void *context, struct json saga, struct arena *arena)
 	return !found->nomem;
 }
 
+/* What would be done it to, as `ls` has it. */
+static bool tell_row(void *context, struct json saga, struct arena *arena)
+{
+	struct found *found = context;
+	struct slice id = member_text(saga, "id", arena);
+	struct slice status = member_text(saga, "status", arena);
+
+	found->n++;
+	if (found->cli->json)
+		printf("%.*s\n", SLICE_ARG(saga.text));
+	else if (!found->cli->quiet)
+		printf("%.*s %.*s\n", SLICE_ARG(id), SLICE_ARG(status));
+	return true;
+}
+
+static uint64_t limit_of(const struct cli *cli)
+{
+	int64_t limit = options_number(cli->options, "limit");
+
+	return limit ? (uint64_t)limit : FOUND_MAX;
+}
+
+static enum exit_code run_dry(struct remote *remote)
+{
+	struct found found = {.cli = remote->cli};
+	const struct filter_walk walk = {
+		.row = tell_row, .context = &found, .limit = limit_of(remote->cli)};
+	enum exit_code code = filter_each(remote, &walk);
+
+	if (!code && !found.cli->quiet)
+		fprintf(stderr, "%zu saga%s %s; nothing was done\n", found.n,
+			found.n == 1 ? "" : "s", found.n == 1 ? "fits" : "fit");
+	return code;
+}
+
 /* EXIT_DONE: yes. */
 static enum exit_code confirm(const struct cli *cli, size_t n)
 {
@@ -175,11 +237,24 @@ static enum exit_code confirm(const struct cli *cli, size_t n)
 	return EXIT_FAILED;
 }
 
+/* How it went, of more than what can be seen at a glance. */
+static void sum_up(const struct operating *operating)
+{
+	const struct cli *cli = operating->remote->cli;
+
+	if (!cli->quiet)
+		fprintf(stderr,
+			"%s: %" PRIu64 " done, %" PRIu64 " refused, %" PRIu64 " failed\n",
+			cli->subcommand->name, operating->n_done, operating->n_refused,
+			operating->n_failed);
+}
+
 static enum exit_code operate_on_filter(struct operating *operating)
 {
 	const struct cli *cli = operating->remote->cli;
 	struct found found = {.cli = cli};
-	const struct filter_walk walk = {.row = keep_id, .context = &found, .limit = FOUND_MAX};
+	const struct filter_walk walk = {
+		.row = keep_id, .context = &found, .limit = limit_of(cli)};
 	enum exit_code code = filter_each(operating->remote, &walk);
 
 	if (!code && found.nomem)
@@ -196,6 +271,7 @@ static enum exit_code operate_on_filter(struct operating *operating)
 		return code;
 	for (size_t i = 0; i < found.n && operating->code != EXIT_UNREACHABLE; i++)
 		operate(operating, found.ids[i]);
+	sum_up(operating);
 	return operating->code;
 }
 
@@ -208,6 +284,10 @@ static enum exit_code check_args(const struct cli *cli, const struct operation_k
 
 	if (by_filter && n)
 		return complain_usage(cli, "give IDs or a filter, not both");
+	if (!by_filter && !kind->step_needed &&
+	    (options_given(cli->options, "dry-run") || options_given(cli->options, "limit")))
+		return complain_usage(cli, "--dry-run and --limit go with a filter such as "
+					   "--status");
 	if (!by_filter && !n)
 		return complain_usage(cli, "give the ID of a saga%s",
 				      kind->step_needed ? ""
@@ -243,7 +323,10 @@ static enum exit_code run(struct cli *cli)
 	if (code)
 		return code;
 	operating.body = bytes_slice(&body);
-	code = by_filter ? operate_on_filter(&operating) : operate_on_ids(&operating);
+	if (by_filter && options_bool(cli->options, "dry-run"))
+		code = run_dry(&remote);
+	else
+		code = by_filter ? operate_on_filter(&operating) : operate_on_ids(&operating);
 	remote_close(&remote);
 	return code;
 }
@@ -260,6 +343,18 @@ static const struct option options[] = {
 	 .type = OPTION_BOOLEAN,
 	 .flag_only = true,
 	 .help = "do not ask before doing it to all sagas that fit"},
+	{.name = "dry-run",
+	 .type = OPTION_BOOLEAN,
+	 .flag_only = true,
+	 .help = "show the sagas that fit, and do nothing"},
+	{.name = "limit",
+	 .letter = 'n',
+	 .type = OPTION_INTEGER,
+	 .flag_only = true,
+	 .min = 1,
+	 .max = FOUND_MAX,
+	 .help = "to no more than so many that fit, the newest first; at most and otherwise "
+		 "1,000,000"},
 };
 
 static const struct option skip_options[] = {

@@ -63,7 +63,8 @@ bool refuse_busy(struct engine *engine, const struct waiting *waiting)
 	assert(!engine->settling);
 	if (engine->stalled)
 		refuse_stalled(engine, waiting);
-	else if (batch_full(engine) ||
+	else if ((waiting->operation ? batch_full_for_operations(engine)
+				     : batch_full(engine)) ||
 		 (waiting->start && engine->table.n >= engine->parts.live_max))
 		refuse(engine, waiting, ERR_BUSY, "busy",
 		       "too much is under way at the moment; try again in a second");

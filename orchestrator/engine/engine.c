@@ -15,6 +15,13 @@ bool batch_full(const struct engine *engine)
 	       engine->batch.used >= ENGINE_BATCH_BYTES_MAX;
 }
 
+bool batch_full_for_operations(const struct engine *engine)
+{
+	return engine->crowded ||
+	       engine->n_changes >= ENGINE_CHANGES_MAX + ENGINE_OPERATIONS_MAX ||
+	       engine->batch.used >= ENGINE_BATCH_BYTES_MAX + ENGINE_OPERATIONS_BYTES_MAX;
+}
+
 static enum err take_message(struct engine *engine, const struct inbox_message *message)
 {
 	switch (message->type) {

@@ -30,6 +30,11 @@ enum {
 	 * them. Whoever asks for more is told "busy"; what comes over the bus waits. */
 	ENGINE_CHANGES_MAX = 10000,
 	ENGINE_BATCH_BYTES_MAX = 64 * 1024 * 1024,
+
+	/* What operations may take beyond that: who wants to help must not be kept out by
+	 * those who only want more. */
+	ENGINE_OPERATIONS_MAX = 1000,
+	ENGINE_OPERATIONS_BYTES_MAX = 16 * 1024 * 1024,
 };
 
 struct engine;

@@ -40,6 +40,7 @@ struct waiting {
 	void *context;
 	uint64_t origin;         /* 0: nobody */
 	struct watcher *watcher; /* owned: to be told of the end, too; NULL: not */
+	bool operation;          /* of an operator */
 	bool start;              /* asked for a saga, not for a change of one: */
 	struct slice saga_name;  /* of this definition, */
 	struct slice input;      /* with this input, in the batch's memory */
@@ -112,6 +113,9 @@ struct engine {
 
 /* The batch has all that one may have: store it before more is decided. */
 bool batch_full(const struct engine *engine);
+
+/* It has no room for operations either. */
+bool batch_full_for_operations(const struct engine *engine);
 
 /* --- reading.c ---------------------------------------------------------------------- */
 

@@ -171,7 +171,7 @@ static void submit(struct engine *engine, struct slice saga_id, struct slice ste
 void engine_operate(struct engine *engine, const struct operation *operation,
 		    answered *callback, void *context)
 {
-	struct waiting waiting = {.answer = callback, .context = context};
+	struct waiting waiting = {.answer = callback, .context = context, .operation = true};
 	struct event event = {.type = operation->type,
 			      .actor = operation->actor,
 			      .reason = operation->reason};

@@ -131,7 +131,10 @@ static void run_on_terminal(const struct process_setup *setup, struct arena *are
 	pid_t pid;
 
 	open_terminal(&master, &slave);
-	pid = start(setup, arena, (int[]){input, slave, slave});
+	if (setup->typed)
+		ck_assert_int_eq(write(master, setup->typed, strlen(setup->typed)),
+				 (ssize_t)strlen(setup->typed));
+	pid = start(setup, arena, (int[]){setup->typed ? slave : input, slave, slave});
 	close(slave);
 	close(input);
 	result->out = read_all(master, true, arena);

@@ -18,8 +18,9 @@ struct process_setup {
 	const char *argv[PROCESS_ARGS_MAX]; /* argv[0] is the program's path */
 	const char *env[PROCESS_ARGS_MAX];  /* NAME=VALUE */
 	const char *input;                  /* of standard input; NULL: it is empty */
-	const char *out; /* a file for standard output; NULL: to the result */
-	bool terminal;   /* standard output and error are a terminal of 80 columns */
+	const char *out;   /* a file for standard output; NULL: to the result */
+	bool terminal;     /* standard output and error are a terminal of 80 columns */
+	const char *typed; /* there, standard input is it, too, and somebody types this */
 };
 
 struct process_result {

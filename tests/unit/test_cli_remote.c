@@ -538,8 +538,16 @@ START_TEST(test_skip_with_an_output)
 }
 END_TEST
 
+static size_t count_running(void)
+{
+	return count_of(RUN("ls", "--saga", "visit", "--status", "running", "--json").out,
+			"\"id\":");
+}
+
 START_TEST(test_operations_by_filter)
 {
+	struct process_result result;
+
 	open_all();
 	for (int i = 0; i < 3; i++)
 		RUN("start", "visit");
@@ -547,9 +555,62 @@ START_TEST(test_operations_by_filter)
 	      "3 sagas fit; say --yes to cancel them");
 	check(RUN("cancel", "--saga", "visit", "v-1"), 2, NULL, "IDs or a filter");
 	check(RUN("cancel", "--saga", "order", "--yes"), 0, NULL, "no sagas fit");
+	check(RUN("cancel", "v-1", "--dry-run"), 2, NULL, "go with a filter");
+	result = RUN("cancel", "--saga", "visit", "--dry-run");
+	check(result, 0, " running\n", "3 sagas fit; nothing was done");
+	check(RUN("cancel", "--saga", "visit", "--dry-run", "--json", "--limit", "1"), 0,
+	      "{\"id\":", "1 saga fits; nothing was done");
+	ck_assert_uint_eq(count_running(), 3);
+	check(RUN("pause", "--saga", "visit", "--yes", "--limit", "2"), 0, " running\n",
+	      "pause: 2 done, 0 refused, 0 failed\n");
 	check(RUN("cancel", "--saga", "visit", "--yes", "-r", "all of them"), 0,
+	      " compensating\n", "cancel: 3 done, 0 refused, 0 failed\n");
+	ck_assert_uint_eq(count_running(), 0);
+	/* It is safe to do it again. */
+	check(RUN("cancel", "--saga", "visit", "--status", "compensating", "--yes"), 0,
 	      " compensating\n", NULL);
-	check(RUN("ls", "--saga", "visit", "--status", "running"), 0, NULL, "no sagas fit");
+	close_all();
+}
+END_TEST
+
+/* Every saga has its line, and the first failure is what the command exits with. */
+START_TEST(test_operations_that_some_refuse)
+{
+	struct process_result result;
+
+	open_all();
+	RUN("start", "order", "--id", "o-1", "-w", "--input", ORDER("1", ""));
+	RUN("start", "visit", "--id", "v-1");
+	result = RUN("cancel", "--since", "1h", "--yes", "--json");
+	check(result, 7, "{\"id\":\"v-1\",\"saga\":\"visit\"",
+	      "cancel: 1 done, 1 refused, 0 failed\n");
+	check(result, 7, "{\"id\":\"o-1\",\"code\":\"refused\",\"detail\":\"the saga has ended",
+	      "o-1: the saga has ended");
+	check(RUN("kill", "--saga", "visit", "--yes"), 2, NULL, "say why with --reason");
+	close_all();
+}
+END_TEST
+
+/* On a terminal it asks. */
+static struct process_result cancel_and_type(const char *typed)
+{
+	const struct process_setup setup = {.argv = {skald, "cancel", "--saga", "visit"},
+					    .env = {serving.env, "TERM=xterm"},
+					    .terminal = true,
+					    .typed = typed};
+
+	return process_run(&setup, &arena);
+}
+
+START_TEST(test_operations_ask)
+{
+	open_all();
+	RUN("start", "visit", "--id", "v-1");
+	check(cancel_and_type("n\n"), 1, "cancel 1 saga? [y/N] ", NULL);
+	check(cancel_and_type("\n"), 1, "nothing was done", NULL);
+	ck_assert_uint_eq(count_running(), 1);
+	check(cancel_and_type("y\n"), 0, "v-1 compensating\n", NULL);
+	ck_assert_uint_eq(count_running(), 0);
 	close_all();
 }
 END_TEST
@@ -740,6 +801,8 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_operations);
 	tcase_add_test(tcase, test_skip_with_an_output);
 	tcase_add_test(tcase, test_operations_by_filter);
+	tcase_add_test(tcase, test_operations_that_some_refuse);
+	tcase_add_test(tcase, test_operations_ask);
 	tcase_add_test(tcase, test_signals);
 	tcase_add_test(tcase, test_deploy);
 	tcase_add_loop_test(tcase, test_liar, 0, ROWS(liar_rows));

@@ -105,6 +105,60 @@ START_TEST(test_sagas_that_change_in_one_batch)
 }
 END_TEST
 
+static void pause_saga(struct stage *stage, int n, struct tally *tally)
+{
+	char id[32];
+	struct operation operation = {.type = EVENT_PAUSE};
+
+	operation.saga_id = (struct slice){id, (size_t)snprintf(id, sizeof id, "o-%06d", n)};
+	engine_operate(stage->engine, &operation, count, tally);
+}
+
+/* A server that takes no more starts takes operations. */
+START_TEST(test_operations_have_room_of_their_own)
+{
+	struct tally starts = {0}, first = {0}, operations = {0};
+	struct stage stage;
+
+	stage_open(&stage);
+	stage.deaf = true;
+	start_many(&stage, 2 * ENGINE_OPERATIONS_MAX, &first);
+	while (first.ok < 2 * ENGINE_OPERATIONS_MAX)
+		turn(&stage);
+	for (int i = 0; i <= ENGINE_CHANGES_MAX; i++)
+		start(&stage, 100000 + i, SLICE_LITERAL("{}"), &starts);
+	ck_assert_uint_eq(starts.busy, 1);
+	for (int i = 0; i <= ENGINE_OPERATIONS_MAX; i++)
+		pause_saga(&stage, i, &operations);
+	ck_assert_uint_eq(operations.busy, 1); /* this has a limit, too */
+	turn(&stage);
+	ck_assert_uint_eq(operations.ok, ENGINE_OPERATIONS_MAX);
+	ck_assert_uint_eq(starts.ok, ENGINE_CHANGES_MAX);
+	stage_close(&stage);
+}
+END_TEST
+
+START_TEST(test_operations_have_memory_of_their_own)
+{
+	static char text[200000];
+	struct tally starts = {0}, operations = {0};
+	struct stage stage;
+
+	memset(text, 'a', sizeof text);
+	text[0] = text[sizeof text - 1] = '"';
+	stage_open(&stage);
+	stage.deaf = true;
+	for (int n = 0; !starts.busy && n < 1000; n++)
+		start(&stage, n, (struct slice){text, sizeof text}, &starts);
+	ck_assert_uint_eq(starts.busy, 1);
+	pause_saga(&stage, 0, &operations);
+	ck_assert_uint_eq(operations.busy, 0);
+	turn(&stage);
+	ck_assert_uint_eq(operations.ok, 1);
+	stage_close(&stage);
+}
+END_TEST
+
 START_TEST(test_memory_of_one_batch)
 {
 	static char text[200000];
@@ -319,6 +373,8 @@ static void add(TCase *tcase)
 {
 	tcase_add_test(tcase, test_sagas_that_are_unfinished_at_once);
 	tcase_add_test(tcase, test_sagas_that_change_in_one_batch);
+	tcase_add_test(tcase, test_operations_have_room_of_their_own);
+	tcase_add_test(tcase, test_operations_have_memory_of_their_own);
 	tcase_add_test(tcase, test_memory_of_one_batch);
 	tcase_add_test(tcase, test_messages_and_timers_of_one_turn);
 	tcase_add_test(tcase, test_a_timeline_that_is_full);
