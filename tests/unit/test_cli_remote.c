@@ -660,6 +660,38 @@ START_TEST(test_deploy)
 }
 END_TEST
 
+START_TEST(test_diff)
+{
+	struct process_result result;
+
+	open_all();
+	folder_write("old.yaml",
+		     "saga: visit\nversion: 1.0.0\nsteps:\n"
+		     "  - talk: { await: { event: talked, timeout: 1h, then: compensate } }\n");
+	folder_write("new.yaml",
+		     "saga: visit\nversion: 1.1.0\nsteps:\n"
+		     "  - talk: { await: { event: talked, timeout: 2h, then: compensate } }\n");
+	RUN("start", "visit", "--id", "v-1");
+	result = RUN("diff", "visit", "new.yaml");
+	check(result, 0, "A: visit 1.0.0, B: visit 1.1.0\n", NULL);
+	check(result, 0, "  talk  await.timeout: 1h -> 2h\n", NULL);
+	check(result, 0, "  hold  removed: first\n", NULL);
+	check(result, 0, "  1 of 1.0.0, 0 of 1.1.0, 0 of other versions\n", NULL);
+	check(result, 0, "  after hold: B has no such place\n", NULL);
+	check(result, 0, "    a cancel would undo by B: nothing\n", NULL);
+	check(RUN("diff", "visit@1.0.0", "visit", "--json"), 0,
+	      "\"changes\":[],\"states\":[{\"after\":\"hold\",\"differs\":false,", NULL);
+	check(RUN("diff", "old.yaml", "new.yaml", "--json"), 0, "\"in_flight\":null}\n", NULL);
+	check(RUN("diff", "old.yaml", "visit", "--json"), 0,
+	      "\"in_flight\":{\"a\":1,\"b\":0,\"other\":0}}\n", NULL);
+	check(RUN("diff", "visit@9.9.9", "visit"), 4, NULL,
+	      "the server has no such definition");
+	check(RUN("diff", "./none.yaml", "new.yaml"), 1, NULL, "none.yaml");
+	check(RUN("diff", "visit"), 2, NULL, "give two definitions");
+	close_all();
+}
+END_TEST
+
 /* --- a server that is none -------------------------------------------------------- */
 
 /* Answers every connection with the same bytes. */
@@ -805,6 +837,7 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_operations_ask);
 	tcase_add_test(tcase, test_signals);
 	tcase_add_test(tcase, test_deploy);
+	tcase_add_test(tcase, test_diff);
 	tcase_add_loop_test(tcase, test_liar, 0, ROWS(liar_rows));
 	tcase_add_test(tcase, test_no_server);
 	tcase_add_test(tcase, test_wrong_usage);
