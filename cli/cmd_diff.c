@@ -11,16 +11,16 @@
 #include <unistd.h>
 
 static const char manual[] =
-	"Compares two definitions, each of which is a FILE (- is standard input) or one\n"
-	"that the server knows: NAME@VERSION, or NAME for its newest version. Formatting,\n"
-	"comments and names of retry policies do not count.\n"
+	"Compares two definitions, each of which is a FILE (- is standard input) or\n"
+	"one that the server knows: NAME@VERSION, or NAME for its newest version.\n"
+	"Formatting, comments and names of retry policies do not count.\n"
 	"\n"
-	"A definition never changes, so that sagas on their way keep to the one that they\n"
-	"began with. How many these are is told where one of the two is the server's; two\n"
-	"files are compared without it. For each step that a saga may have reached by A it "
-	"shows what would\n"
-	"be different if it had begun with B: what it would still do, what a cancel would\n"
-	"undo, and what it has done that it would not have, and the other way round.\n"
+	"A definition never changes, so that sagas on their way keep to the one that\n"
+	"they began with. How many these are is told where one of the two is the\n"
+	"server's; two files are compared without it. For each step that a saga may\n"
+	"have reached by A it shows what would be different if it had begun with B:\n"
+	"what it would still do, what a cancel would undo, and what it has done that\n"
+	"it would not have, and the other way round.\n"
 	"\n"
 	"  skald diff order@1.0.0 order\n"
 	"  skald diff order sagas/order.yaml";

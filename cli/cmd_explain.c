@@ -292,9 +292,9 @@ static enum exit_code show(struct cli *cli, const char *behind,
 
 static const char explain_manual[] =
 	"Says why a saga is where it is, what it waits for and what happens once that\n"
-	"comes, what happens if nothing comes any more (every attempt and timer, up to the\n"
-	"first thing that changes its way), and which operations it would take now, each\n"
-	"as a command to paste.\n"
+	"comes, what happens if nothing comes any more (every attempt and timer, up to\n"
+	"the first thing that changes its way), and which operations it would take\n"
+	"now, each as a command to paste.\n"
 	"\n"
 	"  skald explain order-17\n"
 	"  skald explain order-17 --json | jq -r '.actions[].command'";
@@ -317,11 +317,12 @@ const struct subcommand subcommand_explain = {
 };
 
 static const char undo_plan_manual[] =
-	"Shows what a cancel would do now, as long as every undo succeeds: which undos it\n"
-	"sends, in which order and with which arguments, which answers it waits for first,\n"
-	"what is revoked, and what is left as it is. What has one number happens at the\n"
-	"same time. Of a completed saga it shows what `skald undo` would do, and of one\n"
-	"that turns back already what is still to come. Nothing is changed.\n"
+	"Shows what a cancel would do now, as long as every undo succeeds: which undos\n"
+	"it sends, in which order and with which arguments, which answers it waits for\n"
+	"first, what is revoked, and what is left as it is. What has one number\n"
+	"happens at the same time. Of a completed saga it shows what `skald undo`\n"
+	"would do, and of one that turns back already what is still to come. Nothing\n"
+	"is changed.\n"
 	"\n"
 	"Exits 7 where a cancel would be refused.\n"
 	"\n"

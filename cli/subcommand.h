@@ -105,6 +105,7 @@ extern const struct subcommand subcommand_start;
 extern const struct subcommand subcommand_ls;
 extern const struct subcommand subcommand_show;
 extern const struct subcommand subcommand_watch;
+extern const struct subcommand subcommand_top;
 extern const struct subcommand subcommand_explain;
 extern const struct subcommand subcommand_undo_plan;
 extern const struct subcommand subcommand_signal;

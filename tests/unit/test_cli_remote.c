@@ -497,6 +497,32 @@ START_TEST(test_stats)
 }
 END_TEST
 
+START_TEST(test_top)
+{
+	struct process_result result;
+
+	open_all();
+	RUN("start", "order", "--id", "o-1", "-w", "--input", ORDER("1", ""));
+	RUN("start", "order", "--id", "o-2", "-w", "--input",
+	    "{\"order_id\":\"2\",\"sku\":\"lost\",\"qty\":1,\"total\":1,\"email\":\"a@b.c\","
+	    "\"card\":\"1\"}");
+	RUN("start", "visit", "--id", "v-1");
+	result = RUN("top", "--count", "1");
+	check(result, 0, "completed 1  compensated 0  parked 1  killed 0  \n", NULL);
+	check(result, 0, "\npayment ", NULL);
+	check(result, 0, "\no-2  order  parked ", NULL);
+	check(result, 0, "\nv-1  visit  running", NULL);
+	ck_assert_ptr_null(strstr(result.out.at, "a second: "));
+	result = RUN("top", "--count", "2", "--json");
+	check(result, 0, "\"started_per_s\":null,", NULL);
+	check(result, 0, "\"started_per_s\":0.0,\"ended_per_s\":0.0,", NULL);
+	check(result, 0, "\"parked\":[{\"id\":\"o-2\"", NULL);
+	ck_assert_uint_eq(count_of(result.out, "{\"at\":"), 2);
+	check(RUN_AT("top", "-c", "1"), 0, "\033[H\033[2J", NULL);
+	close_all();
+}
+END_TEST
+
 /* --- helping ---------------------------------------------------------------------- */
 
 START_TEST(test_operations)
@@ -770,6 +796,7 @@ START_TEST(test_no_server)
 		{"cancel", "o-1", "o-2"},
 		{"stats"},
 		{"explain", "o-1"},
+		{"top"},
 		{"undo-plan", "o-1"},
 		{"watch"},
 		{"signal", "o-1", "done"},
@@ -830,6 +857,7 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_watch_one);
 	tcase_add_test(tcase, test_watching_outlives_the_server);
 	tcase_add_test(tcase, test_stats);
+	tcase_add_test(tcase, test_top);
 	tcase_add_test(tcase, test_operations);
 	tcase_add_test(tcase, test_skip_with_an_output);
 	tcase_add_test(tcase, test_operations_by_filter);
