@@ -74,6 +74,12 @@ void json_add_value(struct bytes *out, struct slice text)
 	add_characters(out, text);
 }
 
+void json_add_value_number(struct bytes *out, int64_t number)
+{
+	separate(out);
+	bytes_format(out, "%" PRId64, number);
+}
+
 void json_add_name(struct bytes *out, const char *name)
 {
 	separate(out);

@@ -54,5 +54,6 @@ void json_add_name(struct bytes *out, const char *name);
 /* --- elements of a list ----------------------------------------------------------- */
 
 void json_add_value(struct bytes *out, struct slice text);
+void json_add_value_number(struct bytes *out, int64_t number);
 
 #endif

@@ -294,11 +294,16 @@ static const struct option_value *value_of(const struct options *options, const 
 	return &options->values[index];
 }
 
-bool options_given(const struct options *options, const char *name)
+enum option_origin options_origin(const struct options *options, const char *name)
 {
 	const struct option *option;
 
-	return value_of(options, name, &option)->source.origin != ORIGIN_DEFAULT;
+	return value_of(options, name, &option)->source.origin;
+}
+
+bool options_given(const struct options *options, const char *name)
+{
+	return options_origin(options, name) != ORIGIN_DEFAULT;
 }
 
 const char *options_text(const struct options *options, const char *name)

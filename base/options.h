@@ -123,6 +123,7 @@ CHECKED enum err options_from_env(struct options *options, char *const *environm
 CHECKED enum err options_from_args(struct options *options, int argc, char *const *argv,
 				   struct diag *diag);
 
+enum option_origin options_origin(const struct options *options, const char *name);
 bool options_given(const struct options *options, const char *name);       /* not by default */
 const char *options_text(const struct options *options, const char *name); /* NULL: not set */
 int64_t options_number(const struct options *options, const char *name);   /* 0: not set */

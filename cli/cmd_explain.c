@@ -15,6 +15,8 @@ enum { LABEL_COLUMNS = 11, TIME_COLUMNS = 12, LINES_MAX = 12 };
 struct sheet {
 	struct canvas canvas;
 	struct arena *arena;
+	const char
+		*server; /* as it was given with a flag, for commands to be pasted; or NULL */
 	int64_t now_ms;
 	size_t y;
 };
@@ -69,6 +71,27 @@ static void put_when(const struct sheet *sheet, int64_t at_ms, struct bytes *out
 
 /* --- explain ---------------------------------------------------------------------- */
 
+/* A line that is to be pasted is never broken. */
+static void add_command(struct sheet *sheet, size_t x, struct slice command)
+{
+	struct bytes text = BYTES(SIZE_MAX / 2, sheet->arena);
+
+	bytes_append(&text, command);
+	if (sheet->server) {
+		bytes_text(&text, " --server ");
+		bytes_text(&text, sheet->server);
+	}
+	canvas_text(&sheet->canvas, x, sheet->y++, bytes_slice(&text), TONE_BOLD);
+}
+
+static void add_look(struct sheet *sheet, struct slice command)
+{
+	if (!command.len)
+		return;
+	canvas_text(&sheet->canvas, 0, sheet->y, SLICE_LITERAL("  look"), TONE_DIM);
+	add_command(sheet, LABEL_COLUMNS, command);
+}
+
 static void add_wait(struct sheet *sheet, struct json wait)
 {
 	int64_t since_ms = member_time(wait, "since"), until_ms = member_time(wait, "until");
@@ -86,6 +109,32 @@ static void add_wait(struct sheet *sheet, struct json wait)
 	}
 	add_labelled(sheet, "waits for", bytes_slice(&text));
 	add_labelled(sheet, "  then", member_text(wait, "next", sheet->arena));
+	add_look(sheet, member_text(wait, "look", sheet->arena));
+}
+
+/* "pack: 12 of 50 elements are through, 2 are parked" */
+static void add_progress(struct sheet *sheet, struct json progress)
+{
+	int64_t parked = member_number(progress, "parked");
+	struct bytes text = BYTES(SIZE_MAX / 2, sheet->arena);
+
+	bytes_append(&text, member_text(progress, "step", sheet->arena));
+	bytes_format(&text, ": %" PRId64 " of %" PRId64 " elements through",
+		     member_number(progress, "settled"), member_number(progress, "elements"));
+	if (parked)
+		bytes_format(&text, ", %" PRId64 " parked", parked);
+	add_labelled(sheet, "so far", bytes_slice(&text));
+}
+
+/* A child saga goes on by itself, whatever its parent waits for. */
+static const char *said_of_silence(struct json waits)
+{
+	struct json_each each = json_each(waits);
+
+	while (json_next(&each))
+		if (json_type(member_json(each.value, "child")) == JSON_TEXT)
+			return "nothing here: no time is running but that of the child saga";
+	return "nothing happens: no time is running";
 }
 
 static void add_silence(struct sheet *sheet, struct json explanation)
@@ -106,8 +155,22 @@ static void add_silence(struct sheet *sheet, struct json explanation)
 	if (!json_size(silence) && json_size(member_json(explanation, "waits"))) {
 		add_heading(sheet, "if nothing comes");
 		canvas_text(&sheet->canvas, 2, sheet->y++,
-			    SLICE_LITERAL("nothing happens: no time is running"), TONE_PLAIN);
+			    slice_of(said_of_silence(member_json(explanation, "waits"))),
+			    TONE_PLAIN);
 	}
+}
+
+/* "; likewise of each of the 12 elements that wait like it" */
+static void add_action_text(struct sheet *sheet, struct json action)
+{
+	struct bytes text = BYTES(SIZE_MAX / 2, sheet->arena);
+	size_t n = json_size(member_json(action, "elements"));
+
+	bytes_append(&text, member_text(action, "text", sheet->arena));
+	if (n > 1)
+		bytes_format(&text, "; likewise for each of the %zu elements that wait alike",
+			     n);
+	add_text(sheet, 6, bytes_slice(&text), TONE_DIM);
 }
 
 static void add_actions(struct sheet *sheet, struct json explanation)
@@ -117,27 +180,42 @@ static void add_actions(struct sheet *sheet, struct json explanation)
 	if (json_size(member_json(explanation, "actions")))
 		add_heading(sheet, "what you can do");
 	while (json_next(&each)) {
-		/* Never broken: it is to be pasted. */
-		struct slice command = member_text(each.value, "command", sheet->arena);
-
-		canvas_text(&sheet->canvas, 2, sheet->y++, command, TONE_BOLD);
-		add_text(sheet, 6, member_text(each.value, "text", sheet->arena), TONE_DIM);
+		add_command(sheet, 2, member_text(each.value, "command", sheet->arena));
+		add_action_text(sheet, each.value);
 	}
+}
+
+static void add_parent(struct sheet *sheet, struct json explanation)
+{
+	struct slice parent = member_text(explanation, "parent", sheet->arena);
+	struct bytes text = BYTES(SIZE_MAX / 2, sheet->arena);
+
+	if (!parent.len)
+		return;
+	bytes_text(&text, "a child saga of ");
+	bytes_append(&text, parent);
+	bytes_text(&text, ", which waits for its end");
+	add_labelled(sheet, "parent", bytes_slice(&text));
+	add_look(sheet, member_text(explanation, "parent_look", sheet->arena));
 }
 
 static void draw_explanation(struct sheet *sheet, struct json explanation)
 {
-	struct json_each each = json_each(member_json(explanation, "waits"));
+	struct json_each each = json_each(member_json(explanation, "progress"));
 	struct bytes deadline = BYTES(64, sheet->arena);
 	int64_t deadline_ms = member_time(explanation, "deadline_at");
 	struct slice no_cancel = member_text(explanation, "no_cancel", sheet->arena);
 
 	add_head(sheet, explanation);
 	add_labelled(sheet, "why", member_text(explanation, "cause", sheet->arena));
+	add_parent(sheet, explanation);
 	if (deadline_ms) {
 		put_when(sheet, deadline_ms, &deadline);
 		add_labelled(sheet, "deadline", bytes_slice(&deadline));
 	}
+	while (json_next(&each))
+		add_progress(sheet, each.value);
+	each = json_each(member_json(explanation, "waits"));
 	while (json_next(&each))
 		add_wait(sheet, each.value);
 	add_silence(sheet, explanation);
@@ -149,7 +227,9 @@ static void draw_explanation(struct sheet *sheet, struct json explanation)
 
 /* --- undo-plan -------------------------------------------------------------------- */
 
-static void put_planned(struct sheet *sheet, struct json planned, struct bytes *out)
+enum { PLAN_INDENT = 4 }; /* of the plan of a child saga, in that of its parent */
+
+static void put_what(struct sheet *sheet, struct json planned, struct bytes *out)
 {
 	struct slice what = member_text(planned, "what", sheet->arena);
 	bool sent = member_bool(planned, "sent");
@@ -164,12 +244,24 @@ static void put_planned(struct sheet *sheet, struct json planned, struct bytes *
 		bytes_text(out, "a person is needed for the undo of ");
 	else
 		bytes_text(out, "is held back by that: the undo of ");
+}
+
+static void put_planned(struct sheet *sheet, struct json planned, struct bytes *out)
+{
+	struct slice command = member_text(planned, "command", sheet->arena);
+	struct json child = member_json(planned, "child");
+
+	put_what(sheet, planned, out);
 	bytes_append(out, member_text(planned, "step", sheet->arena));
 	bytes_text(out, "  ");
+	if (json_type(child) == JSON_OBJECT) {
+		bytes_text(out, "child saga ");
+		bytes_append(out, member_text(child, "id", sheet->arena));
+	}
 	bytes_append(out, member_text(planned, "participant", sheet->arena));
-	if (member_text(planned, "command", sheet->arena).len) {
+	if (command.len) {
 		bytes_add(out, '.');
-		bytes_append(out, member_text(planned, "command", sheet->arena));
+		bytes_append(out, command);
 	}
 	if (json_type(member_json(planned, "args")) != JSON_NULL) {
 		bytes_add(out, ' ');
@@ -179,7 +271,30 @@ static void put_planned(struct sheet *sheet, struct json planned, struct bytes *
 		bytes_text(out, " (with what its do will have answered)");
 }
 
-static void add_plan(struct sheet *sheet, struct json plan)
+static void add_plan(struct sheet *sheet, struct json plan, size_t x);
+
+/* What turning the child back does. */
+static void add_child_plan(struct sheet *sheet, struct json child, size_t x)
+{
+	struct slice look = member_text(child, "look", sheet->arena);
+	struct slice refused = member_text(child, "refused", sheet->arena);
+
+	if (json_type(child) != JSON_OBJECT)
+		return;
+	if (look.len)
+		add_text(sheet, x, SLICE_LITERAL("what that undoes is not shown here"),
+			 TONE_DIM);
+	else if (refused.len)
+		add_text(sheet, x, refused, TONE_YELLOW);
+	else if (!json_size(member_json(child, "plan")))
+		add_text(sheet, x, SLICE_LITERAL("nothing in it has to be undone"), TONE_DIM);
+	if (look.len)
+		add_command(sheet, x, look);
+	else
+		add_plan(sheet, child, x);
+}
+
+static void add_plan(struct sheet *sheet, struct json plan, size_t x)
 {
 	struct json_each each = json_each(member_json(plan, "plan"));
 	int64_t wave = 0;
@@ -192,9 +307,10 @@ static void add_plan(struct sheet *sheet, struct json plan)
 			wave = member_number(each.value, "wave");
 			snprintf(number, sizeof number, "%" PRId64 ".", wave);
 		}
-		canvas_text(&sheet->canvas, 2, sheet->y, slice_of(number), TONE_BOLD);
+		canvas_text(&sheet->canvas, x, sheet->y, slice_of(number), TONE_BOLD);
 		put_planned(sheet, each.value, &text);
-		add_text(sheet, 6, bytes_slice(&text), TONE_PLAIN);
+		add_text(sheet, x + PLAN_INDENT, bytes_slice(&text), TONE_PLAIN);
+		add_child_plan(sheet, member_json(each.value, "child"), x + PLAN_INDENT);
 	}
 }
 
@@ -237,7 +353,7 @@ static void draw_plan(struct sheet *sheet, struct json plan)
 	if (member_bool(plan, "paused"))
 		add_text(sheet, 2, SLICE_LITERAL("(once it is resumed: it is paused)"),
 			 TONE_YELLOW);
-	add_plan(sheet, plan);
+	add_plan(sheet, plan, 2);
 	if (member_bool(plan, "parks"))
 		add_text(sheet, 2, SLICE_LITERAL("and then be parked, until a person helps"),
 			 TONE_YELLOW);
@@ -254,6 +370,9 @@ static enum exit_code print_sheet(struct cli *cli, struct json json,
 					 .width = cli->out.width,
 					 .ascii = !cli->out.utf8},
 			      .arena = cli->arena,
+			      .server = options_origin(cli->options, "server") == ORIGIN_FLAG
+						? options_text(cli->options, "server")
+						: NULL,
 			      .now_ms = clock_now_ms(clock_system())};
 
 	if (cli->json) {

@@ -6,8 +6,7 @@ enum { TEXT_SHOWN_MAX = 200 };
 
 /* --- parts ----------------------------------------------------------------------- */
 
-/* What somebody else wrote: on one line and not too much of it. */
-static void put_text(struct bytes *out, struct slice text)
+void describe_said(struct slice text, struct bytes *out)
 {
 	bool cut = text.len > TEXT_SHOWN_MAX;
 
@@ -37,7 +36,7 @@ static void put_more(struct bytes *out, struct slice text)
 	if (!text.len)
 		return;
 	bytes_text(out, ": ");
-	put_text(out, text);
+	describe_said(text, out);
 }
 
 static void put_in_brackets(struct bytes *out, struct slice text)
@@ -45,7 +44,7 @@ static void put_in_brackets(struct bytes *out, struct slice text)
 	if (!text.len)
 		return;
 	bytes_text(out, " (");
-	put_text(out, text);
+	describe_said(text, out);
 	bytes_add(out, ')');
 }
 
@@ -54,7 +53,7 @@ static void put_actor(struct bytes *out, struct slice actor)
 	if (!actor.len)
 		return;
 	bytes_text(out, " by ");
-	put_text(out, actor);
+	describe_said(actor, out);
 }
 
 static void put_error(struct bytes *out, const struct error *error)
@@ -240,7 +239,7 @@ void describe_event(const struct definition *definition, const struct saga *saga
 	case EVENT_DEADLINE: bytes_text(out, "the saga's deadline passed"); break;
 	case EVENT_SIGNAL:
 		bytes_text(out, "signal ");
-		put_text(out, event->name);
+		describe_said(event->name, out);
 		put_in_brackets(out, event->id);
 		put_actor(out, event->actor);
 		break;
@@ -391,7 +390,7 @@ void describe_entry(const struct definition *definition, const struct saga *saga
 	case ENTRY_DEADLINE: bytes_text(out, "the saga's deadline passed"); break;
 	case ENTRY_SIGNAL:
 		bytes_text(out, "signal ");
-		put_text(out, entry->detail);
+		describe_said(entry->detail, out);
 		put_actor(out, entry->actor);
 		break;
 	case ENTRY_OPERATION:

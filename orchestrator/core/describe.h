@@ -14,6 +14,9 @@
 
 #include "orchestrator/core/saga.h"
 
+/* What participants and operators wrote, as said above. */
+void describe_said(struct slice text, struct bytes *out);
+
 /* The saga must be one of this definition. */
 void describe_saga(const struct definition *definition, const struct saga *saga,
 		   struct bytes *out);

@@ -141,14 +141,19 @@ const struct expression *expression_parse(struct slice text, struct place place,
  * as `value`: has(a.out) && b makes sure of a where it is true. */
 void expression_facts(const struct expression *expression, bool value, struct step_set *facts);
 
-/* What an expression has to do with the part of the input that a path leads to:
- * names with points between them, where a list stands for all of its elements. */
+/* What an expression has to do with a part of a value, the input or an `each`'s element,
+ * that a path leads to: names with points between them, where a list stands for all of
+ * its elements. */
 enum part_read {
 	READS_NOTHING,
 	READS_AROUND, /* it is a value that contains the part, passed on as it is */
 	READS_IT,     /* its value is, or depends on, the part or something in it */
 };
-enum part_read expression_reads(const struct expression *expression, struct slice path);
+enum part_read expression_reads(const struct expression *expression, enum root of,
+				struct slice path);
+
+/* READS_AROUND: the path from its value to the part. */
+struct slice expression_rest(const struct expression *expression, struct slice path);
 
 /* --- evaluating -------------------------------------------------------------- */
 

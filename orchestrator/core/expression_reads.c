@@ -1,4 +1,4 @@
-/* expression_reads.c - which part of the input an expression looks at. */
+/* expression_reads.c - which part of a value an expression looks at. */
 #include "orchestrator/core/expression_node.h"
 
 /* Take a name, and the point behind it, off the front of a path. */
@@ -13,51 +13,73 @@ static bool take_name(struct slice *path, struct slice name)
 	return true;
 }
 
-static enum part_read path_reads(const struct path *path, struct slice wanted)
+struct part {
+	enum root of;
+	struct slice path;
+};
+
+/* *rest: what of the part's path is left where this one ends. */
+static enum part_read path_reads(const struct path *path, const struct part *part,
+				 struct slice *rest)
 {
-	if (!path->resolved || path->name.root != ROOT_INPUT)
+	*rest = part->path;
+	if (!path->resolved || path->name.root != part->of)
 		return READS_NOTHING;
 	for (const struct segment *at = path->segments; at; at = at->next) {
-		if (!wanted.len)
+		if (!rest->len)
 			return READS_IT;
-		if (!at->is_index && !take_name(&wanted, at->name))
+		if (!at->is_index && !take_name(rest, at->name))
 			return READS_NOTHING;
 	}
-	return wanted.len ? READS_AROUND : READS_IT;
+	return rest->len ? READS_AROUND : READS_IT;
 }
 
 /* Whatever is done with a value depends on all that it contains. */
-static bool node_reads(const struct node *node, struct slice wanted);
+static bool node_reads(const struct node *node, const struct part *part);
 
-static bool operands_read(const struct operand *operands, struct slice wanted)
+static bool operands_read(const struct operand *operands, const struct part *part)
 {
 	for (const struct operand *at = operands; at; at = at->next)
-		if (node_reads(at->node, wanted))
+		if (node_reads(at->node, part))
 			return true;
 	return false;
 }
 
-static bool node_reads(const struct node *node, struct slice wanted)
+static bool node_reads(const struct node *node, const struct part *part)
 {
+	struct slice rest;
+
 	switch (node->kind) {
 	case NODE_LITERAL: return false;
 	case NODE_PATH:
 		if (node->path.base)
-			return node_reads(node->path.base, wanted);
-		return path_reads(&node->path, wanted) != READS_NOTHING;
+			return node_reads(node->path.base, part);
+		return path_reads(&node->path, part, &rest) != READS_NOTHING;
 	case NODE_NOT:
-	case NODE_NEGATE: return node_reads(node->operand, wanted);
-	case NODE_CALL: return operands_read(node->arguments, wanted);
-	case NODE_CHAIN: return operands_read(node->operands, wanted);
+	case NODE_NEGATE: return node_reads(node->operand, part);
+	case NODE_CALL: return operands_read(node->arguments, part);
+	case NODE_CHAIN: return operands_read(node->operands, part);
 	}
 	return true;
 }
 
-enum part_read expression_reads(const struct expression *expression, struct slice path)
+enum part_read expression_reads(const struct expression *expression, enum root of,
+				struct slice path)
 {
+	const struct part part = {of, path};
 	const struct node *root = expression->root;
+	struct slice rest;
 
 	if (root->kind == NODE_PATH && !root->path.base)
-		return path_reads(&root->path, path);
-	return node_reads(root, path) ? READS_IT : READS_NOTHING;
+		return path_reads(&root->path, &part, &rest);
+	return node_reads(root, &part) ? READS_IT : READS_NOTHING;
+}
+
+struct slice expression_rest(const struct expression *expression, struct slice path)
+{
+	const struct part part = {ROOT_INPUT, path};
+	struct slice rest = {0};
+
+	path_reads(&expression->root->path, &part, &rest);
+	return rest;
 }

@@ -71,7 +71,7 @@ static void compare_sagas(struct comparing *c)
 
 /* --- where a step stands ----------------------------------------------------------- */
 
-/* The branch of its block that the step stands in; empty at the top level. */
+/* The branch of its block that the step stands in; empty where that has only one. */
 static struct slice branch_of(const struct definition *definition, uint32_t i)
 {
 	const struct step_definition *step = &definition->steps[i], *block;
@@ -80,6 +80,8 @@ static struct slice branch_of(const struct definition *definition, uint32_t i)
 	if (step->parent == NO_STEP)
 		return (struct slice){0};
 	block = &definition->steps[step->parent];
+	if (block->form == FORM_EACH)
+		return (struct slice){0};
 	while (definition->steps[first].previous != NO_STEP)
 		first = definition->steps[first].previous;
 	for (uint32_t n = 0; n < block->n_branches; n++)
@@ -103,7 +105,7 @@ static struct slice name_of(const struct definition *definition, uint32_t i)
 	return i == NO_STEP ? (struct slice){0} : definition->steps[i].name;
 }
 
-/* "behind reserve in book.flight" */
+/* "behind reserve in book.flight", "first in pack" */
 static struct slice place_of(struct comparing *c, const struct definition *definition,
 			     uint32_t i, const struct definition *other)
 {
@@ -116,7 +118,7 @@ static struct slice place_of(struct comparing *c, const struct definition *defin
 	if (parent != NO_STEP) {
 		bytes_text(&text, " in ");
 		bytes_append(&text, definition->steps[parent].name);
-		bytes_add(&text, '.');
+		bytes_text(&text, branch_of(definition, i).len ? "." : "");
 		bytes_append(&text, branch_of(definition, i));
 	}
 	if (text.err)
@@ -177,7 +179,7 @@ static struct outlook look_ahead(struct comparing *c, const struct definition *d
 			      .passed_pivot = definition->pivot < done};
 
 	for (uint32_t i = done; i < definition->n_steps && !c->err; i++)
-		if (definition->steps[i].form != FORM_PARALLEL)
+		if (!form_is_block(definition->steps[i].form))
 			out.then.list[out.then.n++] = definition->steps[i].name;
 	for (uint32_t i = done; i-- > 0 && !out.passed_pivot && !c->err;)
 		if (definition->steps[i].has_undo)
@@ -195,7 +197,7 @@ static struct names only_in(struct comparing *c, const struct definition *defini
 		const struct step_definition *step = &definition->steps[i];
 		uint32_t there = definition_find(other, step->name);
 
-		if (step->form != FORM_PARALLEL && (there == NO_STEP || there >= other_done))
+		if (!form_is_block(step->form) && (there == NO_STEP || there >= other_done))
 			names.list[names.n++] = step->name;
 	}
 	return names;

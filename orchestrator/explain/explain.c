@@ -8,22 +8,21 @@ struct explaining {
 	const struct saga *saga;
 	const struct circumstances *circumstances;
 	struct arena *arena;
+	int64_t *since_ms; /* by step */
 	struct explanation *out;
 	enum err err;
 };
 
 /* --- what it waits for ------------------------------------------------------------------ */
 
-/* When the step came to be as it is: its newest entry. */
-static int64_t find_since(const struct explaining *e, uint32_t step)
+/* When each step came to be as it is: its newest entry. */
+static void find_since(const struct explaining *e)
 {
 	struct timeline_each each = timeline_each(e->circumstances->timeline);
-	int64_t since_ms = 0;
 
 	while (timeline_next(&each))
-		if (each.entry.step == step)
-			since_ms = each.entry.at_ms;
-	return since_ms;
+		if (each.entry.step < e->saga->n_steps)
+			e->since_ms[each.entry.step] = each.entry.at_ms;
 }
 
 /* Since when the saga is paused: the newest pause. */
@@ -43,6 +42,8 @@ static int64_t find_pause(const struct explaining *e)
 static const struct call *call_of(const struct step_definition *definition,
 				  const struct step *step)
 {
+	if (definition->form == FORM_SAGA)
+		return NULL;
 	if (step->verb == VERB_UNDO)
 		return definition->has_undo ? &definition->undo : NULL;
 	return definition->form == FORM_CALL ? &definition->call : NULL;
@@ -56,9 +57,12 @@ static bool find_kind(const struct step_definition *definition, const struct ste
 	case STEP_RUNNING:
 		*out = definition->form == FORM_AWAIT   ? WAIT_EVENT
 		       : definition->form == FORM_SLEEP ? WAIT_SLEEP
+		       : definition->form == FORM_SAGA  ? WAIT_CHILD
 							: WAIT_ANSWER;
-		return definition->form != FORM_PARALLEL;
-	case STEP_UNDOING: *out = WAIT_ANSWER; return definition->form != FORM_PARALLEL;
+		return !form_is_block(definition->form);
+	case STEP_UNDOING:
+		*out = definition->form == FORM_SAGA ? WAIT_CHILD : WAIT_ANSWER;
+		return !form_is_block(definition->form);
 	case STEP_BACKOFF:
 	case STEP_UNDO_BACKOFF: *out = WAIT_ATTEMPT; return true;
 	case STEP_PARKED: *out = WAIT_PERSON; return true;
@@ -81,10 +85,122 @@ static int64_t find_until(const struct explaining *e, enum wait_kind kind, uint3
 		return e->saga->flags & SAGA_PAUSED ? 0 : e->saga->steps[i].due_ms;
 	case WAIT_SLEEP:
 	case WAIT_EVENT: return e->saga->steps[i].due_ms;
+	case WAIT_CHILD: /* it takes as long as it takes */
 	case WAIT_PERSON:
 	case WAIT_RESUME: break;
 	}
 	return 0;
+}
+
+static struct wait make_wait(const struct explaining *e, uint32_t i, enum wait_kind kind)
+{
+	const struct circumstances *circumstances = e->circumstances;
+	const struct step_definition *definition =
+		saga_step_definition(e->definition, e->saga, i);
+	const struct step *step = &e->saga->steps[i];
+	struct wait wait = {.kind = kind,
+			    .step = i,
+			    .to = call_of(definition, step),
+			    .verb = (enum verb)step->verb,
+			    .attempt = step->attempt,
+			    .since_ms = e->since_ms[i],
+			    .until_ms = find_until(e, kind, i)};
+
+	/* A revoke is retried by a policy of its own, which only time limits. */
+	if (wait.to && wait.verb != VERB_REVOKE && wait.to->retry.attempts)
+		wait.attempts_max = step->base + wait.to->retry.attempts;
+	if (wait.to)
+		wait.presence =
+			circumstances->find(circumstances->context, wait.to->participant);
+	return wait;
+}
+
+/* In the arena, since several waits have one. */
+static void find_child(struct explaining *e, struct wait *wait)
+{
+	struct instance at = saga_instance(e->definition, e->saga, wait->step);
+	char id[SAGA_ID_MAX];
+
+	if (e->definition->steps[at.step].form != FORM_SAGA || !wait->attempt)
+		return;
+	if (!arena_copy(e->arena,
+			child_id(e->definition, e->saga->id, at,
+				 e->saga->steps[wait->step].do_round, id),
+			&wait->child)) {
+		e->err = ERR_NOMEM;
+		return;
+	}
+	wait->kinship = e->circumstances->find_child(e->circumstances->context, wait->child);
+}
+
+static bool same_error(const struct error *a, const struct error *b)
+{
+	if (!a || !b)
+		return a == b;
+	return slice_equal(a->code, b->code) && slice_equal(a->message, b->message);
+}
+
+/* Whether elements of one `each` wait alike, so that one sentence tells of both. */
+static bool alike(const struct explaining *e, const struct wait *a, const struct wait *b)
+{
+	const struct step *x = &e->saga->steps[a->step], *y = &e->saga->steps[b->step];
+
+	return saga_instance(e->definition, e->saga, a->step).step ==
+		       saga_instance(e->definition, e->saga, b->step).step &&
+	       x->state == y->state && x->verb == y->verb && x->why == y->why &&
+	       x->attempt == y->attempt && x->base == y->base &&
+	       same_error(x->error, y->error) && a->kinship.known == b->kinship.known &&
+	       a->kinship.status == b->kinship.status &&
+	       a->kinship.paused == b->kinship.paused &&
+	       slice_equal(a->kinship.reason, b->kinship.reason);
+}
+
+static int64_t sooner(int64_t a_ms, int64_t b_ms)
+{
+	return !a_ms || (b_ms && b_ms < a_ms) ? b_ms : a_ms;
+}
+
+/* Returns the one that it is: a new one, or that of an element before. */
+static uint32_t add_wait(struct explaining *e, uint32_t i, enum wait_kind kind)
+{
+	struct wait wait = make_wait(e, i, kind);
+	struct instance at = saga_instance(e->definition, e->saga, i);
+	struct explanation *out = e->out;
+	uint32_t n = 0;
+
+	find_child(e, &wait);
+	while (n < out->n_waits && !alike(e, &out->waits[n], &wait))
+		n++;
+	if (n == out->n_waits)
+		out->waits[out->n_waits++] = wait;
+	out->waits[n].n_elements += e->definition->steps[at.step].each != NO_STEP;
+	out->waits[n].since_ms = sooner(out->waits[n].since_ms, wait.since_ms);
+	out->waits[n].until_ms = sooner(out->waits[n].until_ms, wait.until_ms);
+	return n;
+}
+
+/* `wait_of` says by step which wait it has part in. */
+static void list_elements(struct explaining *e, const uint32_t *wait_of)
+{
+	struct explanation *out = e->out;
+
+	for (uint32_t n = 0; n < out->n_waits; n++) {
+		struct wait *wait = &out->waits[n];
+
+		wait->elements = arena_array(e->arena, wait->n_elements, sizeof(uint32_t));
+		if (!wait->elements) {
+			e->err = ERR_NOMEM;
+			return;
+		}
+		wait->n_elements = 0;
+	}
+	for (uint32_t i = 0; i < e->saga->n_steps; i++) {
+		struct instance at = saga_instance(e->definition, e->saga, i);
+		struct wait *wait = &out->waits[wait_of[i]];
+
+		if (wait_of[i] != NO_WAIT && e->definition->steps[at.step].each != NO_STEP)
+			wait->elements[wait->n_elements++] = at.element;
+	}
 }
 
 static void say(struct explaining *e, struct wait *wait)
@@ -100,44 +216,84 @@ static void say(struct explaining *e, struct wait *wait)
 		e->err = ERR_NOMEM;
 }
 
-static void add_wait(struct explaining *e, uint32_t i, enum wait_kind kind)
-{
-	struct wait *wait = &e->out->waits[e->out->n_waits++];
-	const struct step *step = &e->saga->steps[i];
-	const struct circumstances *circumstances = e->circumstances;
-
-	*wait = (struct wait){.kind = kind,
-			      .step = i,
-			      .to = call_of(&e->definition->steps[i], step),
-			      .verb = (enum verb)step->verb,
-			      .attempt = step->attempt,
-			      .since_ms = find_since(e, i),
-			      .until_ms = find_until(e, kind, i)};
-	/* A revoke is retried by a policy of its own, which only time limits. */
-	if (wait->to && wait->verb != VERB_REVOKE && wait->to->retry.attempts)
-		wait->attempts_max = step->base + wait->to->retry.attempts;
-	if (wait->to)
-		wait->presence =
-			circumstances->find(circumstances->context, wait->to->participant);
-	say(e, wait);
-}
-
 static void add_waits(struct explaining *e)
 {
-	const struct saga *saga = e->saga;
+	uint32_t *wait_of = arena_array(e->arena, e->saga->n_steps, sizeof *wait_of);
 	enum wait_kind kind;
 
-	if (saga_ended(saga))
+	if (saga_ended(e->saga))
 		return;
-	for (uint32_t i = 0; i < saga->n_steps; i++)
-		if (find_kind(&e->definition->steps[i], &saga->steps[i], &kind))
-			add_wait(e, i, kind);
-	if (saga->flags & SAGA_PAUSED) {
-		struct wait *wait = &e->out->waits[e->out->n_waits++];
-
-		*wait = (struct wait){
+	if (!wait_of) {
+		e->err = ERR_NOMEM;
+		return;
+	}
+	for (uint32_t i = 0; i < e->saga->n_steps && !e->err; i++)
+		wait_of[i] = find_kind(saga_step_definition(e->definition, e->saga, i),
+				       &e->saga->steps[i], &kind)
+				     ? add_wait(e, i, kind)
+				     : NO_WAIT;
+	list_elements(e, wait_of);
+	if (e->saga->flags & SAGA_PAUSED)
+		e->out->waits[e->out->n_waits++] = (struct wait){
 			.kind = WAIT_RESUME, .step = NO_STEP, .since_ms = find_pause(e)};
-		say(e, wait);
+	for (uint32_t n = 0; n < e->out->n_waits && !e->err; n++)
+		say(e, &e->out->waits[n]);
+}
+
+/* --- how far the elements are --------------------------------------------------------------
+ */
+
+/* Nothing more is to come of the step as long as the saga goes the way it goes. */
+static bool is_settled(const struct explaining *e, uint32_t i)
+{
+	const struct step *step = &e->saga->steps[i];
+
+	switch ((enum step_state)step->state) {
+	case STEP_DONE:
+	case STEP_SKIPPED:
+	case STEP_IN_DOUBT:
+		return e->saga->phase == PHASE_FORWARD ||
+		       !step_needs_undo(saga_step_definition(e->definition, e->saga, i), step);
+	case STEP_REFUSED:
+	case STEP_UNDONE:
+	case STEP_NEVER: return true;
+	case STEP_WAITING:
+	case STEP_RUNNING:
+	case STEP_BACKOFF:
+	case STEP_UNDOING:
+	case STEP_UNDO_BACKOFF:
+	case STEP_PARKED: break;
+	}
+	return false;
+}
+
+static void add_progress(struct explaining *e, const struct expansion *expansion)
+{
+	struct progress *progress = &e->out->progress[e->out->n_progress++];
+	uint32_t first = expansion->step + 1, end = e->definition->steps[expansion->step].end;
+
+	*progress = (struct progress){.step = expansion->step, .n = expansion->n};
+	for (uint32_t n = 0; n < expansion->n; n++) {
+		uint32_t shift = expansion_shift(e->definition, expansion, n);
+		bool settled = true, parked = false;
+
+		for (uint32_t i = first + shift; i < end + shift; i++) {
+			settled &= is_settled(e, i);
+			parked |= e->saga->steps[i].state == STEP_PARKED;
+		}
+		progress->n_settled += settled;
+		progress->n_parked += parked;
+	}
+}
+
+static void add_all_progress(struct explaining *e)
+{
+	for (uint32_t n = 0; n < e->saga->n_expansions; n++) {
+		const struct step *each = &e->saga->steps[e->saga->expansions[n].step];
+
+		if (!saga_ended(e->saga) &&
+		    (each->state == STEP_RUNNING || each->state == STEP_UNDOING))
+			add_progress(e, &e->saga->expansions[n]);
 	}
 }
 
@@ -163,19 +319,22 @@ static bool would_be_taken(struct explaining *e, struct event *event, const char
 	return verdict == VERDICT_TAKEN;
 }
 
-static void offer(struct explaining *e, struct event event, const char *text)
+static void offer(struct explaining *e, struct event event, uint32_t wait, const char *text)
 {
 	const char *refusal;
 
 	if (would_be_taken(e, &event, &refusal))
 		e->out->actions[e->out->n_actions++] =
-			(struct action){event.type, event.step, text};
+			(struct action){event.type, event.step, wait, text};
 }
 
-static const char *retry_text_of(const struct step *step)
+static const char *retry_text_of(const struct wait *wait, const struct step *step)
 {
 	if (step->state != STEP_PARKED)
 		return "sends the next attempt at once";
+	if (step->why == WHY_REFUSED && wait->child.len)
+		return step->verb == VERB_UNDO ? "asks the child saga anew, in a new round"
+					       : "starts a new child saga, in a new round";
 	if (step->why == WHY_REFUSED)
 		return "asks anew, in a new round, so that the service decides again";
 	if (step->why == WHY_EXPRESSION)
@@ -185,37 +344,39 @@ static const char *retry_text_of(const struct step *step)
 	return "tries again, with as many attempts as before";
 }
 
-static const char *skip_text_of(const struct explaining *e, const struct step *step)
+static const char *skip_text_of(const struct explaining *e, const struct wait *wait,
+				const struct step *step)
 {
 	if (e->saga->phase == PHASE_BACK)
 		return "gives its undo up: what it did stays done";
+	if (wait->kind == WAIT_CHILD)
+		return "goes on without the end of the child saga, which goes on by itself; "
+		       "--output JSON is what later steps read of it";
 	if (step->state == STEP_PARKED)
 		return "goes on without it; --output JSON is what later steps read of it";
 	return "goes on without its answer; --output JSON is what later steps read of it";
 }
 
-static void offer_for_steps(struct explaining *e)
+/* What holds for the first element of a wait holds for all of them. */
+static void offer_for_wait(struct explaining *e, uint32_t n)
 {
-	enum wait_kind kind;
+	const struct wait *wait = &e->out->waits[n];
+	const struct step *step = &e->saga->steps[wait->step];
+	const struct step_definition *definition =
+		saga_step_definition(e->definition, e->saga, wait->step);
 
-	for (uint32_t i = 0; i < e->saga->n_steps; i++) {
-		const struct step *step = &e->saga->steps[i];
-		const struct step_definition *definition = &e->definition->steps[i];
-
-		if (!find_kind(definition, step, &kind))
-			continue;
-		if (definition->form == FORM_AWAIT)
-			offer(e,
-			      (struct event){.type = EVENT_SIGNAL,
-					     .step = i,
-					     .name = definition->event,
-					     .id = SLICE_LITERAL("?"),
-					     .payload = SLICE_LITERAL("null")},
-			      "tells it that the event has happened; --payload JSON is its "
-			      "output");
-		offer(e, (struct event){.type = EVENT_RETRY, .step = i}, retry_text_of(step));
-		offer(e, (struct event){.type = EVENT_SKIP, .step = i}, skip_text_of(e, step));
-	}
+	if (definition->form == FORM_AWAIT)
+		offer(e,
+		      (struct event){.type = EVENT_SIGNAL,
+				     .step = wait->step,
+				     .name = definition->event,
+				     .id = SLICE_LITERAL("?"),
+				     .payload = SLICE_LITERAL("null")},
+		      n, "tells it that the event has happened; --payload JSON is its output");
+	offer(e, (struct event){.type = EVENT_RETRY, .step = wait->step}, n,
+	      retry_text_of(wait, step));
+	offer(e, (struct event){.type = EVENT_SKIP, .step = wait->step}, n,
+	      skip_text_of(e, wait, step));
 }
 
 static void offer_for_saga(struct explaining *e)
@@ -235,7 +396,7 @@ static void offer_for_saga(struct explaining *e)
 			     .step = NO_STEP};
 
 	for (size_t n = 0; n < sizeof operations / sizeof *operations; n++)
-		offer(e, (struct event){.type = operations[n].type, .step = NO_STEP},
+		offer(e, (struct event){.type = operations[n].type, .step = NO_STEP}, NO_WAIT,
 		      operations[n].text);
 	would_be_taken(e, &back, &e->out->no_cancel);
 }
@@ -247,10 +408,14 @@ static enum err make_room(struct explaining *e)
 	enum { PER_STEP = 3, PER_SAGA = 5 };
 	size_t n = e->saga->n_steps;
 
+	e->since_ms = arena_array(e->arena, n, sizeof *e->since_ms);
 	e->out->waits = arena_array(e->arena, n + 1, sizeof *e->out->waits);
+	e->out->progress =
+		arena_array(e->arena, e->saga->n_expansions + 1, sizeof *e->out->progress);
 	e->out->actions =
 		arena_array(e->arena, PER_STEP * n + PER_SAGA, sizeof *e->out->actions);
-	return e->out->waits && e->out->actions ? OK : ERR_NOMEM;
+	return e->since_ms && e->out->waits && e->out->progress && e->out->actions ? OK
+										   : ERR_NOMEM;
 }
 
 enum err explain(const struct definition *definition, const struct evaluator *evaluator,
@@ -271,8 +436,12 @@ enum err explain(const struct definition *definition, const struct evaluator *ev
 		return e.err;
 	say_cause(definition, saga, circumstances, &cause);
 	out->cause = bytes_slice(&cause);
+	find_since(&e);
 	add_waits(&e);
-	offer_for_steps(&e);
+	add_all_progress(&e);
+	for (uint32_t n = 0; n < out->n_waits && !e.err; n++)
+		if (out->waits[n].step != NO_STEP)
+			offer_for_wait(&e, n);
 	offer_for_saga(&e);
 	if (e.err || cause.err)
 		return ERR_NOMEM;
@@ -287,6 +456,7 @@ const char *wait_text(enum wait_kind kind)
 	case WAIT_ATTEMPT: return "attempt";
 	case WAIT_SLEEP: return "sleep";
 	case WAIT_EVENT: return "event";
+	case WAIT_CHILD: return "child";
 	case WAIT_PERSON: return "person";
 	case WAIT_RESUME: return "resume";
 	}

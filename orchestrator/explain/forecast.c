@@ -1,17 +1,13 @@
 #include "orchestrator/explain/forecast.h"
 
-#include "orchestrator/core/codec.h"
 #include "orchestrator/core/describe.h"
+#include "orchestrator/explain/walk.h"
 
 enum { ENTRY_TEXT_MAX = 4096 };
 
 struct looking {
-	const struct definition *definition;
-	const struct evaluator *evaluator;
-	const struct saga *saga; /* in arenas[at] */
-	struct arena arenas[2];  /* of the saga before and after */
-	int at;
-	int64_t *due_ms; /* by step: when its attempt times out */
+	struct walk walk;
+	int64_t *due_ms; /* by step: when its attempt times out; INT64_MAX: never */
 	int64_t *timeout_ms;
 	int64_t now_ms;
 	struct arena *arena; /* of the forecast */
@@ -29,7 +25,7 @@ static void tell(struct looking *looking, const struct entry *entry)
 
 	if (out->n == FORECAST_PROSPECTS_MAX)
 		return;
-	describe_entry(looking->definition, entry, &text);
+	describe_entry(looking->walk.definition, &looking->walk.saga, entry, &text);
 	if (text.err)
 		looking->err = ERR_NOMEM;
 	out->list[out->n++] = (struct prospect){entry->at_ms, bytes_slice(&text)};
@@ -42,7 +38,7 @@ static bool is_routine(const struct looking *looking, const struct entry *entry)
 	if (entry->type == ENTRY_SENT)
 		return entry->verb != VERB_REVOKE || entry->attempt > 1;
 	return entry->type == ENTRY_TIMEOUT && entry->step != NO_STEP &&
-	       looking->definition->steps[entry->step].form != FORM_AWAIT;
+	       walk_definition(&looking->walk, entry->step)->form != FORM_AWAIT;
 }
 
 static void take_entries(struct looking *looking, const struct effects *effects)
@@ -68,7 +64,12 @@ static void note_commands(struct looking *looking, const struct effects *effects
 	for (uint32_t n = 0; n < effects->n_commands; n++) {
 		const struct command *command = &effects->commands[n];
 
-		looking->due_ms[command->step] = looking->now_ms + command->timeout_ms;
+		bool is_child =
+			looking->walk.definition->steps[command->at.step].form == FORM_SAGA;
+
+		/* A child saga has all the time that it takes. */
+		looking->due_ms[command->step] =
+			is_child ? INT64_MAX : looking->now_ms + command->timeout_ms;
 		looking->timeout_ms[command->step] = command->timeout_ms;
 	}
 }
@@ -76,9 +77,9 @@ static void note_commands(struct looking *looking, const struct effects *effects
 /* What time brings next; false: nothing. */
 static bool next_event(const struct looking *looking, struct event *out)
 {
-	const struct saga *saga = looking->saga;
+	const struct saga *saga = &looking->walk.saga;
 	struct timer timer;
-	bool any = saga_next_timer(looking->definition, saga, &timer);
+	bool any = saga_next_timer(looking->walk.definition, saga, &timer);
 
 	if (any)
 		*out = (struct event){.type = timer.type,
@@ -90,7 +91,8 @@ static bool next_event(const struct looking *looking, struct event *out)
 	for (uint32_t i = 0; i < saga->n_steps; i++) {
 		const struct step *step = &saga->steps[i];
 
-		if (!step_in_flight(&looking->definition->steps[i], step) ||
+		if (!step_in_flight(walk_definition(&looking->walk, i), step) ||
+		    looking->due_ms[i] == INT64_MAX ||
 		    (any && out->at_ms <= looking->due_ms[i]))
 			continue;
 		any = true;
@@ -108,17 +110,13 @@ static bool next_event(const struct looking *looking, struct event *out)
 
 static void let_pass(struct looking *looking, struct event *event)
 {
-	struct arena *arena = &looking->arenas[!looking->at];
 	struct effects effects;
-	struct saga after;
 	enum verdict verdict;
 
 	if (event->at_ms > looking->now_ms)
 		looking->now_ms = event->at_ms;
 	event->at_ms = looking->now_ms;
-	arena_reset(arena);
-	verdict = saga_step(looking->definition, looking->evaluator, looking->saga, event,
-			    arena, &after, &effects);
+	verdict = walk_step(&looking->walk, event, &effects);
 	if (verdict != VERDICT_TAKEN) {
 		looking->err = verdict == VERDICT_NOMEM ? ERR_NOMEM : looking->err;
 		looking->decided = true; /* nothing more comes of it */
@@ -126,27 +124,24 @@ static void let_pass(struct looking *looking, struct event *event)
 	}
 	take_entries(looking, &effects);
 	note_commands(looking, &effects);
-	looking->saga = saga_copy(&after, arena);
-	looking->at = !looking->at;
-	if (!looking->saga)
-		looking->err = ERR_NOMEM;
 }
 
 /* The commands under way as they were sent: how long each attempt has. */
 static enum err begin(struct looking *looking, const int64_t *due_ms)
 {
 	struct effects effects;
-	uint32_t n = looking->saga->n_steps;
 
-	looking->due_ms = arena_array(looking->arena, n, sizeof *looking->due_ms);
-	looking->timeout_ms = arena_array(looking->arena, n, sizeof *looking->timeout_ms);
+	/* An `each` that begins on the way brings more steps. */
+	looking->due_ms = arena_array(looking->arena, INSTANCES_MAX, sizeof *looking->due_ms);
+	looking->timeout_ms =
+		arena_array(looking->arena, INSTANCES_MAX, sizeof *looking->timeout_ms);
 	if (!looking->due_ms || !looking->timeout_ms ||
-	    saga_resume(looking->definition, looking->evaluator, looking->saga,
-			&looking->arenas[1], &effects) != VERDICT_TAKEN)
+	    saga_resume(looking->walk.definition, looking->walk.evaluator, &looking->walk.saga,
+			&looking->walk.scratch[0], &effects) != VERDICT_TAKEN)
 		return ERR_NOMEM;
 	note_commands(looking, &effects);
-	for (uint32_t i = 0; i < n; i++)
-		if (due_ms[i])
+	for (uint32_t i = 0; i < looking->walk.saga.n_steps; i++)
+		if (due_ms[i] && looking->due_ms[i] != INT64_MAX)
 			looking->due_ms[i] = due_ms[i];
 	return OK;
 }
@@ -155,22 +150,22 @@ enum err forecast(const struct definition *definition, const struct evaluator *e
 		  const struct saga *saga, const int64_t *due_ms, int64_t now_ms,
 		  struct arena *arena, struct forecast *out)
 {
-	struct looking looking = {.definition = definition,
-				  .evaluator = evaluator,
-				  .saga = saga,
+	struct looking looking = {.walk = {definition, evaluator, .saga = *saga},
 				  .now_ms = now_ms,
 				  .arena = arena,
 				  .out = out};
 	struct event event;
-	uint32_t n = 0;
+	uint32_t n = 0, n_steps = 0;
 
 	*out = (struct forecast){0};
 	looking.err = begin(&looking, due_ms);
-	while (!looking.err && !looking.decided && n++ < FORECAST_EVENTS_MAX &&
-	       next_event(&looking, &event))
-		let_pass(&looking, &event);
-	out->goes_on = n > FORECAST_EVENTS_MAX;
-	arena_release(&looking.arenas[0]);
-	arena_release(&looking.arenas[1]);
+	while (!looking.err && !looking.decided && !out->goes_on &&
+	       next_event(&looking, &event)) {
+		n_steps += looking.walk.saga.n_steps;
+		out->goes_on = n++ == FORECAST_EVENTS_MAX || n_steps > FORECAST_STEPS_MAX;
+		if (!out->goes_on)
+			let_pass(&looking, &event);
+	}
+	walk_end(&looking.walk);
 	return looking.err;
 }

@@ -6,8 +6,14 @@
 
 enum { PATH_MAX_BYTES = 4096 };
 
+/* Paths that are masked. */
+struct masks {
+	const struct slice *list;
+	size_t n;
+};
+
 struct masking {
-	const struct definition *definition;
+	struct masks masks;
 	struct bytes *out;
 	struct arena arena; /* names without their escapes */
 	struct bytes path;  /* to the value at hand: "card.number" */
@@ -18,14 +24,13 @@ enum cover { COVERS_NOTHING, COVERS_PART, COVERS_ALL };
 /* What the masks hide of the value that the path leads to. */
 static enum cover find_cover(const struct masking *masking)
 {
-	const struct definition *definition = masking->definition;
 	struct slice path = bytes_slice(&masking->path);
 	enum cover cover = COVERS_NOTHING;
 
 	if (masking->path.err)
 		return COVERS_ALL;
-	for (size_t i = 0; i < definition->n_mask; i++) {
-		struct slice mask = definition->mask[i];
+	for (size_t i = 0; i < masking->masks.n; i++) {
+		struct slice mask = masking->masks.list[i];
 
 		if (slice_equal(mask, path))
 			return COVERS_ALL;
@@ -88,77 +93,198 @@ static void write_value(struct masking *masking, struct json value)
 	bytes_add(masking->out, type == JSON_OBJECT ? '}' : ']');
 }
 
+static void write_masked(struct bytes *out, struct masks masks, struct json value)
+{
+	struct masking masking = {.masks = masks, .out = out};
+
+	masking.path = BYTES(PATH_MAX_BYTES, &masking.arena);
+	write_value(&masking, value);
+	arena_release(&masking.arena);
+}
+
 void masked_json(struct bytes *out, const struct definition *definition, struct json input)
 {
-	struct masking masking = {.definition = definition, .out = out};
-
-	if (!definition) {
+	if (definition)
+		write_masked(out, (struct masks){definition->mask, definition->n_mask}, input);
+	else
 		bytes_text(out, "null");
-		return;
+}
+
+/* --- elements --------------------------------------------------------------------- */
+
+/* What is masked of the elements of one `each`. */
+struct element_masks {
+	bool all; /* they come from, or depend on, what is masked */
+	struct masks masks;
+};
+
+static enum err find_element_masks(const struct definition *definition,
+				   const struct step_definition *each, struct arena *arena,
+				   struct element_masks *out)
+{
+	struct slice *list = arena_array(arena, definition->n_mask, sizeof *list);
+
+	*out = (struct element_masks){.masks = {list, 0}};
+	if (!list)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < definition->n_mask; i++) {
+		struct slice mask = definition->mask[i];
+
+		switch (expression_reads(each->in, ROOT_INPUT, mask)) {
+		case READS_NOTHING: break;
+		case READS_AROUND:
+			list[out->masks.n++] = expression_rest(each->in, mask);
+			break;
+		case READS_IT: out->all = true; break;
+		}
 	}
-	masking.path = BYTES(PATH_MAX_BYTES, &masking.arena);
-	write_value(&masking, input);
-	arena_release(&masking.arena);
+	return OK;
+}
+
+/* Where all of an element is masked no expression shows it. */
+static enum err mask_items(struct expansion *expansion, const struct element_masks *of,
+			   struct arena *arena)
+{
+	struct slice *items = arena_array(arena, expansion->n, sizeof *items);
+
+	if (!items)
+		return ERR_NOMEM;
+	for (uint32_t n = 0; n < expansion->n; n++) {
+		struct bytes item = BYTES(SAGA_BYTES_MAX, arena);
+
+		write_masked(&item, of->masks, (struct json){expansion->items[n]});
+		if (item.err)
+			return ERR_NOMEM;
+		items[n] = bytes_slice(&item);
+	}
+	expansion->items = items;
+	return OK;
 }
 
 /* --- arguments -------------------------------------------------------------------- */
 
 static const struct template hidden = {.kind = TEMPLATE_LITERAL, .literal = {{"\"***\"", 5}}};
 
-static bool tells(const struct definition *definition, const struct expression *expression)
+struct hiding {
+	const struct definition *definition;
+	const struct element_masks *element; /* of the `each` around; NULL: there is none */
+	struct arena *arena;
+};
+
+static bool tells(const struct hiding *hiding, const struct expression *expression)
 {
+	const struct definition *definition = hiding->definition;
+	const struct element_masks *element = hiding->element;
+
 	for (size_t i = 0; i < definition->n_mask; i++)
-		if (expression_reads(expression, definition->mask[i]) == READS_IT)
+		if (expression_reads(expression, ROOT_INPUT, definition->mask[i]) == READS_IT)
 			return true;
-	return false;
+	for (size_t i = 0; element && i < element->masks.n; i++)
+		if (expression_reads(expression, ROOT_ELEMENT, element->masks.list[i]) ==
+		    READS_IT)
+			return true;
+	return element && element->all &&
+	       expression_reads(expression, ROOT_ELEMENT, (struct slice){0}) != READS_NOTHING;
 }
 
 /* NULL: out of memory. */
-static const struct template *hide(const struct definition *definition,
-				   const struct template *template, struct arena *arena)
+static const struct template *hide(const struct hiding *hiding, const struct template *template)
 {
 	struct template_entry *entries;
 	struct template *copy;
 
-	if (template->kind == TEMPLATE_EXPRESSION && tells(definition, template->expression))
+	if (template->kind == TEMPLATE_EXPRESSION && tells(hiding, template->expression))
 		return &hidden;
 	if (!template->n_entries)
 		return template;
-	copy = arena_alloc(arena, sizeof *copy);
-	entries = arena_array(arena, template->n_entries, sizeof *entries);
+	copy = arena_alloc(hiding->arena, sizeof *copy);
+	entries = arena_array(hiding->arena, template->n_entries, sizeof *entries);
 	if (!copy || !entries)
 		return NULL;
 	*copy = *template;
 	copy->entries = entries;
 	for (size_t i = 0; i < template->n_entries; i++) {
 		entries[i].name = template->entries[i].name;
-		entries[i].value = hide(definition, template->entries[i].value, arena);
+		entries[i].value = hide(hiding, template->entries[i].value);
 		if (!entries[i].value)
 			return NULL;
 	}
 	return copy;
 }
 
-const struct definition *masked_undos(const struct definition *definition, struct arena *arena)
+static enum err hide_undo(struct hiding *hiding, struct step_definition *step)
 {
-	struct step_definition *steps;
-	struct definition *copy;
+	struct element_masks element;
+	enum err err;
 
-	if (!definition->n_mask)
-		return definition;
-	copy = arena_alloc(arena, sizeof *copy);
-	steps = arena_array(arena, definition->n_steps, sizeof *steps);
-	if (!copy || !steps)
-		return NULL;
+	hiding->element = NULL;
+	if (!step->has_undo)
+		return OK;
+	if (step->each != NO_STEP) {
+		err = find_element_masks(hiding->definition,
+					 &hiding->definition->steps[step->each], hiding->arena,
+					 &element);
+		if (err)
+			return err;
+		hiding->element = &element;
+	}
+	step->undo.with = hide(hiding, step->undo.with);
+	return step->undo.with ? OK : ERR_NOMEM;
+}
+
+static enum err hide_undos(const struct definition *definition, struct arena *arena,
+			   const struct definition **out)
+{
+	struct definition *copy = arena_alloc(arena, sizeof *copy);
+	struct step_definition *steps = arena_array(arena, definition->n_steps, sizeof *steps);
+	struct hiding hiding = {.definition = definition, .arena = arena};
+	enum err err = copy && steps ? OK : ERR_NOMEM;
+
+	if (err)
+		return err;
 	*copy = *definition;
 	copy->steps = steps;
-	for (uint32_t i = 0; i < definition->n_steps; i++) {
+	for (uint32_t i = 0; i < definition->n_steps && !err; i++) {
 		steps[i] = definition->steps[i];
-		if (!steps[i].has_undo)
-			continue;
-		steps[i].undo.with = hide(definition, steps[i].undo.with, arena);
-		if (!steps[i].undo.with)
-			return NULL;
+		err = hide_undo(&hiding, &steps[i]);
 	}
-	return copy;
+	*out = copy;
+	return err;
+}
+
+static enum err mask_elements(const struct definition *definition, const struct saga *saga,
+			      struct arena *arena, const struct expansion **out)
+{
+	struct expansion *expansions =
+		arena_array(arena, saga->n_expansions, sizeof *expansions);
+	enum err err = expansions ? OK : ERR_NOMEM;
+
+	for (uint32_t n = 0; n < saga->n_expansions && !err; n++) {
+		struct element_masks element;
+
+		expansions[n] = saga->expansions[n];
+		err = find_element_masks(definition, &definition->steps[expansions[n].step],
+					 arena, &element);
+		if (!err && element.masks.n)
+			err = mask_items(&expansions[n], &element, arena);
+	}
+	*out = expansions;
+	return err;
+}
+
+enum err masked_undos(const struct definition *definition, const struct saga *saga,
+		      struct arena *arena, struct masked_undos *out)
+{
+	struct bytes input = BYTES(SAGA_BYTES_MAX, arena);
+	enum err err;
+
+	*out = (struct masked_undos){definition, saga->input, saga->expansions};
+	if (!definition->n_mask)
+		return OK;
+	masked_json(&input, definition, (struct json){saga->input});
+	if (input.err)
+		return ERR_NOMEM;
+	out->input = bytes_slice(&input);
+	err = hide_undos(definition, arena, &out->definition);
+	return err ? err : mask_elements(definition, saga, arena, &out->expansions);
 }

@@ -8,11 +8,18 @@
  * definition that could tell. Failures are in out->err. */
 void masked_json(struct bytes *out, const struct definition *definition, struct json input);
 
-/* The definition with undos whose arguments show nothing that is masked, if they are
- * evaluated over the masked input: an expression that depends on what is masked is
- * "***", one that only passes on what contains it shows the rest. For evaluating
- * PURPOSE_UNDO and nothing else. The definition itself where nothing is masked; NULL:
- * out of memory. */
-const struct definition *masked_undos(const struct definition *definition, struct arena *arena);
+/* What undos may be shown over: a definition whose undos tell nothing that is masked, if
+ * they are evaluated over the input and the elements that are here, too. An expression
+ * that depends on what is masked is "***", one that only passes on what contains it
+ * shows the rest. For evaluating PURPOSE_UNDO and nothing else. */
+struct masked_undos {
+	const struct definition *definition;
+	struct slice input;
+	const struct expansion *expansions; /* as many as the saga has */
+};
+
+/* The saga's own where nothing is masked. OK or ERR_NOMEM. */
+CHECKED enum err masked_undos(const struct definition *definition, const struct saga *saga,
+			      struct arena *arena, struct masked_undos *out);
 
 #endif

@@ -100,7 +100,7 @@ static void write_call(const struct step_definition *step, struct bytes *out)
 
 static void write_with(const struct step_definition *step, struct bytes *out)
 {
-	if (step->form == FORM_CALL)
+	if (form_commands(step->form))
 		put_template(out, step->call.with);
 }
 
@@ -122,34 +122,69 @@ static void write_on_failure(const struct step_definition *step, struct bytes *o
 		bytes_text(out, "ignore");
 }
 
+/* That of a step that starts a child saga is the child's. */
+static bool calls_undo(const struct step_definition *step)
+{
+	return step->has_undo && step->form != FORM_SAGA;
+}
+
 static void write_undo(const struct step_definition *step, struct bytes *out)
 {
-	if (step->has_undo)
+	if (calls_undo(step))
 		put_call(out, &step->undo);
 }
 
 static void write_undo_with(const struct step_definition *step, struct bytes *out)
 {
-	if (step->has_undo)
+	if (calls_undo(step))
 		put_template(out, step->undo.with);
 }
 
 static void write_undo_timeout(const struct step_definition *step, struct bytes *out)
 {
-	if (step->has_undo)
+	if (calls_undo(step))
 		put_duration(out, step->undo.timeout_ms);
 }
 
 static void write_undo_retry(const struct step_definition *step, struct bytes *out)
 {
-	if (step->has_undo)
+	if (calls_undo(step))
 		put_retry(out, &step->undo.retry);
 }
 
 static void write_undo_exhausted(const struct step_definition *step, struct bytes *out)
 {
-	if (step->has_undo)
+	if (calls_undo(step))
 		bytes_text(out, step->undo_skip ? "skip" : "park");
+}
+
+static void write_child(const struct step_definition *step, struct bytes *out)
+{
+	bytes_append(out, step->child);
+	if (step->child_version.len)
+		bytes_add(out, '@');
+	bytes_append(out, step->child_version);
+}
+
+static void write_child_key(const struct step_definition *step, struct bytes *out)
+{
+	put_expression(out, step->child_key);
+}
+
+static void write_in(const struct step_definition *step, struct bytes *out)
+{
+	put_expression(out, step->in);
+}
+
+static void write_as(const struct step_definition *step, struct bytes *out)
+{
+	bytes_append(out, step->as);
+}
+
+static void write_max(const struct step_definition *step, struct bytes *out)
+{
+	if (step->form == FORM_EACH)
+		bytes_format(out, "%" PRIu32, step->max);
 }
 
 static void write_event(const struct step_definition *step, struct bytes *out)
@@ -182,7 +217,9 @@ const struct step_part step_parts[] = {
 	{"kind", write_kind},
 	{"when", write_when},
 	{"call", write_call},
+	{"saga", write_child},
 	{"with", write_with},
+	{"key", write_child_key},
 	{"timeout", write_timeout},
 	{"retry", write_retry},
 	{"on_failure", write_on_failure},
@@ -191,6 +228,9 @@ const struct step_part step_parts[] = {
 	{"undo.timeout", write_undo_timeout},
 	{"undo.retry", write_undo_retry},
 	{"undo.exhausted", write_undo_exhausted},
+	{"each.in", write_in},
+	{"each.as", write_as},
+	{"each.max", write_max},
 	{"await.event", write_event},
 	{"await.timeout", write_await},
 	{"await.then", write_then},

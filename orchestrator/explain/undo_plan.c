@@ -1,19 +1,17 @@
 #include "orchestrator/explain/undo_plan.h"
 
 #include "orchestrator/explain/masked.h"
-
-#include <assert.h>
+#include "orchestrator/explain/walk.h"
 
 enum { PLACES = PLANNED_HELD + 1 }; /* that a step may have in a plan: one of each kind */
 
 struct planning {
-	const struct definition *definition;
-	const struct evaluator *evaluator;
-	const struct definition *shown; /* undos without what is masked */
-	struct slice shown_input;
+	struct walk walk;
+	struct masked_undos shown;
 	struct arena *arena;
 	struct undo_plan *plan;
-	struct saga saga; /* as it is by now */
+	uint8_t *places;   /* by step: the kinds that it has in the plan, as bits */
+	size_t args_bytes; /* of all arguments in the plan */
 	int64_t now_ms;
 	enum err err;
 };
@@ -24,12 +22,10 @@ static enum verdict let_happen(struct planning *p, const struct event *event,
 			       const char **refusal)
 {
 	struct effects effects;
-	struct saga after;
-	enum verdict verdict = saga_step(p->definition, p->evaluator, &p->saga, event, p->arena,
-					 &after, &effects);
+	enum verdict verdict = walk_step(&p->walk, event, &effects);
 
 	switch (verdict) {
-	case VERDICT_TAKEN: p->saga = after; break;
+	case VERDICT_TAKEN:
 	case VERDICT_IGNORED: break;
 	case VERDICT_REFUSED: *refusal = effects.refusal; break;
 	case VERDICT_NOMEM: p->err = ERR_NOMEM; break;
@@ -39,7 +35,7 @@ static enum verdict let_happen(struct planning *p, const struct event *event,
 
 static struct event about(const struct planning *p, enum event_type type, uint32_t i)
 {
-	const struct step *step = &p->saga.steps[i];
+	const struct step *step = &p->walk.saga.steps[i];
 
 	return (struct event){
 		.type = type,
@@ -60,9 +56,9 @@ static bool waits_for_attempt(const struct step *step)
 
 static bool is_under_way(const struct planning *p, uint32_t i)
 {
-	const struct step *step = &p->saga.steps[i];
+	const struct step *step = &p->walk.saga.steps[i];
 
-	return step_in_flight(&p->definition->steps[i], step) || waits_for_attempt(step);
+	return step_in_flight(walk_definition(&p->walk, i), step) || waits_for_attempt(step);
 }
 
 /* It succeeds. What a do would answer is not known: it is without an output. */
@@ -71,7 +67,7 @@ static void settle(struct planning *p, uint32_t i)
 	const char *refusal;
 	struct event event;
 
-	if (waits_for_attempt(&p->saga.steps[i])) {
+	if (waits_for_attempt(&p->walk.saga.steps[i])) {
 		event = about(p, EVENT_DUE, i);
 		let_happen(p, &event, &refusal);
 	}
@@ -102,27 +98,43 @@ static void look_for_own(void *context, const struct expression *expression)
 	own->found |= reads_own_output(expression, own->step);
 }
 
-static void plan_args(struct planning *p, struct planned *planned)
+static bool has_place(const struct planning *p, uint32_t step, enum planned_kind kind)
 {
-	struct own_output own = {.step = planned->step};
-	struct saga shown = p->saga;
+	return p->places[step] >> kind & 1;
+}
+
+/* Of the steps before it as much as the saga knows; what it knows of its own it has only
+ * where the do has answered. */
+static void evaluate_shown(struct planning *p, struct planned *planned)
+{
+	struct saga shown = p->walk.saga;
+	struct arena arena = {0};
 	struct failure_text failure;
 	struct json args = {{0}};
 	enum err err;
 
-	/* Of the steps before it as much as the saga knows; what it knows of its own it
-	 * has only where the do has answered. */
-	shown.input = p->shown_input;
-	err = p->evaluator->evaluate(p->evaluator, p->shown, &shown, planned->step,
-				     PURPOSE_UNDO, p->arena, &args, &failure);
-	if (err == ERR_NOMEM)
-		p->err = err;
-	planned->args = args.text;
-	template_each(p->definition->steps[planned->step].undo.with, look_for_own, &own);
-	for (uint32_t n = 0; n < p->plan->n; n++)
-		if (p->plan->list[n].step == planned->step &&
-		    p->plan->list[n].kind == PLANNED_ANSWER)
-			planned->args_open = own.found;
+	shown.input = p->shown.input;
+	shown.expansions = p->shown.expansions;
+	err = p->walk.evaluator->evaluate(p->walk.evaluator, p->shown.definition, &shown,
+					  planned->step, PURPOSE_UNDO, &arena, &args, &failure);
+	p->args_bytes += args.text.len;
+	if (err == ERR_NOMEM || (args.text.len && p->args_bytes <= UNDO_PLAN_ARGS_MAX &&
+				 !arena_copy(p->arena, args.text, &planned->args)))
+		p->err = ERR_NOMEM;
+	arena_release(&arena);
+}
+
+static void plan_args(struct planning *p, struct planned *planned)
+{
+	struct own_output own = {
+		.step = saga_instance(p->walk.definition, &p->walk.saga, planned->step).step};
+	const struct step_definition *step = walk_definition(&p->walk, planned->step);
+
+	if (step->form == FORM_SAGA || p->args_bytes > UNDO_PLAN_ARGS_MAX)
+		return;
+	evaluate_shown(p, planned);
+	template_each(step->undo.with, look_for_own, &own);
+	planned->args_open = own.found && has_place(p, planned->step, PLANNED_ANSWER);
 }
 
 /* Once for each kind: a person that is needed is needed until the end. */
@@ -130,12 +142,11 @@ static void add(struct planning *p, enum planned_kind kind, uint32_t wave, uint3
 		const struct saga *before)
 {
 	struct planned *planned = &p->plan->list[p->plan->n];
-	const struct step *step = &p->saga.steps[i], *was = &before->steps[i];
+	const struct step *step = &p->walk.saga.steps[i], *was = &before->steps[i];
 
-	for (uint32_t n = 0; n < p->plan->n; n++)
-		if (p->plan->list[n].step == i && p->plan->list[n].kind == kind)
-			return;
-	assert(p->plan->n < PLACES * p->definition->n_steps);
+	if (has_place(p, i, kind))
+		return;
+	p->places[i] |= (uint8_t)(1 << kind);
 	*planned = (struct planned){
 		.kind = kind,
 		.wave = wave,
@@ -165,8 +176,8 @@ static uint32_t add_wave(struct planning *p, uint32_t wave, const struct saga *b
 {
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < p->saga.n_steps; i++) {
-		const struct step *step = &p->saga.steps[i];
+	for (uint32_t i = 0; i < p->walk.saga.n_steps; i++) {
+		const struct step *step = &p->walk.saga.steps[i];
 
 		pending[i] = is_under_way(p, i);
 		n += pending[i];
@@ -181,7 +192,7 @@ static uint32_t add_wave(struct planning *p, uint32_t wave, const struct saga *b
 
 static void lead_to_the_end(struct planning *p, const struct saga *before)
 {
-	bool *pending = arena_array(p->arena, p->saga.n_steps, sizeof *pending);
+	bool *pending = arena_array(p->arena, p->walk.saga.n_steps, sizeof *pending);
 	uint64_t revision = 0;
 	uint32_t wave = 1;
 
@@ -190,18 +201,19 @@ static void lead_to_the_end(struct planning *p, const struct saga *before)
 		return;
 	}
 	/* What is answered moves on; a saga that would not must not keep us here. */
-	for (; revision != p->saga.revision && add_wave(p, wave, before, pending); wave++) {
-		revision = p->saga.revision;
-		for (uint32_t i = 0; i < p->saga.n_steps && !p->err; i++)
+	for (; revision != p->walk.saga.revision && add_wave(p, wave, before, pending);
+	     wave++) {
+		revision = p->walk.saga.revision;
+		for (uint32_t i = 0; i < p->walk.saga.n_steps && !p->err; i++)
 			if (pending[i])
 				settle(p, i);
 		if (p->err)
 			return;
 	}
-	p->plan->parks = saga_status(&p->saga) == STATUS_PARKED;
-	for (uint32_t i = 0; i < p->saga.n_steps && !p->err; i++)
+	p->plan->parks = saga_status(&p->walk.saga) == STATUS_PARKED;
+	for (uint32_t i = 0; i < p->walk.saga.n_steps && !p->err; i++)
 		if (p->plan->parks &&
-		    step_needs_undo(&p->definition->steps[i], &p->saga.steps[i]))
+		    step_needs_undo(walk_definition(&p->walk, i), &p->walk.saga.steps[i]))
 			add(p, PLANNED_HELD, wave, i, before);
 }
 
@@ -218,7 +230,9 @@ static const char *why_left(const struct step_definition *definition, const stru
 	case STEP_UNDONE:
 		return definition->kind == KIND_PIVOT ? "it is barred: it can never happen"
 						      : "it is undone already";
-	case STEP_SKIPPED: return "it was skipped";
+	case STEP_SKIPPED:
+		return step->why == WHY_NO_ELEMENT ? "the list has no element for it"
+						   : "it was skipped";
 	case STEP_RUNNING:
 	case STEP_BACKOFF:
 	case STEP_DONE:
@@ -231,35 +245,31 @@ static const char *why_left(const struct step_definition *definition, const stru
 						 : "it has nothing to be undone";
 }
 
-static bool is_planned(const struct undo_plan *plan, uint32_t step)
-{
-	for (uint32_t n = 0; n < plan->n; n++)
-		if (plan->list[n].step == step && plan->list[n].kind != PLANNED_ANSWER)
-			return true;
-	return false;
-}
-
 static void add_left(struct planning *p)
 {
 	struct undo_plan *plan = p->plan;
 
-	for (uint32_t i = 0; i < p->saga.n_steps; i++) {
-		const struct step_definition *definition = &p->definition->steps[i];
+	for (uint32_t i = 0; i < p->walk.saga.n_steps; i++) {
+		const struct step_definition *definition = walk_definition(&p->walk, i);
 
-		if (definition->form != FORM_PARALLEL && !is_planned(plan, i))
+		if (!form_is_block(definition->form) &&
+		    !(p->places[i] & ~(1 << PLANNED_ANSWER)))
 			plan->left[plan->n_left++] =
-				(struct left){i, why_left(definition, &p->saga.steps[i])};
+				(struct left){i, why_left(definition, &p->walk.saga.steps[i])};
 	}
 }
 
 /* --- the plan ------------------------------------------------------------------------ */
 
 /* Whether the copy turns back. */
-static bool turn(struct planning *p, struct slice reason)
+static bool turn(struct planning *p, const struct undo_wish *wish)
 {
 	struct undo_plan *plan = p->plan;
-	struct event event = {
-		.type = plan->operation, .at_ms = p->now_ms, .step = NO_STEP, .reason = reason};
+	struct event event = {.type = plan->operation,
+			      .at_ms = p->now_ms,
+			      .step = NO_STEP,
+			      .reason = wish->reason,
+			      .by_parent = wish->by_parent};
 	const char *ignored;
 
 	switch (let_happen(p, &event, &plan->refusal)) {
@@ -268,7 +278,7 @@ static bool turn(struct planning *p, struct slice reason)
 	case VERDICT_REFUSED:
 	case VERDICT_NOMEM: return false;
 	}
-	plan->paused = p->saga.flags & SAGA_PAUSED;
+	plan->paused = p->walk.saga.flags & SAGA_PAUSED;
 	event = (struct event){.type = EVENT_RESUME, .at_ms = p->now_ms, .step = NO_STEP};
 	if (plan->paused)
 		let_happen(p, &event, &ignored);
@@ -277,38 +287,33 @@ static bool turn(struct planning *p, struct slice reason)
 
 static enum err make_room(struct planning *p)
 {
-	uint32_t n = p->definition->n_steps;
-	struct bytes input = BYTES(SAGA_BYTES_MAX, p->arena);
+	uint32_t n = p->walk.saga.n_steps;
 
 	p->plan->list = arena_array(p->arena, (size_t)PLACES * n, sizeof *p->plan->list);
 	p->plan->left = arena_array(p->arena, n, sizeof *p->plan->left);
-	p->shown = masked_undos(p->definition, p->arena);
-	p->shown_input = p->saga.input;
-	if (p->definition->n_mask) {
-		masked_json(&input, p->definition, (struct json){p->saga.input});
-		p->shown_input = bytes_slice(&input);
-	}
-	return p->plan->list && p->plan->left && p->shown && !input.err ? OK : ERR_NOMEM;
+	p->places = arena_array(p->arena, n, sizeof *p->places);
+	return p->plan->list && p->plan->left && p->places ? OK : ERR_NOMEM;
 }
 
 enum err undo_plan(const struct definition *definition, const struct evaluator *evaluator,
-		   const struct saga *saga, struct slice reason, int64_t now_ms,
-		   struct arena *arena, struct undo_plan *out)
+		   const struct saga *saga, const struct undo_wish *wish, struct arena *arena,
+		   struct undo_plan *out)
 {
-	struct planning p = {.definition = definition,
-			     .evaluator = evaluator,
+	struct planning p = {.walk = {definition, evaluator, .saga = *saga},
 			     .arena = arena,
 			     .plan = out,
-			     .saga = *saga,
-			     .now_ms = now_ms};
+			     .now_ms = wish->at_ms};
 
 	*out = (struct undo_plan){.operation = saga->phase == PHASE_COMPLETED ? EVENT_UNDO
 									      : EVENT_CANCEL};
 	p.err = make_room(&p);
-	if (!p.err && turn(&p, reason)) {
+	if (!p.err)
+		p.err = masked_undos(definition, saga, arena, &p.shown);
+	if (!p.err && turn(&p, wish)) {
 		lead_to_the_end(&p, saga);
 		add_left(&p);
 	}
+	walk_end(&p.walk);
 	return p.err;
 }
 

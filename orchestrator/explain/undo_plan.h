@@ -7,11 +7,16 @@
  * What stands in one wave is under way at the same time; what stands in the next
  * one waits for something of this one. A saga that turns back already has the rest
  * of its way as a plan, and a completed saga without a pivot what `undo` does.
+ *
+ * The undo of a step that started a child saga turns that one back: what it undoes is
+ * the child's own plan, made with `by_parent`.
  */
 #ifndef SKALD_EXPLAIN_UNDO_PLAN_H
 #define SKALD_EXPLAIN_UNDO_PLAN_H
 
 #include "orchestrator/core/saga.h"
+
+enum { UNDO_PLAN_ARGS_MAX = 16 * 1024 * 1024 }; /* bytes of arguments; others are left out */
 
 enum planned_kind {
 	PLANNED_ANSWER, /* its do is under way: the answer is waited for, no longer than the
@@ -29,7 +34,8 @@ struct planned {
 	uint16_t round;    /* of the command */
 	bool sent;         /* it was sent before */
 	bool args_open;    /* undo: some depend on what the do will answer */
-	struct slice args; /* undo: JSON, masked; open: as they are without the answer */
+	struct slice args; /* undo: JSON, masked; open: as they are without the answer; empty:
+			    * of a child saga, or left out */
 };
 
 /* A step that is left as it is. */
@@ -44,16 +50,23 @@ struct undo_plan {
 	bool turning;              /* it turns back already */
 	bool paused;               /* nothing is sent before somebody resumes it */
 	bool parks;                /* it stops where a person is needed */
-	struct planned *list;      /* by wave, then in the order of the definition */
+	struct planned *list;      /* by wave, then in the order of the saga's steps */
 	uint32_t n;
-	struct left *left; /* in the order of the definition, without parallel steps */
+	struct left *left; /* in the order of the saga's steps, without those around others */
 	uint32_t n_left;
 };
 
-/* `reason` is that of the operation: an undo may be told it. OK or ERR_NOMEM. */
+/* Who asks for it. */
+struct undo_wish {
+	struct slice reason; /* of the operation: an undo may be told it */
+	bool by_parent;      /* the saga whose child it is */
+	int64_t at_ms;
+};
+
+/* OK or ERR_NOMEM. */
 CHECKED enum err undo_plan(const struct definition *definition,
 			   const struct evaluator *evaluator, const struct saga *saga,
-			   struct slice reason, int64_t now_ms, struct arena *arena,
+			   const struct undo_wish *wish, struct arena *arena,
 			   struct undo_plan *out);
 
 const char *planned_text(enum planned_kind kind); /* "answer", "revoke", "undo", ... */

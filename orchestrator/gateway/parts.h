@@ -47,6 +47,14 @@ void batch_forget(struct request *request);
  * answered that there is none, or why it cannot be read. */
 bool request_saga(struct request *request, struct slice id, struct saga_view *out);
 
+/* The saga of the path, with its definition; false: the request was answered. */
+bool request_explicable(struct request *request, struct saga_view *out);
+
+/* The saga as it is stored, in the arena. ERR_NOT_FOUND, ERR_CORRUPT, and what else a
+ * store that is read says. */
+CHECKED enum err gateway_read_saga(const struct gateway_parts *parts, struct slice id,
+				   struct arena *arena, struct saga_view *out);
+
 /* The parameter `status`: one or several, with commas between them, or none; false:
  * the request was answered that there is none of that name. */
 bool request_statuses(struct request *request, enum status statuses[STATUSES], size_t *n);

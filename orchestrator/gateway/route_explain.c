@@ -1,50 +1,10 @@
-/* route_explain.c - GET /v1/sagas/{id}/explain and GET /v1/sagas/{id}/undo-plan. */
+/* route_explain.c - GET /v1/sagas/{id}/explain. */
 #include "base/json_line.h"
 #include "orchestrator/explain/explain.h"
-#include "orchestrator/explain/undo_plan.h"
 #include "orchestrator/gateway/parts.h"
 #include "orchestrator/gateway/routes.h"
 
-/* --- what both begin with --------------------------------------------------------- */
-
-/* The saga with its definition; false: the request was answered. */
-static bool find_explicable(struct request *request, struct saga_view *out)
-{
-	if (!request_saga(request, request->parameters[0], out))
-		return false;
-	if (out->definition)
-		return true;
-	request_fail(request, MHD_HTTP_INTERNAL_SERVER_ERROR, "damaged",
-		     "the definition that the saga began with is not in the store, so that "
-		     "nobody can tell what it would do");
-	return false;
-}
-
-static void head_members(struct bytes *out, const struct saga_view *view)
-{
-	json_add_text(out, "id", view->row.id);
-	json_add_text(out, "saga", view->row.saga);
-	json_add_text(out, "version", view->row.version);
-	json_add_text(out, "status", slice_of(status_text(view->row.status)));
-	json_add_bool(out, "paused", view->row.paused);
-}
-
-/* Null: the saga as a whole. */
-static void step_member(struct bytes *out, const struct definition *definition, uint32_t step)
-{
-	if (step == NO_STEP)
-		json_add_null(out, "step");
-	else
-		json_add_text(out, "step", definition->steps[step].name);
-}
-
-static void finish(struct request *request)
-{
-	json_end_line(&request->out);
-	request_answer_json(request, MHD_HTTP_OK);
-}
-
-/* --- explain ---------------------------------------------------------------------- */
+/* --- who is asked ----------------------------------------------------------------- */
 
 struct search {
 	struct slice name;
@@ -67,6 +27,59 @@ static struct presence find_participant(void *context, struct slice name)
 
 	bus_participants(request->gateway->parts.bus, look_at, &search);
 	return search.found;
+}
+
+/* The reason lives as long as the request. */
+static struct kinship find_child(void *context, struct slice id)
+{
+	struct request *request = context;
+	struct kinship found = {0};
+	struct arena arena = {0};
+	struct saga_row row;
+	struct slice record;
+
+	if (!store_get(request->gateway->parts.store, id, &arena, &row, &record))
+		found = (struct kinship){true, row.status, row.paused, {0}};
+	if (found.known)
+		(void)arena_copy(&request->arena, row.reason, &found.reason);
+	arena_release(&arena);
+	return found;
+}
+
+/* --- waits ------------------------------------------------------------------------ */
+
+static void step_member(struct bytes *out, const struct saga_view *view, uint32_t step)
+{
+	char room[INSTANCE_NAME_MAX];
+
+	if (step == NO_STEP) /* the saga as a whole */
+		json_add_null(out, "step");
+	else
+		json_add_text(out, "step",
+			      saga_step_name(view->definition, &view->saga, step, room));
+}
+
+static void elements_member(struct bytes *out, const struct wait *wait)
+{
+	if (!wait || !wait->n_elements) {
+		json_add_null(out, "elements");
+		return;
+	}
+	json_add_name(out, "elements");
+	json_begin_list(out);
+	for (uint32_t n = 0; n < wait->n_elements; n++)
+		json_add_value_number(out, wait->elements[n]);
+	json_end_list(out);
+}
+
+/* The command is to be pasted: no part of an id needs quotes. */
+static void child_members(struct bytes *out, const struct wait *wait)
+{
+	json_add_optional(out, "child", wait->child);
+	if (wait->child.len)
+		look_member(out, "look", wait->child);
+	else
+		json_add_null(out, "look");
 }
 
 static void presence_members(struct bytes *out, const struct wait *wait)
@@ -99,16 +112,17 @@ static void attempt_members(struct bytes *out, const struct wait *wait)
 		json_add_null(out, "attempts_max");
 }
 
-static void wait_json(struct bytes *out, const struct definition *definition,
-		      const struct wait *wait)
+static void wait_json(struct bytes *out, const struct saga_view *view, const struct wait *wait)
 {
 	struct slice event = {0};
 
 	if (wait->step != NO_STEP)
-		event = definition->steps[wait->step].event;
+		event = saga_step_definition(view->definition, &view->saga, wait->step)->event;
 	json_begin(out);
 	json_add_text(out, "for", slice_of(wait_text(wait->kind)));
-	step_member(out, definition, wait->step);
+	step_member(out, view, wait->step);
+	elements_member(out, wait);
+	child_members(out, wait);
 	presence_members(out, wait);
 	attempt_members(out, wait);
 	json_add_optional(out, "event", event);
@@ -118,6 +132,26 @@ static void wait_json(struct bytes *out, const struct definition *definition,
 	json_add_optional(out, "next", wait->next);
 	json_end(out);
 }
+
+static void progress_json(struct bytes *out, const struct saga_view *view,
+			  const struct explanation *explanation)
+{
+	json_add_name(out, "progress");
+	json_begin_list(out);
+	for (uint32_t n = 0; n < explanation->n_progress; n++) {
+		const struct progress *progress = &explanation->progress[n];
+
+		json_begin(out);
+		step_member(out, view, progress->step);
+		json_add_number(out, "elements", progress->n);
+		json_add_number(out, "settled", progress->n_settled);
+		json_add_number(out, "parked", progress->n_parked);
+		json_end(out);
+	}
+	json_end_list(out);
+}
+
+/* --- what time brings, and what can be done --------------------------------------- */
 
 static void prospect_json(struct bytes *out, int64_t at_ms, struct slice text)
 {
@@ -152,19 +186,23 @@ static void silence_json(struct bytes *out, const struct forecast *silence)
 }
 
 /* "skald retry order-17 confirm", to be pasted: no part of it needs quotes. */
-static void command_member(struct bytes *out, const struct definition *definition,
-			   struct slice id, const struct action *action)
+static void command_member(struct bytes *out, const struct saga_view *view,
+			   const struct action *action)
 {
 	struct bytes text = BYTES(1024, NULL);
-	const struct step_definition *step =
-		action->step == NO_STEP ? NULL : &definition->steps[action->step];
+	char room[INSTANCE_NAME_MAX];
 
 	bytes_format(&text, "skald %s ", event_text(action->type));
-	bytes_append(&text, id);
-	if (step) {
+	bytes_append(&text, view->row.id);
+	if (action->step != NO_STEP)
 		bytes_add(&text, ' ');
-		bytes_append(&text, action->type == EVENT_SIGNAL ? step->event : step->name);
-	}
+	if (action->type == EVENT_SIGNAL)
+		bytes_append(&text,
+			     saga_step_definition(view->definition, &view->saga, action->step)
+				     ->event);
+	else if (action->step != NO_STEP)
+		bytes_append(&text,
+			     saga_step_name(view->definition, &view->saga, action->step, room));
 	if (action->type == EVENT_KILL)
 		bytes_text(&text, " --reason 'say why'");
 	json_add_text(out, "command", bytes_slice(&text));
@@ -182,12 +220,26 @@ static void actions_json(struct bytes *out, const struct saga_view *view,
 
 		json_begin(out);
 		json_add_text(out, "operation", slice_of(event_text(action->type)));
-		step_member(out, view->definition, action->step);
-		command_member(out, view->definition, view->row.id, action);
+		step_member(out, view, action->step);
+		elements_member(out, action->wait == NO_WAIT
+					     ? NULL
+					     : &explanation->waits[action->wait]);
+		command_member(out, view, action);
 		json_add_text(out, "text", slice_of(action->text));
 		json_end(out);
 	}
 	json_end_list(out);
+}
+
+/* --- all of it -------------------------------------------------------------------- */
+
+static void parent_members(struct bytes *out, const struct saga *saga)
+{
+	json_add_optional(out, "parent", saga->parent);
+	if (saga->parent.len)
+		look_member(out, "parent_look", saga->parent);
+	else
+		json_add_null(out, "parent_look");
 }
 
 static void explanation_json(struct bytes *out, const struct saga_view *view,
@@ -197,15 +249,17 @@ static void explanation_json(struct bytes *out, const struct saga_view *view,
 		view->saga.phase == PHASE_FORWARD && !(view->saga.flags & SAGA_OVERDUE);
 
 	json_begin(out);
-	head_members(out, view);
+	saga_head_members(out, view);
+	parent_members(out, &view->saga);
 	json_add_time(out, "started_at", view->row.started_ms);
 	json_add_time(out, "deadline_at", is_awaited ? view->saga.deadline_ms : 0);
 	json_add_text(out, "cause", explanation->cause);
 	json_add_name(out, "waits");
 	json_begin_list(out);
 	for (uint32_t n = 0; n < explanation->n_waits; n++)
-		wait_json(out, view->definition, &explanation->waits[n]);
+		wait_json(out, view, &explanation->waits[n]);
 	json_end_list(out);
+	progress_json(out, view, explanation);
 	silence_json(out, &explanation->silence);
 	actions_json(out, view, explanation);
 	json_add_optional(out, "no_cancel", slice_of(explanation->no_cancel));
@@ -213,13 +267,14 @@ static void explanation_json(struct bytes *out, const struct saga_view *view,
 
 void route_explain(struct request *request)
 {
-	struct circumstances circumstances = {.find = find_participant, .context = request};
+	struct circumstances circumstances = {
+		.find = find_participant, .find_child = find_child, .context = request};
 	struct explanation explanation;
 	struct saga_view view;
 	int64_t *due_ms;
 	enum err err;
 
-	if (!find_explicable(request, &view))
+	if (!request_explicable(request, &view))
 		return;
 	due_ms = arena_array(&request->arena, view.saga.n_steps, sizeof *due_ms);
 	if (!due_ms) {
@@ -237,76 +292,6 @@ void route_explain(struct request *request)
 		return;
 	}
 	explanation_json(&request->out, &view, &explanation);
-	finish(request);
-}
-
-/* --- the plan --------------------------------------------------------------------- */
-
-static void planned_json(struct bytes *out, const struct saga_view *view,
-			 const struct planned *planned)
-{
-	const struct step_definition *step = &view->definition->steps[planned->step];
-	bool is_undo = planned->kind != PLANNED_ANSWER && planned->kind != PLANNED_REVOKE;
-	const struct call *call = is_undo ? &step->undo : &step->call;
-
-	json_begin(out);
-	json_add_number(out, "wave", planned->wave);
-	json_add_text(out, "what", slice_of(planned_text(planned->kind)));
-	json_add_text(out, "step", step->name);
-	json_add_text(out, "participant", call->participant);
-	json_add_optional(out, "command",
-			  planned->kind == PLANNED_REVOKE ? (struct slice){0} : call->command);
-	json_add_number(out, "round", planned->round);
-	json_add_bool(out, "sent", planned->sent);
-	json_add_json(out, "args", planned->args);
-	json_add_bool(out, "args_open", planned->args_open);
-	json_end(out);
-}
-
-static void left_json(struct bytes *out, const struct saga_view *view, const struct left *left)
-{
-	json_begin(out);
-	json_add_text(out, "step", view->definition->steps[left->step].name);
-	json_add_text(out, "why", slice_of(left->why));
-	json_end(out);
-}
-
-static void plan_json(struct bytes *out, const struct saga_view *view,
-		      const struct undo_plan *plan)
-{
-	json_begin(out);
-	head_members(out, view);
-	json_add_text(out, "operation", slice_of(event_text(plan->operation)));
-	json_add_optional(out, "refused", slice_of(plan->refusal));
-	json_add_bool(out, "turning", plan->turning);
-	json_add_bool(out, "parks", plan->parks);
-	json_add_name(out, "plan");
-	json_begin_list(out);
-	for (uint32_t n = 0; n < plan->n; n++)
-		planned_json(out, view, &plan->list[n]);
-	json_end_list(out);
-	json_add_name(out, "left");
-	json_begin_list(out);
-	for (uint32_t n = 0; n < plan->n_left; n++)
-		left_json(out, view, &plan->left[n]);
-	json_end_list(out);
-}
-
-void route_undo_plan(struct request *request)
-{
-	struct slice reason = request_query(request, "reason");
-	struct undo_plan plan;
-	struct saga_view view;
-	enum err err;
-
-	if (!find_explicable(request, &view))
-		return;
-	err = undo_plan(view.definition, &evaluator_values, &view.saga, reason,
-			clock_now_ms(request->gateway->parts.clock), &request->arena, &plan);
-	if (err) {
-		request_fail_err(request, err);
-		return;
-	}
-	plan_json(&request->out, &view, &plan);
-	finish(request);
+	json_end_line(&request->out);
+	request_answer_json(request, MHD_HTTP_OK);
 }

@@ -180,8 +180,8 @@ void route_list(struct request *request)
 
 /* --- one -------------------------------------------------------------------------- */
 
-static enum err read_record(const struct gateway_parts *parts, struct slice id,
-			    struct arena *arena, struct saga_view *out)
+enum err gateway_read_saga(const struct gateway_parts *parts, struct slice id,
+			   struct arena *arena, struct saga_view *out)
 {
 	struct slice record, bytes, entries;
 	enum err err = store_get(parts->store, id, arena, &out->row, &record);
@@ -206,7 +206,7 @@ bool request_saga(struct request *request, struct slice id, struct saga_view *ou
 	enum err err = ERR_NOT_FOUND;
 
 	if (saga_id_valid(id))
-		err = read_record(&request->gateway->parts, id, &request->arena, out);
+		err = gateway_read_saga(&request->gateway->parts, id, &request->arena, out);
 	if (!err)
 		return true;
 	id = utf8_cut(id, 2 * SAGA_ID_MAX);
@@ -217,6 +217,18 @@ bool request_saga(struct request *request, struct slice id, struct saga_view *ou
 			SLICE_ARG(id));
 	else
 		request_fail_err(request, err);
+	return false;
+}
+
+bool request_explicable(struct request *request, struct saga_view *out)
+{
+	if (!request_saga(request, request->parameters[0], out))
+		return false;
+	if (out->definition)
+		return true;
+	request_fail(request, MHD_HTTP_INTERNAL_SERVER_ERROR, "damaged",
+		     "the definition that the saga began with is not in the store, so that "
+		     "nobody can tell what it would do");
 	return false;
 }
 

@@ -268,6 +268,26 @@ void timeline_json(struct bytes *out, const struct definition *definition,
 
 /* --- the whole -------------------------------------------------------------------- */
 
+void saga_head_members(struct bytes *out, const struct saga_view *view)
+{
+	json_add_text(out, "id", view->row.id);
+	json_add_text(out, "saga", view->row.saga);
+	json_add_text(out, "version", view->row.version);
+	json_add_text(out, "status", slice_of(status_text(view->row.status)));
+	json_add_bool(out, "paused", view->row.paused);
+}
+
+void look_member(struct bytes *out, const char *name, struct slice id)
+{
+	struct bytes text = BYTES(SAGA_ID_MAX + 32, NULL);
+
+	bytes_text(&text, "skald explain ");
+	bytes_append(&text, id);
+	json_add_text(out, name, bytes_slice(&text));
+	out->err = out->err ? out->err : text.err;
+	bytes_release(&text);
+}
+
 void saga_json(struct bytes *out, const struct saga_view *view)
 {
 	const struct saga *saga = &view->saga;

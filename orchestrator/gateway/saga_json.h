@@ -30,4 +30,10 @@ struct saga_view {
 };
 void saga_json(struct bytes *out, const struct saga_view *view);
 
+/* Which one it is, and how it is, into an open object. */
+void saga_head_members(struct bytes *out, const struct saga_view *view);
+
+/* The command that tells of a saga, to be pasted: no part of an id needs quotes. */
+void look_member(struct bytes *out, const char *name, struct slice id);
+
 #endif

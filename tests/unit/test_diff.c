@@ -14,6 +14,8 @@ enum { TEXT_MAX = 16384 };
 #define R           "  - r: { kind: retriable, call: s.r }\n"
 #define W(x)        "  - w: { await: { event: go, " x " } }\n"
 #define BOTH(x, y)  "  - x:\n      parallel:\n        one:\n    " x "        two:\n    " y
+#define EACH(x, y)  "  - x:\n      each: { in: =input.l, " x ", steps: [ " y " ] }\n"
+#define EACH_A      "a: { call: s.a, undo: { call: s.na } }"
 #define INNER(name) "      - " name ": { call: s." name ", undo: { call: s.n" name " } }\n"
 
 static const struct row {
@@ -84,6 +86,23 @@ static const struct row {
 	 BOTH(INNER("b"), INNER("a")),
 	 "a moved: first in x.one -> first in x.two; b moved: first in x.two -> first in x.one",
 	 "after x: a [] undo [b a], b [] undo [a b]"},
+	{"the elements of an each", "", EACH("as: i, max: 9", EACH_A), "",
+	 EACH("as: j, max: 8", EACH_A), "x each.as: i -> j; x each.max: 9 -> 8", ""},
+	{"into an each", "", "  - " EACH_A "\n", "", EACH("as: i, max: 9", EACH_A),
+	 "a moved: first -> first in x; x added:  -> first", "after a: gone"},
+	{"a step less in an each", "",
+	 EACH("as: i, max: 9", EACH_A ", b: { kind: readonly, call: s.b }"), "",
+	 EACH("as: i, max: 9", EACH_A), "b removed: behind a in x -> ",
+	 "after x: a [] undo [a], b [] undo [a], only a [b]"},
+	{"a child saga", "", "  - a: { saga: t, with: { n: 1 } }\n", "",
+	 "  - a: { saga: u@2.0.0, key: =saga.id, with: { n: 2 } }\n",
+	 "a saga: t -> u@2.0.0; a with: {\"n\":1} -> {\"n\":2}; a key:  -> =saga.id", ""},
+	{"a child saga in place of a call", "", A, "", "  - a: { saga: t }\n",
+	 "a form: call -> saga; a call: s.a -> ; a saga:  -> t; a timeout: 10s -> ; a retry: "
+	 "first 200ms, factor 2, max 30s, jitter full, attempts 5 -> ; a undo.call: s.na -> ; "
+	 "a undo.with: {} -> ; a undo.timeout: 30s -> ; a undo.retry: first 200ms, factor 2, "
+	 "max 30s, jitter full, budget 1d -> ; a undo.exhausted: park -> ",
+	 ""},
 	{"a pivot that comes later", "", A P R, "",
 	 A "  - r: { kind: readonly, call: s.r }\n" P,
 	 "p moved: behind a -> behind r; r moved: behind p -> behind a; "
@@ -103,8 +122,8 @@ static struct definition *load(const struct row *row, const char *head, const ch
 	enum err err;
 
 	snprintf(text, sizeof text,
-		 "saga: s\nversion: 1.0.0\ninput: { schema: { type: object, properties: { a: { "
-		 "type: string }, n: { type: number } } } }\n%ssteps:\n%s",
+		 "saga: s\nversion: 1.0.0\ninput: { schema: { type: object, properties: { l: { "
+		 "type: array }, a: { type: string }, n: { type: number } } } }\n%ssteps:\n%s",
 		 head, steps);
 	err = load_text("test", slice_of(text), NULL, &problems, &definition);
 	ck_assert_msg(!err, "%s: %s", row->name, problems.n ? problems.list[0].text : "?");

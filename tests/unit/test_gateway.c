@@ -117,7 +117,8 @@ static const struct row {
 
 	/* explaining */
 	{"what a saga waits for", "GET", "/v1/sagas/order-1/explain", NULL, 200,
-	 "\"waits\":[{\"for\":\"answer\",\"step\":\"book\",\"participant\":\"desk\","
+	 "\"waits\":[{\"for\":\"answer\",\"step\":\"book\",\"elements\":null,\"child\":null,"
+	 "\"look\":null,\"participant\":\"desk\","
 	 "\"command\":\"book\",\"connected\":1,\"verb\":\"do\",\"attempt\":1,"
 	 "\"attempts_max\":5,\"event\":null,\"since\":\"2023-11-14T22:13:20.000Z\","
 	 "\"until\":\"2023-11-14T22:13:25.000Z\",\"text\":\"the answer of desk to the do of "
@@ -130,27 +131,34 @@ static const struct row {
 	{"attempts are counted, and the end is told", "GET", "/v1/sagas/order-1/explain", NULL,
 	 200, "\"text\":\"... 6 more attempts and timeouts\"},{\"at\":\"", NULL},
 	{"what can be done", "GET", "/v1/sagas/order-1/explain", NULL, 200,
-	 "\"actions\":[{\"operation\":\"skip\",\"step\":\"book\",\"command\":\"skald skip "
+	 "\"actions\":[{\"operation\":\"skip\",\"step\":\"book\",\"elements\":null,\"command\":"
+	 "\"skald skip "
 	 "order-1 book\",\"text\":\"",
 	 "skald retry"},
 	{"a kill to be pasted has a reason", "GET", "/v1/sagas/order-1/explain", NULL, 200,
-	 "{\"operation\":\"kill\",\"step\":null,\"command\":\"skald kill order-1 --reason 'say "
+	 "{\"operation\":\"kill\",\"step\":null,\"elements\":null,\"command\":\"skald kill "
+	 "order-1 --reason 'say "
 	 "why'\",",
 	 NULL},
 	{"a saga that has ended waits for nothing", "GET", "/v1/sagas/done-1/explain", NULL,
 	 200,
-	 "\"waits\":[],\"silence\":[],\"actions\":[],\"no_cancel\":\"the saga passed its pivot",
+	 "\"waits\":[],\"progress\":[],\"silence\":[],\"actions\":[],\"no_cancel\":\"the saga "
+	 "passed its pivot",
 	 NULL},
 	{"an explanation of nothing", "GET", "/v1/sagas/nobody/explain", NULL, 404,
 	 "unknown-saga", NULL},
 	{"a plan of undos", "GET", "/v1/sagas/order-1/undo-plan", NULL, 200,
-	 "\"operation\":\"cancel\",\"refused\":null,\"turning\":false,\"parks\":false,\"plan\":"
+	 "\"operation\":\"cancel\",\"refused\":null,\"turning\":false,\"plan\":"
 	 "["
-	 "{\"wave\":1,\"what\":\"answer\",\"step\":\"book\",\"participant\":\"desk\","
-	 "\"command\":\"book\",\"round\":0,\"sent\":true,\"args\":null,\"args_open\":false},"
-	 "{\"wave\":2,\"what\":\"undo\",\"step\":\"book\",\"participant\":\"desk\","
+	 "{\"wave\":1,\"what\":\"answer\",\"step\":\"book\",\"element\":null,\"participant\":"
+	 "\"desk\","
+	 "\"command\":\"book\",\"round\":0,\"sent\":true,\"args\":null,\"args_open\":false,"
+	 "\"child\":null},"
+	 "{\"wave\":2,\"what\":\"undo\",\"step\":\"book\",\"element\":null,\"participant\":"
+	 "\"desk\","
 	 "\"command\":\"unbook\",\"round\":0,\"sent\":false,\"args\":{\"no\":\"no 1\"},"
-	 "\"args_open\":false}],\"left\":[{\"step\":\"talk\",\"why\":\"it was not started\"},",
+	 "\"args_open\":false,\"child\":null}],\"left\":[{\"step\":\"talk\",\"element\":null,"
+	 "\"why\":\"it was not started\"},",
 	 NULL},
 	{"a plan where there is no way back", "GET", "/v1/sagas/done-1/undo-plan", NULL, 200,
 	 "\"operation\":\"undo\",\"refused\":\"the saga passed its pivot", NULL},

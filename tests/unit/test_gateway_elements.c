@@ -3,6 +3,8 @@
 #include "tests/lib/lobby.h"
 #include "tests/lib/suite.h"
 
+#include <stdio.h>
+
 static const char parcels[] =
 	"saga: parcels\n"
 	"version: 1.0.0\n"
@@ -97,29 +99,121 @@ START_TEST(test_an_empty_list_shows_the_steps_that_were_not_needed)
 }
 END_TEST
 
+/* The child that `send` starts. */
+static const char *child_of_p1(struct lobby *lobby)
+{
+	static char id[SAGA_ID_MAX + 1];
+	char room[SAGA_ID_MAX];
+	struct slice child = child_id(
+		engine_definition(lobby->engine, SLICE_LITERAL("parcels"), (struct slice){0}),
+		SLICE_LITERAL("p1"), (struct instance){3, 0}, 0, room);
+
+	snprintf(id, sizeof id, "%.*s", SLICE_ARG(child));
+	return id;
+}
+
+/* "%s" in it is the id; valid until the next one. */
+static const char *text_of(const char *text_with, const char *id)
+{
+	static char text[512];
+	const char *mark = strstr(text_with, "%s");
+
+	snprintf(text, sizeof text, "%.*s%s%s", (int)(mark - text_with), text_with, id,
+		 mark + 2);
+	return text;
+}
+
 START_TEST(test_parent_and_child_name_each_other)
 {
-	const struct definition *definition;
 	struct lobby lobby;
-	char room[SAGA_ID_MAX];
-	struct bytes text = BYTES(512, NULL);
-	struct slice id;
+	const char *child;
 
 	open_lobby(&lobby, "{\"lines\":[]}");
-	definition =
-		engine_definition(lobby.engine, SLICE_LITERAL("parcels"), (struct slice){0});
-	id = child_id(definition, SLICE_LITERAL("p1"), (struct instance){3, 0}, 0, room);
-	bytes_format(&text,
-		     "\"command\":null,\"child_saga\":\"sending\",\"child\":\"%.*s\","
-		     "\"state\":\"running\"",
-		     SLICE_ARG(id));
-	bytes_add(&text, '\0');
-	must_show(&lobby, "/v1/sagas/p1", text.at);
-	bytes_clear(&text);
-	bytes_format(&text, "/v1/sagas/%.*s", SLICE_ARG(id));
-	bytes_add(&text, '\0');
-	must_show(&lobby, text.at, "\"parent\":\"p1\"");
-	bytes_release(&text);
+	child = child_of_p1(&lobby);
+	must_show(&lobby, "/v1/sagas/p1",
+		  text_of("\"command\":null,\"child_saga\":\"sending\",\"child\":\"%s\","
+			  "\"state\":\"running\"",
+			  child));
+	must_show(&lobby, text_of("/v1/sagas/%s", child), "\"parent\":\"p1\"");
+	lobby_close(&lobby);
+}
+END_TEST
+
+/* --- explaining ------------------------------------------------------------------- */
+
+START_TEST(test_elements_that_wait_alike_are_explained_together)
+{
+	struct lobby lobby;
+
+	open_lobby(&lobby, "{\"lines\":[7,8,9]}");
+	must_show(&lobby, "/v1/sagas/p1/explain",
+		  "\"waits\":[{\"for\":\"answer\",\"step\":\"pick#0\",\"elements\":[0,1,2],");
+	must_show(&lobby, "/v1/sagas/p1/explain",
+		  "the answer of desk to the do of `pick` #0-#2, attempt 1 of 5");
+	must_show(&lobby, "/v1/sagas/p1/explain",
+		  "\"progress\":[{\"step\":\"lines\",\"elements\":3,\"settled\":0,\"parked\":0}"
+		  "]");
+	must_show(&lobby, "/v1/sagas/p1/explain",
+		  "{\"operation\":\"skip\",\"step\":\"pick#0\",\"elements\":[0,1,2],"
+		  "\"command\":\"skald skip p1 pick#0\"");
+	lobby_close(&lobby);
+}
+END_TEST
+
+START_TEST(test_a_parent_and_its_child_are_explained_by_each_other)
+{
+	struct lobby lobby;
+	const char *child;
+
+	open_lobby(&lobby, "{\"lines\":[]}");
+	child = child_of_p1(&lobby);
+	must_show(&lobby, "/v1/sagas/p1/explain",
+		  "\"waits\":[{\"for\":\"child\",\"step\":\"send\"");
+	must_show(&lobby, "/v1/sagas/p1/explain", text_of("\"child\":\"%s\"", child));
+	must_show(&lobby, "/v1/sagas/p1/explain",
+		  text_of("\"look\":\"skald explain %s\"", child));
+	must_show(
+		&lobby, "/v1/sagas/p1/explain",
+		text_of("the end of its child saga %s (sending), for `send`, which is running",
+			child));
+	must_show(&lobby, text_of("/v1/sagas/%s/explain", child),
+		  "\"parent\":\"p1\",\"parent_look\":\"skald explain p1\"");
+	lobby_close(&lobby);
+}
+END_TEST
+
+START_TEST(test_a_plan_holds_that_of_the_child_that_is_turned_back)
+{
+	struct lobby lobby;
+	const char *child;
+
+	open_lobby(&lobby, "{\"lines\":[]}");
+	child = child_of_p1(&lobby);
+	must_show(&lobby, "/v1/sagas/p1/undo-plan",
+		  "{\"wave\":1,\"what\":\"undo\",\"step\":\"send\",\"element\":null,"
+		  "\"participant\":null,\"command\":null,");
+	must_show(&lobby, "/v1/sagas/p1/undo-plan",
+		  text_of("\"child\":{\"id\":\"%s\",\"saga\":\"sending\"", child));
+	must_show(&lobby, "/v1/sagas/p1/undo-plan",
+		  "{\"wave\":2,\"what\":\"undo\",\"step\":\"post\",\"element\":null,"
+		  "\"participant\":\"desk\",\"command\":\"fetch\"");
+	lobby_close(&lobby);
+}
+END_TEST
+
+/* What a killed child did nobody undoes, so that its parent parks. */
+START_TEST(test_a_plan_says_that_it_parks_at_a_child_that_was_killed)
+{
+	struct lobby lobby;
+	struct lobby_answer answer;
+
+	open_lobby(&lobby, "{\"lines\":[]}");
+	answer = lobby_ask(&lobby, "POST", text_of("/v1/sagas/%s/kill", child_of_p1(&lobby)),
+			   "{\"reason\":\"lost\"}");
+	ck_assert_int_eq(answer.status, 200);
+	lobby_turn(&lobby);
+	must_show(&lobby, "/v1/sagas/p1/explain", "was killed: what it did stands");
+	must_show(&lobby, "/v1/sagas/p1/undo-plan", "\"parks\":true}\n");
 	lobby_close(&lobby);
 }
 END_TEST
@@ -157,6 +251,10 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_steps_of_an_element_follow_those_of_the_one_before);
 	tcase_add_test(tcase, test_an_empty_list_shows_the_steps_that_were_not_needed);
 	tcase_add_test(tcase, test_parent_and_child_name_each_other);
+	tcase_add_test(tcase, test_elements_that_wait_alike_are_explained_together);
+	tcase_add_test(tcase, test_a_parent_and_its_child_are_explained_by_each_other);
+	tcase_add_test(tcase, test_a_plan_holds_that_of_the_child_that_is_turned_back);
+	tcase_add_test(tcase, test_a_plan_says_that_it_parks_at_a_child_that_was_killed);
 	tcase_add_test(tcase, test_an_operator_names_one_element);
 }
 

@@ -21,6 +21,7 @@ static const struct row {
 	const char *plan;
 	const char *left;
 	struct script_answer answer;
+	bool by_parent;
 } rows[] = {
 	{"what is done is undone, the newest first", "a b c",
 	 .before = {"start", "a do ok", "b do ok"}, "answer c+ | undo c | undo b | undo a", ""},
@@ -92,11 +93,51 @@ static const struct row {
 	 "a: it has nothing to be undone; b: it was not started"},
 	{"a paused saga as if it went on", "a b",
 	 .before = {"start", "a do ok", "b do failed", "pause"}, "paused: undo b | undo a", ""},
+	{"elements are undone side by side, each from its newest step",
+	 "a lines:each{pick pack} pay",
+	 .before = {"start", "a do ok", "pick#0 do ok", "pick#1 do ok", "pack#1 do ok",
+		    "pack#0 do failed"},
+	 "undo pack#0, undo pack#1 | undo pick#0, undo pick#1 | undo a",
+	 "pay: it was not started"},
+	{"an element under way holds back what stands before all of them",
+	 "a lines:each{pick} pay", .before = {"start", "a do ok", "pick#0 do ok"},
+	 "undo pick#0, answer pick#1+ | undo pick#1 | undo a", "pay: it was not started"},
+	{"a list without elements",
+	 "lines:each{pick} pay",
+	 .before = {"start"},
+	 "answer pay+ | undo pay",
+	 "pick: the list has no element for it",
+	 {"lines", PURPOSE_IN, "[]"}},
+	{"an `each` that did not begin", "a lines:each{pick}", .before = {"start"},
+	 "answer a+ | undo a", "pick: it was not started"},
+	{"an element that is parked holds back what stands before all of them",
+	 "a lines:each{pick} pay",
+	 .before = {"start", "a do ok", "pick#0 do ok", "pick#1 do ok", "pay do refused",
+		    "pick#1 undo refused"},
+	 "undo pick#0+, person pick#1+ | held a", "pay: it was refused: nothing was done"},
+	{"a child saga under way is turned back at once", "a ship:child",
+	 .before = {"start", "a do ok"}, "undo ship | undo a", ""},
+	{"a child saga that is completed", "a ship:child b",
+	 .before = {"start", "a do ok", "ship do ok", "b do failed"},
+	 "undo b | undo ship | undo a", ""},
+	{"a child saga with a pivot is asked whether it can turn back", "a ship:child,pivot",
+	 .before = {"start", "a do ok"}, "revoke ship | undo a", ""},
+	{"a child saga that was killed may have done something", "a ship:child",
+	 .before = {"start", "a do ok", "ship do killed"}, "undo ship | undo a", ""},
+	{"a child saga as its parent turns it back", "a b",
+	 .before = {"start", "a do ok", "b do ok"}, "undo b | undo a", "", .by_parent = true},
 	{"a paused pivot", "a p:pivot", .before = {"start", "a do ok", "pause"},
 	 "paused: revoke p | undo a", ""},
 };
 
-static void put_plan(const struct definition *definition, const struct undo_plan *plan,
+static void put_name(const struct transcript *t, uint32_t step, struct bytes *out)
+{
+	char room[INSTANCE_NAME_MAX];
+
+	bytes_append(out, saga_step_name(t->definition, &t->saga, step, room));
+}
+
+static void put_plan(const struct transcript *t, const struct undo_plan *plan,
 		     struct bytes *out)
 {
 	if (plan->refusal) {
@@ -110,21 +151,22 @@ static void put_plan(const struct definition *definition, const struct undo_plan
 
 		if (n)
 			bytes_text(out, planned->wave == plan->list[n - 1].wave ? ", " : " | ");
-		bytes_format(out, "%s %.*s", planned_text(planned->kind),
-			     SLICE_ARG(definition->steps[planned->step].name));
+		bytes_format(out, "%s ", planned_text(planned->kind));
+		put_name(t, planned->step, out);
 		if (planned->round)
 			bytes_format(out, "/%u", planned->round);
 		bytes_text(out, planned->sent ? "+" : "");
 	}
 }
 
-static void put_left(const struct definition *definition, const struct undo_plan *plan,
+static void put_left(const struct transcript *t, const struct undo_plan *plan,
 		     struct bytes *out)
 {
-	for (uint32_t n = 0; n < plan->n_left; n++)
-		bytes_format(out, "%s%.*s: %s", n ? "; " : "",
-			     SLICE_ARG(definition->steps[plan->left[n].step].name),
-			     plan->left[n].why);
+	for (uint32_t n = 0; n < plan->n_left; n++) {
+		bytes_text(out, n ? "; " : "");
+		put_name(t, plan->left[n].step, out);
+		bytes_format(out, ": %s", plan->left[n].why);
+	}
 }
 
 START_TEST(test_row)
@@ -137,11 +179,13 @@ START_TEST(test_row)
 	transcript_begin(&t, row->definition, &row->answer, row->answer.step != NULL);
 	for (size_t n = 0; row->before[n]; n++)
 		transcript_play(&t, row->before[n]);
-	ck_assert_int_eq(undo_plan(t.definition, &t.script.base, &t.saga, (struct slice){0},
-				   t.now_ms, &t.arena, &plan),
-			 OK);
-	put_plan(t.definition, &plan, &plan_text);
-	put_left(t.definition, &plan, &left_text);
+	ck_assert_int_eq(
+		undo_plan(t.definition, &t.script.base, &t.saga,
+			  &(struct undo_wish){.by_parent = row->by_parent, .at_ms = t.now_ms},
+			  &t.arena, &plan),
+		OK);
+	put_plan(&t, &plan, &plan_text);
+	put_left(&t, &plan, &left_text);
 	bytes_add(&plan_text, '\0');
 	bytes_add(&left_text, '\0');
 	if (plan.refusal)
@@ -165,32 +209,47 @@ static const struct args_row {
 	const char *mask;
 	const char *with; /* of the undo */
 	const char *args;
-	bool open; /* while the do is under way */
+	bool open;      /* while the do is under way */
+	const char *in; /* of an `each` around it; NULL: there is none */
 } args_rows[] = {
 	{"nothing is masked", "", "{ a: =input.card.no, b: 7 }", "{\"a\":\"4111\",\"b\":7}",
-	 false},
+	 false, NULL},
 	{"what is masked", "card.no", "{ a: =input.card.no, b: =input.n }",
-	 "{\"a\":\"***\",\"b\":3}", false},
-	{"what is in what is masked", "card", "{ a: =input.card.no }", "{\"a\":\"***\"}",
-	 false},
+	 "{\"a\":\"***\",\"b\":3}", false, NULL},
+	{"what is in what is masked", "card", "{ a: =input.card.no }", "{\"a\":\"***\"}", false,
+	 NULL},
 	{"what contains it shows the rest", "card.no", "{ a: =input.card }",
-	 "{\"a\":{\"no\":\"***\",\"name\":\"Ann\"}}", false},
+	 "{\"a\":{\"no\":\"***\",\"name\":\"Ann\"}}", false, NULL},
 	{"the whole input", "card.no", "=input",
-	 "{\"n\":3,\"card\":{\"no\":\"***\",\"name\":\"Ann\"},\"list\":[{\"pin\":1}]}", false},
+	 "{\"n\":3,\"card\":{\"no\":\"***\",\"name\":\"Ann\"},\"list\":[{\"pin\":1,\"tag\":"
+	 "\"t\"}]}",
+	 false, NULL},
 	{"what is worked out of it", "card.no", "{ a: =upper(input.card.no) }",
-	 "{\"a\":\"***\"}", false},
+	 "{\"a\":\"***\"}", false, NULL},
 	{"what depends on it", "card.no", "{ a: \"=if(input.card.no == '4111', 1, 2)\" }",
-	 "{\"a\":\"***\"}", false},
+	 "{\"a\":\"***\"}", false, NULL},
 	{"what depends on what contains it", "card.no", "{ a: =size(input.card) }",
-	 "{\"a\":\"***\"}", false},
+	 "{\"a\":\"***\"}", false, NULL},
 	{"an element of a list", "list.pin", "{ a: [ \"=input.list[0].pin\", =input.n ] }",
-	 "{\"a\":[\"***\",3]}", false},
+	 "{\"a\":[\"***\",3]}", false, NULL},
 	{"a neighbour whose name begins alike", "n", "{ a: =input.card.name, b: =-input.n }",
-	 "{\"a\":\"Ann\",\"b\":\"***\"}", false},
+	 "{\"a\":\"Ann\",\"b\":\"***\"}", false, NULL},
 	{"what the do answers", "", "{ a: \"=if(has(hold.out), hold.out.id, 'none')\" }",
-	 "{\"a\":\"none\"}", true},
-	{"why it turns back", "", "{ a: =saga.failure.message }", "{\"a\":\"no stock\"}",
-	 false},
+	 "{\"a\":\"none\"}", true, NULL},
+	{"why it turns back", "", "{ a: =saga.failure.message }", "{\"a\":\"no stock\"}", false,
+	 NULL},
+	{"an element where other things are masked", "n", "{ a: =item.pin }", "{\"a\":1}",
+	 false, "=input.list"},
+	{"what is masked in an element", "list.pin", "{ a: =item.pin, b: =item.tag }",
+	 "{\"a\":\"***\",\"b\":\"t\"}", false, "=input.list"},
+	{"an element with something masked in it", "list.pin", "=item",
+	 "{\"pin\":\"***\",\"tag\":\"t\"}", false, "=input.list"},
+	{"what is worked out of an element's", "list.pin", "{ a: =item.pin + 1 }",
+	 "{\"a\":\"***\"}", false, "=input.list"},
+	{"an element of what is masked", "list", "{ a: =item.tag, b: =input.n }",
+	 "{\"a\":\"***\",\"b\":3}", false, "=input.list"},
+	{"an element of a list that depends on what is masked", "n", "{ a: =item.tag }",
+	 "{\"a\":\"***\"}", false, "=if(input.n > 1, input.list, input.list)"},
 };
 
 static struct definition *load_args(const struct args_row *row)
@@ -208,10 +267,12 @@ static struct definition *load_args(const struct args_row *row)
 		 "  card: { type: object, required: [no, name], properties: {\n"
 		 "    no: { type: string }, name: { type: string } } },\n"
 		 "  list: { type: array, items: { type: object, properties: {\n"
-		 "    pin: { type: number } } } } } }, mask: [%s] }\n"
-		 "steps:\n"
-		 "  - hold:\n      call: a.hold\n      undo: { call: a.release, with: %s }\n",
-		 row->mask, row->with);
+		 "    pin: { type: number }, tag: { type: string } } } } } }, mask: [%s] }\n"
+		 "steps:\n%s%s%s"
+		 "    %s hold: { call: a.hold, undo: { call: a.release, with: %s } }%s\n",
+		 row->mask, row->in ? "  - all: { each: { as: item, max: 9, in: \"" : "",
+		 row->in ? row->in : "", row->in ? "\", steps: [\n" : "", row->in ? "" : "-",
+		 row->with, row->in ? "] } }" : "");
 	ck_assert_msg(!load_text("test", slice_of(text), NULL, &problems, &definition),
 		      "%s: %s", row->name, problems.n ? problems.list[0].text : "?");
 	arena_release(&arena);
@@ -226,7 +287,7 @@ START_TEST(test_args)
 	struct start start = {
 		.id = SLICE_LITERAL("s-1"),
 		.input = SLICE_LITERAL("{\"n\":3,\"card\":{\"no\":\"4111\",\"name\":\"Ann\"},"
-				       "\"list\":[{\"pin\":1}]}"),
+				       "\"list\":[{\"pin\":1,\"tag\":\"t\"}]}"),
 		.at_ms = 1000};
 	struct effects effects;
 	struct undo_plan plan;
@@ -236,9 +297,10 @@ START_TEST(test_args)
 		saga_begin(definition, &evaluator_values, &start, &arena, &saga, &effects),
 		VERDICT_TAKEN);
 	ck_assert_int_eq(undo_plan(definition, &evaluator_values, &saga,
-				   SLICE_LITERAL("no stock"), 2000, &arena, &plan),
+				   &(struct undo_wish){SLICE_LITERAL("no stock"), false, 2000},
+				   &arena, &plan),
 			 OK);
-	ck_assert_uint_eq(plan.n, 2);
+	ck_assert_uint_eq(plan.n, 2); /* the list has one element */
 	ck_assert_int_eq(plan.list[1].kind, PLANNED_UNDO);
 	ck_assert_msg(slice_is(plan.list[1].args, row->args), "%s: %.*s", row->name,
 		      SLICE_ARG(plan.list[1].args));
@@ -255,7 +317,7 @@ START_TEST(test_no_memory)
 	struct start start = {
 		.id = SLICE_LITERAL("s-1"),
 		.input = SLICE_LITERAL("{\"n\":3,\"card\":{\"no\":\"4111\",\"name\":\"Ann\"},"
-				       "\"list\":[{\"pin\":1}]}"),
+				       "\"list\":[{\"pin\":1,\"tag\":\"t\"}]}"),
 		.at_ms = 1000};
 	struct effects effects;
 	struct saga saga;
@@ -270,8 +332,8 @@ START_TEST(test_no_memory)
 		enum err err;
 
 		fail_malloc_at(n);
-		err = undo_plan(definition, &evaluator_values, &saga, (struct slice){0}, 2000,
-				&arena, &plan);
+		err = undo_plan(definition, &evaluator_values, &saga,
+				&(struct undo_wish){.at_ms = 2000}, &arena, &plan);
 		fired = fail_malloc_off();
 		ck_assert_int_eq(err, fired ? ERR_NOMEM : OK);
 		arena_release(&arena);
@@ -305,6 +367,14 @@ static const struct shipped {
 	 "{\"transfer_id\":\"1\",\"from\":\"CH9300762011623852957\","
 	 "\"to\":\"DE89370400440532013000\",\"amount\":5,\"currency\":\"EUR\"}",
 	 50, "CH93"},
+	{"sagas/fulfilment.yaml",
+	 "{\"order_id\":\"1\",\"lines\":[{\"sku\":\"b\",\"qty\":1},{\"sku\":\"c\",\"qty\":2}],"
+	 "\"total\":9,\"email\":\"a@b.c\",\"card\":\"4111\"}",
+	 500, "4111"},
+	{"sagas/subscription.yaml",
+	 "{\"subscription_id\":\"1\",\"sku\":\"b\",\"price\":9,\"email\":\"a@b.c\","
+	 "\"card\":\"4111\"}",
+	 50, "4111"},
 	{"sagas/trial.yaml", "{\"email\":\"a@b.c\",\"plan\":\"team\"}", 50, NULL},
 };
 
@@ -384,10 +454,11 @@ static void go(struct tour *tour, const struct saga *from, struct event event)
 static void go_on(struct tour *tour, const struct saga *saga)
 {
 	for (uint32_t i = 0; i < saga->n_steps; i++) {
-		const struct step_definition *definition = &tour->definition->steps[i];
+		const struct step_definition *definition =
+			saga_step_definition(tour->definition, saga, i);
 		struct event reply = about(saga, EVENT_REPLY, i);
 
-		for (int outcome = OUTCOME_OK; outcome <= OUTCOME_EXPIRED; outcome++) {
+		for (int outcome = OUTCOME_OK; outcome <= OUTCOME_KILLED; outcome++) {
 			reply.outcome = (enum outcome)outcome;
 			if (outcome != OUTCOME_FAILED || saga->steps[i].attempt < 2)
 				go(tour, saga, reply);
@@ -429,13 +500,14 @@ static void answer_all(const struct tour *tour, struct saga *saga, struct arena 
 	bool any = true;
 
 	while (any) {
-		bool pending[STEPS_MAX];
+		bool pending[INSTANCES_MAX];
 		struct effects effects;
 
 		any = false;
 		for (uint32_t i = 0; i < saga->n_steps; i++)
 			pending[i] =
-				step_in_flight(&tour->definition->steps[i], &saga->steps[i]) ||
+				step_in_flight(saga_step_definition(tour->definition, saga, i),
+					       &saga->steps[i]) ||
 				saga->steps[i].state == STEP_UNDO_BACKOFF ||
 				(saga->steps[i].state == STEP_BACKOFF &&
 				 saga->steps[i].verb == VERB_REVOKE);
@@ -546,8 +618,9 @@ static void judge(const struct tour *tour, const struct saga *before)
 	bytes_format(&state, "%s %u: paused %d, phase %d", tour->shipped->path, tour->at,
 		     saga.flags & SAGA_PAUSED, saga.phase);
 	bytes_add(&state, '\0');
-	ck_assert_int_eq(undo_plan(tour->definition, &evaluator_values, before, event.reason,
-				   NOW_MS, &arena, &plan),
+	ck_assert_int_eq(undo_plan(tour->definition, &evaluator_values, before,
+				   &(struct undo_wish){event.reason, false, NOW_MS}, &arena,
+				   &plan),
 			 OK);
 	ck_assert_int_eq(
 		saga_resume(tour->definition, &evaluator_values, &saga, &arena, &effects),
