@@ -108,6 +108,8 @@ static void add_wait(struct sheet *sheet, struct json wait)
 		bytes_format(&text, "%s %s to go", since_ms ? "," : ";", span);
 	}
 	add_labelled(sheet, "waits for", bytes_slice(&text));
+	add_labelled(sheet, "  held",
+		     member_text(member_json(wait, "held"), "advice", sheet->arena));
 	add_labelled(sheet, "  then", member_text(wait, "next", sheet->arena));
 	add_look(sheet, member_text(wait, "look", sheet->arena));
 }

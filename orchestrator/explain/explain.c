@@ -9,6 +9,7 @@ struct explaining {
 	const struct circumstances *circumstances;
 	struct arena *arena;
 	int64_t *since_ms; /* by step */
+	int64_t *begin_ms; /* by step: when what is held is handed over; 0: at once */
 	struct explanation *out;
 	enum err err;
 };
@@ -92,6 +93,31 @@ static int64_t find_until(const struct explaining *e, enum wait_kind kind, uint3
 	return 0;
 }
 
+/* When what is held goes, and what a person can do about it. */
+static const char *advice_on(const char *by)
+{
+	static const struct {
+		const char *by, *advice;
+	} rows[] = {
+		{"window", "it goes once one of the commands that are under way is answered; "
+			   "how many may "
+			   "be is set in skald.yaml, which SIGHUP reads again"},
+		{"rate", "it goes by itself in its turn; the rate is set in skald.yaml, which "
+			 "SIGHUP reads again"},
+		{"breaker", "the service failed several times in a row: look what is wrong "
+			    "with it; after the pause one command goes as a probe, and the "
+			    "others once that works"},
+		{"probe", "the service failed several times in a row; if the probe works the "
+			  "others go, and if not they wait for another pause"},
+		{"pause", "it goes once the saga is resumed"},
+	};
+
+	for (size_t n = 0; n < sizeof rows / sizeof *rows; n++)
+		if (strcmp(rows[n].by, by) == 0)
+			return rows[n].advice;
+	return "it goes by itself";
+}
+
 static struct wait make_wait(const struct explaining *e, uint32_t i, enum wait_kind kind)
 {
 	const struct circumstances *circumstances = e->circumstances;
@@ -112,6 +138,10 @@ static struct wait make_wait(const struct explaining *e, uint32_t i, enum wait_k
 	if (wait.to)
 		wait.presence =
 			circumstances->find(circumstances->context, wait.to->participant);
+	if (kind == WAIT_ANSWER)
+		wait.hold = circumstances->find_hold(circumstances->context, i);
+	if (wait.hold.by)
+		wait.advice = advice_on(wait.hold.by);
 	return wait;
 }
 
@@ -151,7 +181,7 @@ static bool alike(const struct explaining *e, const struct wait *a, const struct
 	       x->attempt == y->attempt && x->base == y->base &&
 	       same_error(x->error, y->error) && a->kinship.known == b->kinship.known &&
 	       a->kinship.status == b->kinship.status &&
-	       a->kinship.paused == b->kinship.paused &&
+	       a->kinship.paused == b->kinship.paused && a->advice == b->advice &&
 	       slice_equal(a->kinship.reason, b->kinship.reason);
 }
 
@@ -168,6 +198,7 @@ static uint32_t add_wait(struct explaining *e, uint32_t i, enum wait_kind kind)
 	struct explanation *out = e->out;
 	uint32_t n = 0;
 
+	e->begin_ms[i] = wait.hold.until_ms;
 	find_child(e, &wait);
 	while (n < out->n_waits && !alike(e, &out->waits[n], &wait))
 		n++;
@@ -409,13 +440,16 @@ static enum err make_room(struct explaining *e)
 	size_t n = e->saga->n_steps;
 
 	e->since_ms = arena_array(e->arena, n, sizeof *e->since_ms);
+	e->begin_ms = arena_array(e->arena, n, sizeof *e->begin_ms);
 	e->out->waits = arena_array(e->arena, n + 1, sizeof *e->out->waits);
 	e->out->progress =
 		arena_array(e->arena, e->saga->n_expansions + 1, sizeof *e->out->progress);
 	e->out->actions =
 		arena_array(e->arena, PER_STEP * n + PER_SAGA, sizeof *e->out->actions);
-	return e->since_ms && e->out->waits && e->out->progress && e->out->actions ? OK
-										   : ERR_NOMEM;
+	return e->since_ms && e->begin_ms && e->out->waits && e->out->progress &&
+			       e->out->actions
+		       ? OK
+		       : ERR_NOMEM;
 }
 
 enum err explain(const struct definition *definition, const struct evaluator *evaluator,
@@ -445,7 +479,8 @@ enum err explain(const struct definition *definition, const struct evaluator *ev
 	offer_for_saga(&e);
 	if (e.err || cause.err)
 		return ERR_NOMEM;
-	return forecast(definition, evaluator, saga, circumstances->due_ms,
+	return forecast(definition, evaluator, saga,
+			&(struct attempts){circumstances->due_ms, e.begin_ms},
 			circumstances->now_ms, arena, &out->silence);
 }
 

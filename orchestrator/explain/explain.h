@@ -34,6 +34,13 @@ struct presence {
 	uint32_t held;
 };
 
+/* Why a command is not handed over yet, as the engine says it. */
+struct hold {
+	const char *by;    /* "window", "rate", "breaker", "probe", ...; NULL: it is not held */
+	int64_t until_ms;  /* 0: until something is answered */
+	struct slice text; /* "breaker open, next probe in 12s" */
+};
+
 /* What is known of a child saga. */
 struct kinship {
 	bool known; /* otherwise it has not begun, or is not there any more */
@@ -49,6 +56,8 @@ struct wait {
 	uint32_t n_elements;   /* 0: it stands in no `each` */
 	const struct call *to; /* answer, attempt, person: the command; NULL: none */
 	struct presence presence;
+	struct hold hold;
+	const char *advice; /* held: when it goes, and what can be done; otherwise NULL */
 	struct slice child; /* the id of the child saga (of the first element); empty: none */
 	struct kinship kinship;
 	enum verb verb;
@@ -95,6 +104,7 @@ struct circumstances {
 	const struct timeline *timeline;
 	const int64_t *due_ms; /* by step: when its attempt times out; 0: not known */
 	struct presence (*find)(void *context, struct slice participant);
+	struct hold (*find_hold)(void *context, uint32_t step);
 	struct kinship (*find_child)(void *context, struct slice id);
 	void *context;
 };

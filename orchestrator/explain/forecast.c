@@ -127,7 +127,7 @@ static void let_pass(struct looking *looking, struct event *event)
 }
 
 /* The commands under way as they were sent: how long each attempt has. */
-static enum err begin(struct looking *looking, const int64_t *due_ms)
+static enum err begin(struct looking *looking, const struct attempts *attempts)
 {
 	struct effects effects;
 
@@ -141,13 +141,17 @@ static enum err begin(struct looking *looking, const int64_t *due_ms)
 		return ERR_NOMEM;
 	note_commands(looking, &effects);
 	for (uint32_t i = 0; i < looking->walk.saga.n_steps; i++)
-		if (due_ms[i] && looking->due_ms[i] != INT64_MAX)
-			looking->due_ms[i] = due_ms[i];
+		if (looking->due_ms[i] == INT64_MAX)
+			continue;
+		else if (attempts->due_ms[i])
+			looking->due_ms[i] = attempts->due_ms[i];
+		else if (attempts->begin_ms[i])
+			looking->due_ms[i] = attempts->begin_ms[i] + looking->timeout_ms[i];
 	return OK;
 }
 
 enum err forecast(const struct definition *definition, const struct evaluator *evaluator,
-		  const struct saga *saga, const int64_t *due_ms, int64_t now_ms,
+		  const struct saga *saga, const struct attempts *attempts, int64_t now_ms,
 		  struct arena *arena, struct forecast *out)
 {
 	struct looking looking = {.walk = {definition, evaluator, .saga = *saga},
@@ -158,7 +162,7 @@ enum err forecast(const struct definition *definition, const struct evaluator *e
 	uint32_t n = 0, n_steps = 0;
 
 	*out = (struct forecast){0};
-	looking.err = begin(&looking, due_ms);
+	looking.err = begin(&looking, attempts);
 	while (!looking.err && !looking.decided && !out->goes_on &&
 	       next_event(&looking, &event)) {
 		n_steps += looking.walk.saga.n_steps;

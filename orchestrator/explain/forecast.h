@@ -4,7 +4,8 @@
  * saga is led on by saga_step() with the timers that it has and the timeouts of its
  * attempts, up to the first thing that changes its way: it turns back, parks, goes on
  * to another step or ends. The times are exact, jitter included, where the attempts
- * under way were handed over; an attempt that was not is taken to be handed over now.
+ * under way were handed over; one that is held back until nobody knows when is taken to
+ * be handed over now.
  */
 #ifndef SKALD_EXPLAIN_FORECAST_H
 #define SKALD_EXPLAIN_FORECAST_H
@@ -36,11 +37,16 @@ struct forecast {
 	bool goes_on;            /* it would still go on like this */
 };
 
-/* `due_ms`: by step, when the attempt under way times out; 0: it is not known. OK or
- * ERR_NOMEM. */
+/* Of the attempts under way, by step. */
+struct attempts {
+	const int64_t *due_ms;   /* when it times out; 0: it was not handed over */
+	const int64_t *begin_ms; /* when it will be handed over; 0: now, or nobody knows */
+};
+
+/* OK or ERR_NOMEM. */
 CHECKED enum err forecast(const struct definition *definition,
 			  const struct evaluator *evaluator, const struct saga *saga,
-			  const int64_t *due_ms, int64_t now_ms, struct arena *arena,
+			  const struct attempts *attempts, int64_t now_ms, struct arena *arena,
 			  struct forecast *out);
 
 #endif

@@ -301,8 +301,8 @@ static void say_presence(const struct wait *wait, struct bytes *out)
 	if (!presence->known || !presence->processes) {
 		bytes_text(out, "; nothing of ");
 		bytes_append(out, wait->to->participant);
-		bytes_text(out, presence->known ? " is connected now" : " ever connected here");
-	} else if (presence->held) {
+		bytes_text(out, " is connected: start it, or look why it stopped");
+	} else if (presence->held && !wait->hold.by) {
 		bytes_format(out, "; %" PRIu32 " command%s for room at ", presence->held,
 			     presence->held == 1 ? " waits" : "s wait");
 		bytes_append(out, wait->to->participant);
@@ -319,6 +319,10 @@ static void say_answer(const struct saying *say)
 	put_command(say);
 	bytes_text(say->out, ", ");
 	put_attempt(say->out, wait->attempt, wait->attempts_max);
+	if (wait->hold.by) {
+		bytes_text(say->out, ", which is held: ");
+		bytes_append(say->out, wait->hold.text);
+	}
 	say_presence(wait, say->out);
 }
 

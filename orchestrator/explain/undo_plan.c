@@ -261,6 +261,21 @@ static void add_left(struct planning *p)
 
 /* --- the plan ------------------------------------------------------------------------ */
 
+/* Dos that were not handed over are not waited for. */
+static void withdraw(struct planning *p, const struct undo_wish *wish)
+{
+	const char *ignored;
+
+	for (uint32_t i = 0; i < p->walk.saga.n_steps && wish->is_held && !p->err; i++) {
+		const struct step *step = &p->walk.saga.steps[i];
+		struct event event = about(p, EVENT_TIMEOUT, i);
+
+		if (p->walk.saga.phase == PHASE_BACK && step->state == STEP_RUNNING &&
+		    step->verb == VERB_DO && wish->is_held(wish->context, i))
+			let_happen(p, &event, &ignored);
+	}
+}
+
 /* Whether the copy turns back. */
 static bool turn(struct planning *p, const struct undo_wish *wish)
 {
@@ -278,6 +293,7 @@ static bool turn(struct planning *p, const struct undo_wish *wish)
 	case VERDICT_REFUSED:
 	case VERDICT_NOMEM: return false;
 	}
+	withdraw(p, wish);
 	plan->paused = p->walk.saga.flags & SAGA_PAUSED;
 	event = (struct event){.type = EVENT_RESUME, .at_ms = p->now_ms, .step = NO_STEP};
 	if (plan->paused)

@@ -61,6 +61,11 @@ struct undo_wish {
 	struct slice reason; /* of the operation: an undo may be told it */
 	bool by_parent;      /* the saga whose child it is */
 	int64_t at_ms;
+
+	/* Whether the command of a step was not handed over yet: a do that is so is taken
+	 * back at once. NULL: they all were. */
+	bool (*is_held)(const void *context, uint32_t step);
+	const void *context;
 };
 
 /* OK or ERR_NOMEM. */

@@ -20,19 +20,39 @@ static void look_at(void *context, const struct bus_participant *participant)
 						  participant->inflight, participant->held};
 }
 
+/* The one who asks, and what about. */
+struct asking {
+	struct request *request;
+	const struct saga_view *view;
+};
+
 static struct presence find_participant(void *context, struct slice name)
 {
-	const struct request *request = context;
+	const struct asking *asking = context;
 	struct search search = {.name = name};
 
-	bus_participants(request->gateway->parts.bus, look_at, &search);
+	bus_participants(asking->request->gateway->parts.bus, look_at, &search);
 	return search.found;
+}
+
+/* The text lives as long as the request. */
+static struct hold find_hold(void *context, uint32_t step)
+{
+	const struct asking *asking = context;
+	struct engine_hold hold;
+	struct hold out = {0};
+
+	if (!engine_hold(asking->view->engine, asking->view->saga.id, step, &hold))
+		return out;
+	out = (struct hold){.by = hold.by, .until_ms = hold.until_ms};
+	(void)arena_copy(&asking->request->arena, slice_of(hold.text), &out.text);
+	return out;
 }
 
 /* The reason lives as long as the request. */
 static struct kinship find_child(void *context, struct slice id)
 {
-	struct request *request = context;
+	struct request *request = ((const struct asking *)context)->request;
 	struct kinship found = {0};
 	struct arena arena = {0};
 	struct saga_row row;
@@ -72,14 +92,31 @@ static void elements_member(struct bytes *out, const struct wait *wait)
 	json_end_list(out);
 }
 
-/* The command is to be pasted: no part of an id needs quotes. */
-static void child_members(struct bytes *out, const struct wait *wait)
+/* What tells more of it, to be pasted. */
+static void look_members(struct bytes *out, const struct wait *wait)
 {
 	json_add_optional(out, "child", wait->child);
 	if (wait->child.len)
 		look_member(out, "look", wait->child);
+	else if (wait->hold.by || (wait->to && !wait->presence.processes))
+		json_add_text(out, "look", SLICE_LITERAL("skald stats"));
 	else
 		json_add_null(out, "look");
+}
+
+static void held_member(struct bytes *out, const struct wait *wait)
+{
+	if (!wait->hold.by) {
+		json_add_null(out, "held");
+		return;
+	}
+	json_add_name(out, "held");
+	json_begin(out);
+	json_add_text(out, "by", slice_of(wait->hold.by));
+	json_add_time(out, "until", wait->hold.until_ms);
+	json_add_text(out, "text", wait->hold.text);
+	json_add_text(out, "advice", slice_of(wait->advice));
+	json_end(out);
 }
 
 static void presence_members(struct bytes *out, const struct wait *wait)
@@ -122,9 +159,10 @@ static void wait_json(struct bytes *out, const struct saga_view *view, const str
 	json_add_text(out, "for", slice_of(wait_text(wait->kind)));
 	step_member(out, view, wait->step);
 	elements_member(out, wait);
-	child_members(out, wait);
+	look_members(out, wait);
 	presence_members(out, wait);
 	attempt_members(out, wait);
+	held_member(out, wait);
 	json_add_optional(out, "event", event);
 	json_add_time(out, "since", wait->since_ms);
 	json_add_time(out, "until", wait->until_ms);
@@ -267,10 +305,13 @@ static void explanation_json(struct bytes *out, const struct saga_view *view,
 
 void route_explain(struct request *request)
 {
-	struct circumstances circumstances = {
-		.find = find_participant, .find_child = find_child, .context = request};
-	struct explanation explanation;
 	struct saga_view view;
+	struct asking asking = {request, &view};
+	struct circumstances circumstances = {.find = find_participant,
+					      .find_hold = find_hold,
+					      .find_child = find_child,
+					      .context = &asking};
+	struct explanation explanation;
 	int64_t *due_ms;
 	enum err err;
 

@@ -22,8 +22,18 @@ struct level {
 	bool parks; /* it, or a child saga of its */
 };
 
+static bool is_held(const void *context, uint32_t step)
+{
+	const struct level *level = context;
+	struct engine_hold hold;
+
+	return engine_hold(level->view.engine, level->view.saga.id, step, &hold);
+}
+
 static enum err plan_level(struct level *level)
 {
+	level->wish.is_held = is_held;
+	level->wish.context = level;
 	return undo_plan(level->view.definition, &evaluator_values, &level->view.saga,
 			 &level->wish, level->arena, &level->plan);
 }

@@ -322,6 +322,13 @@ static struct presence find(void *context, struct slice participant)
 	return (struct presence){.known = slice_is(participant, "service"), .processes = 1};
 }
 
+static struct hold find_hold(void *context, uint32_t step)
+{
+	(void)context;
+	(void)step;
+	return (struct hold){0};
+}
+
 static struct kinship find_child(void *context, struct slice id)
 {
 	(void)context;
@@ -449,7 +456,9 @@ START_TEST(test_row)
 		     actions = cause;
 	struct scene scene;
 
-	open_scene(&scene, row, (struct circumstances){.find = find, .find_child = find_child});
+	open_scene(&scene, row,
+		   (struct circumstances){
+			   .find = find, .find_hold = find_hold, .find_child = find_child});
 	bytes_append(&cause, scene.explanation.cause);
 	put_waits(&scene, &waits);
 	put_silence(&scene, &silence);
@@ -470,10 +479,12 @@ static const struct presence_row {
 	const char *says;
 } presence_rows[] = {
 	{"connected", {true, 2, 5, 0}, "attempt 1 of 2"},
-	{"gone", {true, 0, 0, 1}, "attempt 1 of 2; nothing of service is connected now"},
+	{"gone",
+	 {true, 0, 0, 1},
+	 "attempt 1 of 2; nothing of service is connected: start it, or look why it stopped"},
 	{"never there",
 	 {false, 0, 0, 0},
-	 "attempt 1 of 2; nothing of service ever connected here"},
+	 "attempt 1 of 2; nothing of service is connected: start it, or look why it stopped"},
 	{"full", {true, 1, 9, 1}, "attempt 1 of 2; 1 command waits for room at service"},
 	{"slow", {true, 1, 9, 7}, "attempt 1 of 2; 7 commands wait for room at service"},
 };
@@ -495,13 +506,87 @@ START_TEST(test_presence)
 	struct scene scene;
 
 	open_scene(&scene, &saga,
-		   (struct circumstances){
-			   .find = find_this, .find_child = find_child, .context = &presence});
+		   (struct circumstances){.find = find_this,
+					  .find_hold = find_hold,
+					  .find_child = find_child,
+					  .context = &presence});
 	text = scene.explanation.waits[0].text;
 	ck_assert_msg(text.len >= strlen(row->says) &&
 			      memcmp(text.at + text.len - strlen(row->says), row->says,
 				     strlen(row->says)) == 0,
 		      "%s: %.*s", row->name, SLICE_ARG(text));
+	close_scene(&scene);
+}
+END_TEST
+
+/* --- what is held ------------------------------------------------------------------ */
+
+enum { HELD_FOR_MS = 7000 };
+
+static const struct hold_row {
+	const char *name;
+	const char *by;
+	bool for_a_while;
+	const char *advice; /* begins so */
+} hold_rows[] = {
+	{"until something is answered", "window", false, "it goes once one of the commands"},
+	{"by a rate", "rate", true, "it goes by itself in its turn"},
+	{"by a breaker", "breaker", true, "the service failed several times in a row: look"},
+	{"by its probe", "probe", false, "the service failed several times in a row; if"},
+	{"while the saga is paused", "pause", false, "it goes once the saga is resumed"},
+	{"until it is its turn", "", false, "it goes by itself"},
+};
+
+struct holding {
+	const struct hold_row *row;
+	int64_t now_ms;
+};
+
+static struct hold find_this_hold(void *context, uint32_t step)
+{
+	const struct holding *holding = context;
+	const struct hold_row *row = holding->row;
+	struct hold hold = {.by = row->by, .text = SLICE_LITERAL("as the engine says")};
+
+	(void)step;
+	if (row->for_a_while)
+		hold.until_ms = holding->now_ms + HELD_FOR_MS;
+	return hold;
+}
+
+/* What is held has all the time of its attempt before it, from when it goes. */
+START_TEST(test_hold)
+{
+	static const struct row saga = {.definition = "a", .before = {"start"}};
+	const struct hold_row *row = &hold_rows[_i];
+	struct holding holding = {.row = row};
+	struct circumstances circumstances = {
+		.find = find, .find_hold = find_hold, .find_child = find_child};
+	const struct explanation *explanation;
+	struct scene scene;
+
+	open_scene(&scene, &saga, circumstances);
+	holding.now_ms = scene.t.now_ms;
+	circumstances.find_hold = find_this_hold;
+	circumstances.context = &holding;
+	circumstances.now_ms = scene.t.now_ms;
+	circumstances.timeline = &scene.timeline;
+	circumstances.due_ms = (int64_t[]){0};
+	ck_assert_int_eq(explain(scene.t.definition, &scene.t.script.base, &scene.t.saga,
+				 &circumstances, &scene.t.arena, &scene.explanation),
+			 OK);
+	explanation = &scene.explanation;
+	ck_assert_str_eq(explanation->waits[0].hold.by, row->by);
+	ck_assert_msg(strncmp(explanation->waits[0].advice, row->advice, strlen(row->advice)) ==
+			      0,
+		      "%s: %s", row->name, explanation->waits[0].advice);
+	ck_assert_msg(
+		slice_is(explanation->waits[0].text,
+			 "the answer of service to the do of `a`, attempt 1 of 2, which is "
+			 "held: as the engine says"),
+		"%s: %.*s", row->name, SLICE_ARG(explanation->waits[0].text));
+	ck_assert_int_eq(explanation->silence.list[0].at_ms,
+			 scene.t.now_ms + (row->for_a_while ? HELD_FOR_MS : 0) + 1000);
 	close_scene(&scene);
 }
 END_TEST
@@ -518,7 +603,8 @@ START_TEST(test_since)
 	int64_t start_ms;
 
 	open_scene(&scene, &saga,
-		   (struct circumstances){.find = find, .find_child = find_child});
+		   (struct circumstances){
+			   .find = find, .find_hold = find_hold, .find_child = find_child});
 	explanation = &scene.explanation;
 	start_ms = scene.t.saga.started_ms;
 	ck_assert_uint_eq(explanation->n_waits, 4);
@@ -534,13 +620,14 @@ END_TEST
 START_TEST(test_an_attempt_that_was_not_handed_over)
 {
 	struct transcript t;
-	int64_t due_ms[1] = {0};
+	int64_t due_ms[1] = {0}, begin_ms[1] = {0};
 	struct forecast silence;
 
 	transcript_begin(&t, "a", NULL, 0);
 	transcript_play(&t, "start");
-	ck_assert_int_eq(forecast(t.definition, &t.script.base, &t.saga, due_ms, t.now_ms + 70,
-				  &t.arena, &silence),
+	ck_assert_int_eq(forecast(t.definition, &t.script.base, &t.saga,
+				  &(struct attempts){due_ms, begin_ms}, t.now_ms + 70, &t.arena,
+				  &silence),
 			 OK);
 	ck_assert_int_eq(silence.list[0].at_ms, t.now_ms + 70 + 1000);
 	transcript_end(&t);
@@ -552,7 +639,7 @@ END_TEST
 START_TEST(test_a_budget)
 {
 	struct transcript t;
-	int64_t due_ms[1];
+	int64_t due_ms[1], begin_ms[1] = {0};
 	struct forecast silence;
 	struct retry *retry;
 
@@ -561,8 +648,9 @@ START_TEST(test_a_budget)
 	retry->budget_ms = 1500;
 	transcript_play(&t, "start");
 	due_ms[0] = t.now_ms + 1000;
-	ck_assert_int_eq(forecast(t.definition, &t.script.base, &t.saga, due_ms, t.now_ms,
-				  &t.arena, &silence),
+	ck_assert_int_eq(forecast(t.definition, &t.script.base, &t.saga,
+				  &(struct attempts){due_ms, begin_ms}, t.now_ms, &t.arena,
+				  &silence),
 			 OK);
 	ck_assert_uint_eq(silence.n, 4);
 	ck_assert_int_eq(silence.list[3].at_ms, t.now_ms + 2100);
@@ -574,14 +662,15 @@ END_TEST
 START_TEST(test_a_forecast_has_an_end)
 {
 	struct transcript t;
-	int64_t due_ms[1] = {0};
+	int64_t due_ms[1] = {0}, begin_ms[1] = {0};
 	struct forecast silence;
 
 	transcript_begin(&t, "a:attempts=100000", NULL, 0);
 	build_step(t.definition, "a")->call.retry.budget_ms = 0;
 	transcript_play(&t, "start");
-	ck_assert_int_eq(forecast(t.definition, &t.script.base, &t.saga, due_ms, t.now_ms,
-				  &t.arena, &silence),
+	ck_assert_int_eq(forecast(t.definition, &t.script.base, &t.saga,
+				  &(struct attempts){due_ms, begin_ms}, t.now_ms, &t.arena,
+				  &silence),
 			 OK);
 	ck_assert(silence.goes_on);
 	ck_assert_uint_eq(silence.n, FORECAST_ATTEMPTS_TOLD);
@@ -641,7 +730,8 @@ START_TEST(test_actions)
 	struct scene scene;
 
 	open_scene(&scene, &rows[_i],
-		   (struct circumstances){.find = find, .find_child = find_child});
+		   (struct circumstances){
+			   .find = find, .find_hold = find_hold, .find_child = find_child});
 	for (size_t n = 0; n < sizeof of_saga / sizeof *of_saga; n++)
 		compare(&scene, of_saga[n], NO_STEP, rows[_i].name);
 	for (uint32_t i = 0; i < scene.t.saga.n_steps; i++) {
@@ -657,7 +747,8 @@ END_TEST
 START_TEST(test_no_memory)
 {
 	struct scene scene;
-	struct circumstances circumstances = {.find = find, .find_child = find_child};
+	struct circumstances circumstances = {
+		.find = find, .find_hold = find_hold, .find_child = find_child};
 	struct explanation explanation;
 	bool fired = true;
 
@@ -684,6 +775,7 @@ static void add(TCase *tcase)
 {
 	tcase_add_loop_test(tcase, test_row, 0, ROWS(rows));
 	tcase_add_loop_test(tcase, test_presence, 0, ROWS(presence_rows));
+	tcase_add_loop_test(tcase, test_hold, 0, ROWS(hold_rows));
 	tcase_add_test(tcase, test_since);
 	tcase_add_test(tcase, test_an_attempt_that_was_not_handed_over);
 	tcase_add_test(tcase, test_a_budget);

@@ -120,7 +120,8 @@ static const struct row {
 	 "\"waits\":[{\"for\":\"answer\",\"step\":\"book\",\"elements\":null,\"child\":null,"
 	 "\"look\":null,\"participant\":\"desk\","
 	 "\"command\":\"book\",\"connected\":1,\"verb\":\"do\",\"attempt\":1,"
-	 "\"attempts_max\":5,\"event\":null,\"since\":\"2023-11-14T22:13:20.000Z\","
+	 "\"attempts_max\":5,\"held\":null,\"event\":null,\"since\":\"2023-11-14T22:13:20."
+	 "000Z\","
 	 "\"until\":\"2023-11-14T22:13:25.000Z\",\"text\":\"the answer of desk to the do of "
 	 "`book`, attempt 1 of 5; 1 command waits for room at desk\",\"next\":\"`talk`\"}]",
 	 "4111"},

@@ -202,6 +202,39 @@ START_TEST(test_row)
 }
 END_TEST
 
+/* --- what was not handed over ------------------------------------------------------- */
+
+static bool is_held(const void *context, uint32_t step)
+{
+	return *(const uint32_t *)context == step;
+}
+
+/* As the engine does it: nobody waits for a do that did not go. */
+START_TEST(test_a_do_that_is_held_is_taken_back)
+{
+	struct bytes text = BYTES(4096, NULL);
+	struct undo_plan plan;
+	struct transcript t;
+	uint32_t held;
+
+	transcript_begin(&t, "a x{b|c}", NULL, 0);
+	transcript_play(&t, "start");
+	transcript_play(&t, "a do ok");
+	held = definition_find(t.definition, SLICE_LITERAL("b"));
+	ck_assert_int_eq(undo_plan(t.definition, &t.script.base, &t.saga,
+				   &(struct undo_wish){.at_ms = t.now_ms,
+						       .is_held = is_held,
+						       .context = &held},
+				   &t.arena, &plan),
+			 OK);
+	put_plan(&t, &plan, &text);
+	bytes_add(&text, '\0');
+	ck_assert_str_eq(text.at, "undo b, answer c+ | undo c | undo a");
+	bytes_release(&text);
+	transcript_end(&t);
+}
+END_TEST
+
 /* --- arguments -------------------------------------------------------------------- */
 
 static const struct args_row {
@@ -297,7 +330,8 @@ START_TEST(test_args)
 		saga_begin(definition, &evaluator_values, &start, &arena, &saga, &effects),
 		VERDICT_TAKEN);
 	ck_assert_int_eq(undo_plan(definition, &evaluator_values, &saga,
-				   &(struct undo_wish){SLICE_LITERAL("no stock"), false, 2000},
+				   &(struct undo_wish){.reason = SLICE_LITERAL("no stock"),
+						       .at_ms = 2000},
 				   &arena, &plan),
 			 OK);
 	ck_assert_uint_eq(plan.n, 2); /* the list has one element */
@@ -619,8 +653,8 @@ static void judge(const struct tour *tour, const struct saga *before)
 		     saga.flags & SAGA_PAUSED, saga.phase);
 	bytes_add(&state, '\0');
 	ck_assert_int_eq(undo_plan(tour->definition, &evaluator_values, before,
-				   &(struct undo_wish){event.reason, false, NOW_MS}, &arena,
-				   &plan),
+				   &(struct undo_wish){.reason = event.reason, .at_ms = NOW_MS},
+				   &arena, &plan),
 			 OK);
 	ck_assert_int_eq(
 		saga_resume(tour->definition, &evaluator_values, &saga, &arena, &effects),
@@ -676,6 +710,7 @@ END_TEST
 static void add(TCase *tcase)
 {
 	tcase_add_loop_test(tcase, test_row, 0, ROWS(rows));
+	tcase_add_test(tcase, test_a_do_that_is_held_is_taken_back);
 	tcase_add_loop_test(tcase, test_args, 0, ROWS(args_rows));
 	tcase_add_loop_test(tcase, test_no_memory, 0, ROWS(args_rows));
 	tcase_add_loop_test(tcase, test_every_state_of_a_shipped_saga, 0, ROWS(shipped));
