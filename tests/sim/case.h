@@ -13,6 +13,7 @@
 enum {
 	CASE_INPUT_SIZE = 512,
 	CATALOGUE_MAX = 16,
+	UNTOLD_MAX = 64,  /* changes of which nobody was told yet */
 	ELEMENTS_MAX = 4, /* of the list of an input, over which an `each` goes */
 };
 
@@ -86,7 +87,10 @@ struct sim_case {
 	bool undo_asked;
 	enum status status; /* as stored last */
 	bool ended, paused;
-	bool touched; /* stored since something was acknowledged */
+	bool touched;                /* stored since something was acknowledged */
+	uint64_t untold[UNTOLD_MAX]; /* revisions, in their order */
+	uint32_t n_untold;
+	uint64_t told, entries_told;
 	char version[32];
 	uint8_t hash[SHA256_SIZE];
 	bool was_damaged;

@@ -85,6 +85,7 @@ static void store_new(struct world *world, const struct saga_write *write)
 	snprintf(sim_case->version, sizeof sim_case->version, "%.*s",
 		 SLICE_ARG(write->row.version));
 	world->tally.sagas++;
+	judge_room(world, sim_case);
 	if (sim_case->parent)
 		people_meet(world->people, sim_case);
 }
@@ -129,6 +130,7 @@ void judge_stored(struct world *world, const struct saga_write *write)
 	sim_case->ended = status_ended(row->status);
 	sim_case->paused = row->paused;
 	sim_case->touched = true;
+	judge_will_tell(world, sim_case, row->revision);
 	if (sim_case->ended)
 		judge_children_left(world, sim_case);
 }

@@ -13,12 +13,14 @@
  * P5  a saga stays on the version with which it started
  * P6  a saga that cannot be read, or a participant that never answers, is no
  *     business of the others
- * and the order that the engine promises: nothing is sent that is not stored,
- * nothing is acknowledged that is not stored and sent.
+ * and what the engine promises beside: nothing is sent that is not stored, nothing is
+ * acknowledged that is not stored and sent (order); whoever observes is told of each
+ * change, in order (news); nothing grows beyond what its header says (bounds).
  */
 #ifndef SKALD_TESTS_SIM_JUDGE_H
 #define SKALD_TESTS_SIM_JUDGE_H
 
+#include "orchestrator/core/timeline.h"
 #include "orchestrator/engine/engine.h"
 #include "tests/sim/world.h"
 
@@ -100,6 +102,22 @@ bool judge_parent_undoes(struct world *world, const struct sim_case *child);
 /* At the end: whether a step that starts a saga fits what became of that. */
 bool judge_child_fits(struct world *world, const struct sim_case *parent,
 		      const struct saga *saga, uint32_t i);
+
+/* --- news, and bounds (judge_news.c) ------------------------------------------------ */
+
+/* A change is stored, so that the observer is to be told; it is told; and whether it was
+ * told of all at the end. */
+void judge_will_tell(struct world *world, struct sim_case *sim_case, uint64_t revision);
+void judge_told(struct world *world, const struct saga_row *row, size_t n_entries);
+void judge_news_end(struct world *world, const struct sim_case *sim_case,
+		    const struct timeline *timeline);
+
+/* After a turn: nothing has more in it than its header says. Settled: all went well. */
+void judge_bounds(struct world *world, const struct engine *engine, bool settled);
+void judge_bus(struct world *world, struct bus *bus);
+
+/* A saga has begun: there was room for it. */
+void judge_room(struct world *world, const struct sim_case *fresh);
 
 /* --- in the end --------------------------------------------------------------------- */
 

@@ -248,6 +248,7 @@ static void check_case(struct world *world, const struct sim_case *sim_case)
 			    sim_case->id);
 	check_steps(world, sim_case, &saga);
 	check_wishes(world, sim_case);
+	judge_news_end(world, sim_case, &timeline);
 	if (row.status == STATUS_KILLED)
 		check_audit(world, sim_case);
 }

@@ -27,6 +27,7 @@ struct orchestrator {
 	} watched;
 	struct log log;
 	struct engine *engine;
+	bool has_turned; /* the observer is there for all that comes now */
 	int64_t hangs_until_ms;
 	bool began_behind;           /* sagas that whoever took its place has not loaded */
 	int64_t turn_ms;             /* the next one; INT64_MAX: not known yet */
@@ -319,7 +320,7 @@ static void plan_next(struct orchestrator *self, size_t n)
 
 	if (n)
 		plan_turn(self, now_ms);
-	if (wake_ms == INT64_MAX)
+	if (wake_ms == INT64_MAX || self->world->sabotage == SABOTAGE_SLEEP)
 		return;
 	wake_ms -= self->world->clock.now_ms;
 	plan_turn(self, now_ms + (wake_ms > 0 ? wake_ms : 1));
@@ -336,6 +337,7 @@ static void take_turn(struct orchestrator *self)
 	bus_pump(self->bus);
 	err = engine_turn(self->engine, &n);
 	bus_pump(self->bus);
+	self->has_turned = true;
 	self->began_behind |= self == world->rival && world->tally.sagas > n_sagas;
 	if (world_looks_dead(world, &self->wire, self->name)) {
 		die(self);
@@ -345,6 +347,8 @@ static void take_turn(struct orchestrator *self)
 		diary_fault(&world->diary, "P2: a turn failed: %s", err_text(err));
 	if (self->wire.fired)
 		world_arm(world, &self->wire, &world->plan.orchestrator);
+	judge_bounds(world, self->engine, !err);
+	judge_bus(world, self->real_bus);
 	plan_next(self, n);
 }
 
@@ -397,6 +401,20 @@ static void write_log(void *sink, enum log_level level, struct slice line)
 	diary_write(&self->world->diary, "%s logs %.*s", self->name, SLICE_ARG(line));
 }
 
+static void observe(void *context, const struct definition *definition,
+		    const struct saga_row *row, const struct saga *saga,
+		    const struct entry *entries, size_t n_entries)
+{
+	struct orchestrator *self = context;
+	struct world *world = self->world;
+
+	if (is_dead(self) ||
+	    (world->sabotage == SABOTAGE_FORGET_NEWS && random_percent(&world->random, 2)) ||
+	    (world->sabotage == SABOTAGE_FORGET_OLD_NEWS && !self->has_turned))
+		return;
+	judge_told(world, row, n_entries);
+}
+
 void orchestrator_start(struct world *world)
 {
 	struct orchestrator *self = calloc(1, sizeof *self);
@@ -429,6 +447,9 @@ void orchestrator_start(struct world *world)
 		die(self);
 		return;
 	}
+	if (world->sabotage == SABOTAGE_NO_ROOM)
+		world->plan.live_max = 1;
+	engine_observe(self->engine, observe, self);
 	judge_opened(world, self->number, self->engine);
 	plan_turn(self, world_now_ms(world));
 }

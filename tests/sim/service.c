@@ -694,6 +694,7 @@ struct services *services_new(struct world *world)
 				add_service(services, definition->steps[i].undo.participant);
 		}
 	}
+	world->n_participants = services->n;
 	if (world->plan.mute)
 		silence_one(services);
 	return services;

@@ -38,6 +38,10 @@ enum sabotage {
 	SABOTAGE_FORGET_AT_LOAD,    /* likewise all that are sent when it begins */
 	SABOTAGE_ACKNOWLEDGE_EARLY, /* messages are acknowledged, and then it sends */
 	SABOTAGE_UNDO_AHEAD,        /* with an undo goes that of a step in front of it */
+	SABOTAGE_FORGET_NEWS,       /* the observer is not told, now and then */
+	SABOTAGE_FORGET_OLD_NEWS,   /* nor, when it begins, of what came before */
+	SABOTAGE_NO_ROOM,           /* it takes more sagas than it should */
+	SABOTAGE_SLEEP,             /* it does not wake for its timers */
 
 	SABOTAGES
 };
@@ -52,7 +56,7 @@ struct tally {
 	uint64_t sagas, children, completed, compensated, killed, parked;
 	uint64_t commands, effects, undos, replies;
 	uint64_t deaths, failed_calls, lost_answers, cuts, hangs, outages, rivals;
-	uint64_t starts, signals, operations, helps;
+	uint64_t starts, signals, operations, helps, news;
 	uint64_t events, simulated_ms;
 };
 
@@ -90,6 +94,7 @@ struct world {
 	struct orchestrator *orchestrator; /* NULL: none runs */
 	struct orchestrator *rival;        /* one that does not know of the present one */
 	uint32_t n_orchestrators;
+	uint32_t n_participants; /* that the sagas need */
 	struct services *services;
 	struct people *people;
 };

@@ -59,6 +59,14 @@ static const struct sabotage_row {
 	 "order: * was not sent before replies were acknowledged", 30},
 	{"undoing in the wrong order", SABOTAGE_UNDO_AHEAD,
 	 "P3: * was undone before a step that depends on it", 150},
+	{"news that nobody is told", SABOTAGE_FORGET_NEWS,
+	 "news: the observer is told of revision *, and its turn is *", 30},
+	{"news that were not told before it died", SABOTAGE_FORGET_OLD_NEWS,
+	 "news: the observer *", 100},
+	{"more sagas than there is room for", SABOTAGE_NO_ROOM,
+	 "bounds: * sagas that have not ended, and 1 is the most there may be", 30},
+	{"timers for which nobody wakes", SABOTAGE_SLEEP,
+	 "P*: * is still *, * h after everything went well again", 30},
 };
 
 /* A star stands for anything. */
