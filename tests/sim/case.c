@@ -318,10 +318,11 @@ static const struct definition *pick(const struct plan *plan, const struct catal
 				     struct random *random)
 {
 	const struct definition *definition;
+	size_t room = plan->hub ? plan->limits.held : plan->queue;
 
 	do
 		definition = catalogue->list[random_below(random, (uint32_t)catalogue->n)];
-	while (plan->mute && plan->limits.held < PLAN_CASES_MAX && is_slow(definition));
+	while (plan->mute && room < PLAN_CASES_MAX && is_slow(definition));
 	return definition;
 }
 

@@ -86,7 +86,8 @@ typedef bool blamed(const struct world *world, const struct sim_case *sim_case,
 		    struct instance at);
 
 /* Whether it is so with a step that depends on this one, or of which this one depends, of
- * the saga itself and of those whose descendant it is. */
+ * the saga itself and of those whose descendant it is. One that its parent has skipped
+ * is on its own. */
 static bool any_wrong(const struct world *world, const struct sim_case *sim_case,
 		      struct instance at, bool behind, blamed *is_wrong)
 {
@@ -101,7 +102,7 @@ static bool any_wrong(const struct world *world, const struct sim_case *sim_case
 			    is_wrong(world, sim_case, other))
 				return true;
 		}
-	return sim_case->parent &&
+	return sim_case->parent && !case_book(sim_case->parent, sim_case->place)->skip_asked &&
 	       any_wrong(world, sim_case->parent, sim_case->place, behind, is_wrong);
 }
 

@@ -37,8 +37,10 @@ int64_t judge_patience_ms(const struct world *world)
 		longest = ms > longest ? ms : longest;
 		sum += ms;
 	}
-	/* Where there is room for few at once, each waits for others. */
-	return (world->plan.live_max ? sum : longest) + 4 * HOUR_MS;
+	/* Where there is room for few at once, each waits for others. What was put off
+	 * while the clock was wrong is as late as that. */
+	return (world->plan.live_max ? sum : longest) + 4 * HOUR_MS +
+	       2 * (int64_t)world->plan.jump_ms;
 }
 
 /* The one whose record is damaged, or a relation of it. */

@@ -123,7 +123,8 @@ static void keep_polled(struct orchestrator *self, const struct reply_message *r
 	polled = &self->polled[self->n_polled];
 	snprintf(polled->id, sizeof polled->id, "%.*s", SLICE_ARG(reply->id));
 	polled->attempt = reply->attempt;
-	polled->outcome = reply->outcome;
+	/* What nobody can read is as good as a failure. */
+	polled->outcome = slice_is(reply->output, "{]") ? MESSAGE_FAILED : reply->outcome;
 	self->n_polled++;
 }
 
@@ -383,7 +384,8 @@ void orchestrator_wake(struct world *world, const struct bus *bus)
 	if (!self || self->real_bus != bus)
 		self = world->rival;
 	if (self && self->real_bus == bus)
-		plan_turn(self, world_soon_ms(world, world->plan.weather.latency_ms));
+		plan_turn(self, world_soon_ms(world, world->plan.weather.latency_ms +
+							     world->plan.sluggish_ms));
 }
 
 void orchestrator_hurry(struct world *world)

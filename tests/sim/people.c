@@ -486,7 +486,21 @@ static void operate(struct world *world, struct sim_case *sim_case, enum event_t
 			"\"booking\":\"b\",\"entry\":3}");
 	engine_operate(orchestrator_engine(world), &operation, ignore_answer, sim_case);
 	orchestrator_hurry(world);
-	world->tally.helps++;
+}
+
+void people_bulk(struct people *people)
+{
+	static const enum event_type types[] = {EVENT_CANCEL, EVENT_PAUSE, EVENT_RESUME,
+						EVENT_RETRY,  EVENT_UNDO,  EVENT_KILL};
+	struct world *world = people->world;
+	enum event_type type = types[random_below(&world->random, 6)];
+
+	if (!orchestrator_engine(world))
+		return;
+	world->tally.bulks++;
+	for (uint32_t i = 0; i < world->n_cases; i++)
+		if (*world->cases[i].id)
+			operate(world, &world->cases[i], type, (struct slice){0});
 }
 
 /* The saga is parked: try again, and where that does not help do it by hand. */
@@ -498,6 +512,7 @@ static void help_parked(struct world *world, struct sim_case *sim_case)
 	if (sim_case == world->damaged) /* he may well come in vain, for days */
 		sim_case->helps %= RETRIES + 1;
 	sim_case->helps++;
+	world->tally.helps++;
 	if (sim_case->helps > HELPS_MAX) {
 		diary_fault(&world->diary, "P2: %s is parked, and nobody can help it",
 			    sim_case->id);

@@ -15,6 +15,9 @@ void people_free(struct people *people);
 /* A saga has begun a child: some have wishes for that, too. */
 void people_meet(struct people *people, struct sim_case *child);
 
+/* Somebody does the same to all sagas at once. */
+void people_bulk(struct people *people);
+
 /* What became of a request that went over the bus. */
 void people_told(struct world *world, uint32_t request, const struct result_message *result);
 

@@ -1,6 +1,12 @@
 #include "tests/sim/plan.h"
 
-enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
+enum {
+	SECOND = 1000,
+	MINUTE = 60 * SECOND,
+	HOUR = 60 * MINUTE,
+	PATIENT_MS = 20 * MINUTE, /* services that forget reckon with clocks that are an hour
+				   * wrong, and no more */
+};
 
 static uint32_t pick(struct random *random, const uint32_t *from, uint32_t n)
 {
@@ -26,6 +32,8 @@ static void make_weather(struct plan *plan, struct random *random)
 	weather->repeated_percent = sometimes(random, 50, PICK(random, 2, 30));
 	plan->line_bytes = PICK(random, 600, 4096, 65536);
 	plan->window = PICK(random, 1, 2, 10, 1000);
+	plan->queue = PICK(random, 1, 3, 100000);
+	plan->sluggish_ms = sometimes(random, 20, PICK(random, SECOND, 20 * SECOND));
 	plan->limits = hub_default_limits;
 	plan->limits.held = PICK(random, 2, 5, 100000);
 	plan->limits.output_bytes = PICK(random, 200, 2000, 1000000);
@@ -46,6 +54,9 @@ static void make_services(struct plan *plan, struct random *random)
 	plan->think_ms = PICK(random, 0, 5, 500, 20 * SECOND);
 	plan->later_percent = sometimes(random, 40, PICK(random, 5, 30, 100));
 	plan->horizon_ms = (int64_t)HOUR * sometimes(random, 20, PICK(random, 1, 24, 240));
+	plan->busy_percent = sometimes(random, 20, PICK(random, 5, 30));
+	plan->echo_percent = sometimes(random, 25, PICK(random, 5, 50));
+	plan->nonsense_percent = sometimes(random, 25, PICK(random, 5, 50));
 	plan->mute = random_percent(random, 15);
 	plan->fates_percent = sometimes(random, 80, PICK(random, 5, 20, 50));
 }
@@ -83,6 +94,8 @@ void plan_make(struct plan *plan, uint64_t seed)
 	plan->outages = sometimes(&random, 30, PICK(&random, 1, 3));
 	plan->rivals = sometimes(&random, 15, PICK(&random, 1, 2));
 	plan->jumps = sometimes(&random, 15, PICK(&random, 1, 3));
+	plan->jump_ms = PICK(&random, 2 * SECOND, 20 * MINUTE, 10 * HOUR, 72 * HOUR);
+	plan->bulks = sometimes(&random, 15, PICK(&random, 1, 3));
 	plan->deploys = sometimes(&random, 20, 1);
 	plan->vandals = sometimes(&random, 25, PICK(&random, 1, 5));
 	plan->operations_percent = sometimes(&random, 50, PICK(&random, 20, 60));
@@ -91,4 +104,6 @@ void plan_make(struct plan *plan, uint64_t seed)
 	if (!plan->mute) /* there is room for few: it must not be taken for good */
 		plan->live_max = sometimes(&random, 15, 2);
 	make_limits(plan, &random);
+	if (plan->horizon_ms && plan->jump_ms > PATIENT_MS)
+		plan->jump_ms = PATIENT_MS;
 }

@@ -27,6 +27,8 @@ struct plan {
 	struct hub_limits limits;
 	uint32_t window;
 	uint32_t line_bytes;
+	uint32_t queue;       /* messages that wait for a participant at most, one by one */
+	uint32_t sluggish_ms; /* until the orchestrator looks at what came, at most */
 	uint32_t live_max;
 
 	int64_t trouble_ms; /* how long there is any */
@@ -34,15 +36,19 @@ struct plan {
 	uint32_t away_ms; /* how long who died is away, at most */
 
 	/* How often, during the trouble. */
-	uint32_t cuts, hangs, outages, rivals, jumps, deploys, vandals;
+	uint32_t cuts, hangs, outages, rivals, jumps, deploys, vandals, bulks;
+	uint32_t jump_ms;            /* how wrong a clock is set, at most */
 	uint32_t operations_percent; /* of the cases */
 	uint32_t fates_percent;      /* of the commands, that do not just go well */
 
-	uint32_t processes;     /* of each participant */
-	uint32_t batch;         /* commands in a transaction */
-	uint32_t think_ms;      /* until a participant looks at what came, at most */
-	uint32_t later_percent; /* of the commands, that are answered later */
-	int64_t horizon_ms;     /* of the records; 0: for ever */
+	uint32_t processes;        /* of each participant */
+	uint32_t batch;            /* commands in a transaction */
+	uint32_t think_ms;         /* until a participant looks at what came, at most */
+	uint32_t later_percent;    /* of the commands, that are answered later */
+	uint32_t busy_percent;     /* of the answers, for which there is no room */
+	uint32_t echo_percent;     /* likewise, that come once more */
+	uint32_t nonsense_percent; /* and after which something comes that makes no sense */
+	int64_t horizon_ms;        /* of the records; 0: for ever */
 
 	struct limits participants; /* what every participant is asked at most, in a third */
 

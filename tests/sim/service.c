@@ -5,6 +5,7 @@
 #include "participants/lib/participant.h"
 #include "tests/lib/tripwire.h"
 #include "tests/sim/judge.h"
+#include "tests/sim/talk.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -27,13 +28,9 @@ struct process {
 	int64_t hangs_until_ms;
 	int64_t work_ms; /* when it looks next; INT64_MAX: not yet known */
 	struct tripwire wire;
-	struct port *port;
+	struct talk talk;
 	struct port_tripwire port_wire;
 	struct barrier_tripwire barrier_wire;
-	struct watched_port {
-		struct port base; /* first, so that the two pointers are one */
-		struct process *process;
-	} watched;
 	skald_participant *participant;
 };
 
@@ -235,50 +232,6 @@ static void db_close(struct barrier *base)
 {
 }
 
-/* --- what the port says ------------------------------------------------------------- */
-
-static struct process *process_of(struct port *base)
-{
-	return ((struct watched_port *)base)->process;
-}
-
-static enum err watched_reply(struct port *base, const struct reply_message *reply)
-{
-	static const char *const outcomes[] = {"ok", "refused", "failed", "expired"};
-	struct process *process = process_of(base);
-	struct world *world = world_of(process->service);
-
-	diary_write(&world->diary, "%s answers attempt %u of %.*s: %s %.*s", process->name,
-		    (unsigned)reply->attempt, SLICE_ARG(reply->id), outcomes[reply->outcome],
-		    SLICE_ARG(reply->code));
-	judge_reply(world, reply);
-	return port_reply(process->port, reply);
-}
-
-static bool watched_poll(struct port *base, struct command_message *out)
-{
-	struct process *process = process_of(base);
-	bool blind = world_of(process->service)->sabotage == SABOTAGE_BLIND_REVOKES;
-
-	while (port_poll(process->port, out)) {
-		struct reply_message reply = {.id = out->id, .attempt = out->attempt};
-
-		if (!blind || out->verb != MESSAGE_REVOKE)
-			return true;
-		(void)watched_reply(base, &reply);
-	}
-	return false;
-}
-
-static void watched_pump(struct port *base, int timeout_ms)
-{
-	port_pump(process_of(base)->port, timeout_ms);
-}
-
-static void watched_close(struct port *base)
-{
-}
-
 /* --- handlers ----------------------------------------------------------------------- */
 
 static void plan_work(struct process *process, int64_t at_ms);
@@ -458,24 +411,23 @@ static void register_handlers(struct process *process)
 
 static void start_process(struct process *process)
 {
-	static const struct port_ops ops = {watched_poll, watched_reply, watched_pump,
-					    watched_close};
 	struct service *service = process->service;
 	struct world *world = world_of(service);
+	struct port *port;
 	enum err err;
 
 	process->alive = true;
 	process->life++;
 	process->work_ms = INT64_MAX;
 	world_arm(world, &process->wire, &world->plan.service);
-	process->port = world->transport->ops->open_port(world->transport, service->name,
-							 process->number);
-	process->watched = (struct watched_port){{&ops}, process};
-	process->participant = participant_open(
-		port_tripwire_init(&process->port_wire, &process->watched.base, &process->wire),
-		barrier_tripwire_init(&process->barrier_wire, &service->database,
-				      &process->wire),
-		&world->clock.base, world->plan.horizon_ms);
+	port = world->transport->ops->open_port(world->transport, service->name,
+						process->number);
+	port = talk_open(&process->talk, world, port, process->name);
+	process->participant =
+		participant_open(port_tripwire_init(&process->port_wire, port, &process->wire),
+				 barrier_tripwire_init(&process->barrier_wire,
+						       &service->database, &process->wire),
+				 &world->clock.base, world->plan.horizon_ms);
 	assert(process->participant);
 	err = participant_set_batch(process->participant, world->plan.batch);
 	assert(!err);
@@ -497,7 +449,7 @@ static void begin_again(void *context, uint64_t argument)
 static void end_process(struct process *process)
 {
 	skald_participant_free(process->participant);
-	port_close(process->port);
+	talk_close(&process->talk);
 	if (process->service->open)
 		db_rollback(&process->service->database);
 	process->alive = false;
@@ -708,9 +660,11 @@ void services_free(struct services *services)
 	for (uint32_t i = 0; i < services->n; i++) {
 		struct service *service = &services->list[i];
 
-		for (uint32_t n = 0; n < service->n_processes; n++)
+		for (uint32_t n = 0; n < service->n_processes; n++) {
 			if (service->processes[n].alive)
 				end_process(&service->processes[n]);
+			talk_release(&service->processes[n].talk);
+		}
 		barrier_close(service->records);
 		free(service->effects.list);
 	}

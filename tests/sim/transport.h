@@ -46,6 +46,7 @@ struct transport_setup {
 	const struct hub_limits *limits; /* the hub's */
 	uint32_t window;                 /* of a participant's process */
 	uint32_t line_bytes;             /* that are under way on a line, at most */
+	uint32_t queue;                  /* commands that wait for a participant, at most */
 };
 
 struct transport {

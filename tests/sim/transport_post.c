@@ -23,6 +23,7 @@ struct mailbox {
 	struct mailbox *next;
 	char participant[WIRE_NAME_MAX + 1];
 	struct letters letters;
+	uint32_t n; /* of them */
 };
 
 struct post_bus {
@@ -131,6 +132,7 @@ static void arrive(void *context, uint64_t argument)
 	switch (letter->frame.type) {
 	case FRAME_COMMAND:
 		letters_add(&letter->mailbox->letters, letter);
+		letter->mailbox->n++;
 		wake_readers(post, letter->mailbox);
 		return;
 	case FRAME_RESULT:
@@ -168,24 +170,35 @@ static void post_one(struct post_transport *post, struct mailbox *mailbox, struc
 		   arrive, letter, 0);
 }
 
-static void post_frame(struct post_transport *post, struct mailbox *mailbox,
-		       const struct frame *frame)
+/* Not OK: it is none that the wire carries. */
+static enum err try_post(struct post_transport *post, struct mailbox *mailbox,
+			 const struct frame *frame)
 {
 	struct transport_setup *setup = &post->base.setup;
 	enum err err;
 
 	bytes_clear(&post->scratch);
 	err = wire_write(frame, &post->scratch, NULL);
-	assert(!err);
+	if (err)
+		return err;
 	if (random_percent(setup->random, setup->weather.lost_percent)) {
 		diary_write(setup->diary, "  lost");
-		return;
+		return OK;
 	}
 	post_one(post, mailbox, bytes_slice(&post->scratch));
 	if (random_percent(setup->random, setup->weather.repeated_percent)) {
 		diary_write(setup->diary, "  repeated");
 		post_one(post, mailbox, bytes_slice(&post->scratch));
 	}
+	return OK;
+}
+
+static void post_frame(struct post_transport *post, struct mailbox *mailbox,
+		       const struct frame *frame)
+{
+	enum err err = try_post(post, mailbox, frame);
+
+	assert(!err);
 }
 
 static struct mailbox *find_mailbox(struct post_transport *post, struct slice participant)
@@ -214,8 +227,12 @@ static struct post_transport *post_of(struct bus *bus)
 static enum err post_send(struct bus *bus, const struct command_message *command)
 {
 	const struct frame frame = {.type = FRAME_COMMAND, .command = *command};
+	struct post_transport *post = post_of(bus);
+	struct mailbox *mailbox = find_mailbox(post, command->participant);
 
-	post_frame(post_of(bus), find_mailbox(post_of(bus), command->participant), &frame);
+	if (mailbox->n >= post->base.setup.queue)
+		return ERR_BUSY;
+	post_frame(post, mailbox, &frame);
 	return OK;
 }
 
@@ -324,6 +341,7 @@ static bool post_poll_command(struct port *base, struct command_message *out)
 
 	if (!letter)
 		return false;
+	port->mailbox->n--;
 	letters_add(&port->polled, letter);
 	*out = letter->frame.command;
 	return true;
@@ -354,9 +372,12 @@ static enum err post_reply(struct port *base, const struct reply_message *reply)
 {
 	struct post_port *port = (struct post_port *)base;
 
-	post_frame(port->post, NULL, &(struct frame){.type = FRAME_REPLY, .reply = *reply});
-	forget_polled(port, reply);
-	return OK;
+	enum err err = try_post(port->post, NULL,
+				&(struct frame){.type = FRAME_REPLY, .reply = *reply});
+
+	if (!err)
+		forget_polled(port, reply);
+	return err;
 }
 
 static void post_pump_port(struct port *base, int timeout_ms)
@@ -367,11 +388,16 @@ static void post_pump_port(struct port *base, int timeout_ms)
 static void post_close_port(struct port *base)
 {
 	struct post_port *port = (struct post_port *)base, **link = &port->post->ports;
+	uint32_t n = 0;
 
-	if (random_percent(port->post->base.setup.random, 50))
+	for (const struct letter *letter = port->polled.first; letter; letter = letter->next)
+		n++;
+	if (random_percent(port->post->base.setup.random, 50)) {
 		letters_give_back(&port->polled, &port->mailbox->letters);
-	else
+		port->mailbox->n += n;
+	} else {
 		letters_clear(&port->polled);
+	}
 	while (*link != port)
 		link = &(*link)->next;
 	*link = port->next;

@@ -10,10 +10,9 @@
 
 enum {
 	MINUTE_MS = 60000,
-	FAULTS_MAX = 100,         /* of calls, in a run */
-	JUMP_MS = 20 * MINUTE_MS, /* of the wall clock; services reckon with an hour */
-	EVENTS_MAX = 3000000,     /* of one run: more is a loop without an end */
-	START_S = 1700000000,     /* since 1970: when each run begins */
+	FAULTS_MAX = 100,     /* of calls, in a run */
+	EVENTS_MAX = 3000000, /* of one run: more is a loop without an end */
+	START_S = 1700000000, /* since 1970: when each run begins */
 };
 
 /* --- what happened ------------------------------------------------------------------ */
@@ -202,12 +201,24 @@ static void jump(void *context, uint64_t argument)
 {
 	struct world *world = context;
 	int64_t right_ms = START_S * INT64_C(1000) + world_now_ms(world);
-	int64_t wrong_ms = (int64_t)random_below(&world->random, 2 * JUMP_MS) - JUMP_MS;
+	uint32_t most_ms = world->plan.jump_ms;
+	int64_t wrong_ms = (int64_t)random_below(&world->random, 2 * most_ms) - most_ms;
 	bool is_right = world->clock.now_ms == right_ms;
 
+	if (world->part != PART_TROUBLE)
+		return;
+	world->tally.jumps++;
 	clock_sim_set(&world->clock, is_right ? right_ms + wrong_ms : right_ms);
 	diary_write(&world->diary, "the clock is set %s", is_right ? "wrong" : "right");
 	orchestrator_hurry(world);
+}
+
+static void bulk(void *context, uint64_t argument)
+{
+	struct world *world = context;
+
+	if (world->part == PART_TROUBLE)
+		people_bulk(world->people);
 }
 
 static void deploy(void *context, uint64_t argument)
@@ -254,6 +265,7 @@ static void begin_calm(struct world *world)
 	world->part = PART_CALM;
 	world->part_ms = world_now_ms(world);
 	world->transport->setup.weather = (struct weather){.latency_ms = 2};
+	world->plan.sluggish_ms = 0;
 	clock_sim_set(&world->clock, START_S * INT64_C(1000) + world_now_ms(world));
 	end_outage(world, 0);
 	orchestrator_calm(world);
@@ -356,6 +368,7 @@ static struct transport *make_transport(struct world *world)
 		.limits = &world->plan.limits,
 		.window = world->plan.window,
 		.line_bytes = world->plan.line_bytes,
+		.queue = world->plan.queue,
 	};
 
 	return world->plan.hub ? transport_hub_new(&setup) : transport_post_new(&setup);
@@ -392,6 +405,7 @@ static void world_init(struct world *world, const struct catalogue *catalogue, u
 	plan_trouble(world, world->plan.jumps, jump);
 	plan_trouble(world, world->plan.deploys, deploy);
 	plan_trouble(world, world->plan.vandals, vandalize);
+	plan_trouble(world, world->plan.bulks, bulk);
 	agenda_add(&world->agenda, world->plan.trouble_ms, end_trouble, world, 0);
 	orchestrator_start(world);
 	services_begin(world->services);

@@ -55,7 +55,8 @@ enum part { PART_TROUBLE, PART_CALM, PART_MENDED };
 struct tally {
 	uint64_t sagas, children, completed, compensated, killed, parked;
 	uint64_t commands, effects, undos, replies;
-	uint64_t deaths, failed_calls, lost_answers, cuts, hangs, outages, rivals;
+	uint64_t deaths, failed_calls, lost_answers, cuts, hangs, outages, rivals, jumps;
+	uint64_t full, echoes, nonsense, bulks;
 	uint64_t starts, signals, operations, helps, news;
 	uint64_t events, simulated_ms;
 };
