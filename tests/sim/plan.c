@@ -104,6 +104,9 @@ void plan_make(struct plan *plan, uint64_t seed)
 	if (!plan->mute) /* there is room for few: it must not be taken for good */
 		plan->live_max = sometimes(&random, 15, 2);
 	make_limits(plan, &random);
+	/* A bus that is full is asked again every few seconds, which takes long for weeks. */
+	if (plan->mute && plan->trouble_ms > 48 * HOUR)
+		plan->queue = (uint32_t)(plan->limits.held = 100000);
 	if (plan->horizon_ms && plan->jump_ms > PATIENT_MS)
 		plan->jump_ms = PATIENT_MS;
 }
