@@ -200,6 +200,8 @@ START_TEST(test_output_that_is_no_json_is_a_failure)
 	saga = office_stored(&office, "line-1");
 	ck_assert_str_eq(office_step(&office, "line-1", "a"), "backoff");
 	ck_assert(slice_is(saga->steps[0].error->code, "bad-output"));
+	ck_assert(slice_is(saga->steps[0].error->message,
+			   "the output of the reply is no JSON or is larger than 256 KiB"));
 	office_close(&office);
 }
 END_TEST

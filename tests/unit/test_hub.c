@@ -388,7 +388,7 @@ END_TEST
 START_TEST(test_replies_are_settled_when_they_are_acknowledged)
 {
 	struct hub *hub = open_hub();
-	struct hub_connection *a = come(hub, "stock", 3), *b = come(hub, "stock", 3);
+	struct hub_connection *a = come(hub, "stock", 3), *b = come(hub, "stock", 3), *c;
 	struct inbox_message message;
 
 	talk(hub, a);
@@ -413,6 +413,13 @@ START_TEST(test_replies_are_settled_when_they_are_acknowledged)
 	hub_pump(hub, 0);
 	ck_assert_str_eq(talk(hub, a), "settled 3");
 	ck_assert_str_eq(talk(hub, b), "");
+	/* A client's start is answered, and not settled. */
+	c = come(hub, "", 0);
+	talk(hub, c);
+	say_start(hub, c, 7);
+	ck_assert_uint_eq(take_all(hub), 1);
+	hub_pump(hub, 0);
+	ck_assert_str_eq(talk(hub, c), "");
 	/* Whose connection is gone hears nothing, nor does who came in his place. */
 	say_reply(hub, a, "5");
 	hub_drop(hub, a);

@@ -509,6 +509,53 @@ START_TEST(test_an_answer_that_cannot_be_sent_is_sent_later)
 }
 END_TEST
 
+/* A port that carries no answer with an output. */
+struct narrow {
+	struct port base;
+	struct port *real;
+};
+
+static bool narrow_poll(struct port *base, struct command_message *out)
+{
+	return port_poll(((struct narrow *)base)->real, out);
+}
+
+static enum err narrow_reply(struct port *base, const struct reply_message *reply)
+{
+	return reply->output.len ? ERR_TOO_LARGE
+				 : port_reply(((struct narrow *)base)->real, reply);
+}
+
+static void narrow_pump(struct port *base, int timeout_ms)
+{
+	port_pump(((struct narrow *)base)->real, timeout_ms);
+}
+
+/* Or the saga would wait for it until the attempt runs out, again and again. */
+START_TEST(test_an_answer_that_no_bus_carries_is_a_failure)
+{
+	static const struct port_ops ops = {
+		.poll = narrow_poll, .reply = narrow_reply, .pump = narrow_pump};
+	struct command_message command = command_of("take", "a");
+	struct narrow narrow = {.base = {&ops}};
+	skald_participant *participant;
+	struct service service;
+
+	service_open(&service);
+	narrow.real = service.port;
+	participant = participant_open(&narrow.base, service.barrier, &service.clock.base, 0);
+	ck_assert(participant);
+	ck_assert(skald_participant_on(participant, "take", look, &service));
+	ck_assert_int_eq(bus_send(service.bus, &command), OK);
+	ck_assert_uint_eq(skald_participant_poll(participant), 1);
+	ck_assert_str_eq(next_reply(&service),
+			 "failed bad-reply its answer is none that can be sent");
+	ck_assert_int_eq(service.runs, 1);
+	skald_participant_free(participant);
+	service_close(&service);
+}
+END_TEST
+
 START_TEST(test_every_allocation_fails_in_turn)
 {
 	bool fired = true;
@@ -577,6 +624,7 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_what_is_older_than_the_records_is_expired);
 	tcase_add_test(tcase, test_without_its_barrier_it_is_silent);
 	tcase_add_test(tcase, test_an_answer_that_cannot_be_sent_is_sent_later);
+	tcase_add_test(tcase, test_an_answer_that_no_bus_carries_is_a_failure);
 	tcase_add_test(tcase, test_every_allocation_fails_in_turn);
 	tcase_add_test(tcase, test_no_memory_to_open_and_register);
 }
