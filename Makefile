@@ -70,6 +70,7 @@ endef
 $(eval $(call library,sim,tests/sim,))
 $(eval $(call library,testing,tests/lib,))
 $(eval $(call library,cli,cli,libcurl))
+$(eval $(call library,simulate,orchestrator/simulate,))
 $(eval $(call library,server,orchestrator/server,))
 $(eval $(call library,gateway,orchestrator/gateway,libmicrohttpd))
 $(eval $(call library,explain,orchestrator/explain,))
@@ -200,7 +201,7 @@ TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
 $(TESTS): %: %.o $(patsubst %.c,$(B)/%.o,$(unit_only)) $(call archives,$(LIBRARIES))
 $(TESTS): private all_ldflags += $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup)
 # These run the programs themselves.
-$(patsubst %,$(B)/tests/unit/test_%,cli cli_remote fmt operations serve serve_limits): | $(B)/skald
+$(patsubst %,$(B)/tests/unit/test_%,cli cli_remote cli_simulate fmt operations serve serve_limits): | $(B)/skald
 $(B)/tests/unit/test_floor: | $(FLOOR)
 $(B)/tests/unit/test_stock_example: | $(EXAMPLE)
 $(B)/tests/unit/test_services: | $(SERVICES:%=$(B)/skald-%)
@@ -464,9 +465,10 @@ install: all ## Install under PREFIX (DESTDIR stages it elsewhere)
 			-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' $$pc \
 			>$(DESTDIR)$(LIBDIR)/pkgconfig/$${name%.in} || exit; \
 	done
-	$(INSTALL) -d $(DESTDIR)$(SAGADIR)/schemas
+	$(INSTALL) -d $(DESTDIR)$(SAGADIR)/schemas $(DESTDIR)$(SAGADIR)/plans
 	$(INSTALL) -m 644 sagas/*.yaml sagas/*.json sagas/README.md $(DESTDIR)$(SAGADIR)
 	$(INSTALL) -m 644 sagas/schemas/*.json $(DESTDIR)$(SAGADIR)/schemas
+	$(INSTALL) -m 644 sagas/plans/*.yaml $(DESTDIR)$(SAGADIR)/plans
 	@for page in $(wildcard docs/man/*.[1-8]); do set -x; \
 		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; \
 	done

@@ -294,3 +294,54 @@ bool pattern_matches(const struct pattern *pattern, struct slice text, struct ar
 	}
 	return run_over(&run, &now, &next, text);
 }
+
+/* --- examples --------------------------------------------------------------------- */
+
+/* Letters, digits and what else people can read, where the set has any of it. */
+static uint32_t pick(const struct char_set *set, uint64_t number)
+{
+	static const struct char_range liked[] = {
+		{'a', 'z'}, {'0', '9'}, {'A', 'Z'}, {'!', '~'}};
+
+	for (size_t i = 0; i < sizeof liked / sizeof *liked; i++) {
+		uint32_t n = liked[i].last - liked[i].first + 1;
+
+		for (uint32_t k = 0; k < n; k++) {
+			uint32_t c = liked[i].first + (uint32_t)((number + k) % n);
+
+			if (char_set_has(set, c))
+				return c;
+		}
+	}
+	return set->n ? set->ranges[0].first : ' ';
+}
+
+static void add_character(struct bytes *out, uint32_t c)
+{
+	char text[UTF8_MAX];
+
+	bytes_append(out, (struct slice){text, utf8_encode(c, text)});
+}
+
+void pattern_example(const struct pattern *pattern, uint64_t (*number)(void *context),
+		     void *context, struct bytes *out)
+{
+	enum { CHOICES = 100 }; /* then every loop is left */
+	uint32_t pc = 0, choices = 0;
+
+	for (;;) {
+		const struct instruction *at = &pattern->code[pc++];
+
+		switch (at->operation) {
+		case OP_CHAR: add_character(out, at->c); break;
+		case OP_SET: add_character(out, pick(at->set, number(context))); break;
+		case OP_BEGIN:
+		case OP_END: break;
+		case OP_SPLIT: /* the second one leads on, out of the loop */
+			pc = choices++ < CHOICES && number(context) & 1 ? at->x : at->y;
+			break;
+		case OP_JUMP: pc = at->x; break;
+		case OP_MATCH: return;
+		}
+	}
+}

@@ -12,7 +12,10 @@
 #define SKALD_BASE_PATTERN_H
 
 #include "base/arena.h"
+#include "base/bytes.h"
 #include "base/err.h"
+
+#include <stdint.h>
 
 /* Longest expression in bytes, and the most instructions that it may compile
  * to. Groups nest 64 deep at most, and a count in { } is at most 1000. */
@@ -29,5 +32,11 @@ CHECKED enum err pattern_compile(struct slice text, struct arena *arena, struct 
  * is not UTF-8 counts as U+FFFD. */
 bool pattern_matches(const struct pattern *pattern, struct slice text, struct arena *arena,
 		     bool *nomem);
+
+/* Append a text that the pattern describes, as `number` (any one, again and again)
+ * will have it: short, and of ASCII where it can be. ^ and $ inside are not looked at,
+ * so the text need not match where they cannot hold. */
+void pattern_example(const struct pattern *pattern, uint64_t (*number)(void *context),
+		     void *context, struct bytes *out);
 
 #endif

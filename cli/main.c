@@ -9,8 +9,8 @@ static const struct subcommand *const list[] = {
 	&subcommand_signal, &subcommand_cancel, &subcommand_undo,        &subcommand_pause,
 	&subcommand_resume, &subcommand_retry,  &subcommand_skip,        &subcommand_kill,
 	&subcommand_stats,  &subcommand_deploy, &subcommand_definitions, &subcommand_diff,
-	&subcommand_check,  &subcommand_fmt,    &subcommand_graph,       &subcommand_bench,
-	&subcommand_help,   &subcommand_man,
+	&subcommand_check,  &subcommand_fmt,    &subcommand_graph,       &subcommand_simulate,
+	&subcommand_bench,  &subcommand_help,   &subcommand_man,
 };
 
 static const struct subcommand_table commands = {list, sizeof list / sizeof *list};

@@ -98,6 +98,7 @@ extern const struct subcommand subcommand_man;
 extern const struct subcommand subcommand_check;
 extern const struct subcommand subcommand_fmt;
 extern const struct subcommand subcommand_graph;
+extern const struct subcommand subcommand_simulate;
 
 extern const struct subcommand subcommand_serve;
 

@@ -1,5 +1,5 @@
 /* loader.h - the loader's state and the reading of single values: private to
- * orchestrator/load.
+ * orchestrator/load, but for simulate/plan_load.c, which reads values of the same kind.
  *
  * A definition is loaded in three passes over the tree of its YAML. The first
  * reads everything that is no expression, steps and their forms included

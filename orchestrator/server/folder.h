@@ -1,4 +1,5 @@
-/* folder.h - the definitions of a folder; private to the server. */
+/* folder.h - the definitions of a folder: those of the server, and the child sagas that
+ * lie beside one. */
 #ifndef SKALD_SERVER_FOLDER_H
 #define SKALD_SERVER_FOLDER_H
 

@@ -9,9 +9,9 @@
 #define SKALD_TESTS_SIM_TRANSPORT_H
 
 #include "bus/hub.h"
+#include "orchestrator/simulate/agenda.h"
 #include "tests/lib/clock_sim.h"
 #include "tests/lib/random.h"
-#include "tests/sim/agenda.h"
 #include "tests/sim/diary.h"
 
 /* What may happen to a message, or to a piece of bytes, on its way. */

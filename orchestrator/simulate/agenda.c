@@ -1,6 +1,5 @@
-#include "tests/sim/agenda.h"
+#include "orchestrator/simulate/agenda.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 static bool before(const struct agenda_item *a, const struct agenda_item *b)
@@ -8,17 +7,29 @@ static bool before(const struct agenda_item *a, const struct agenda_item *b)
 	return a->at_ms != b->at_ms ? a->at_ms < b->at_ms : a->number < b->number;
 }
 
+static bool grow(struct agenda *agenda)
+{
+	size_t capacity = agenda->capacity ? agenda->capacity * 2 : 64;
+	struct agenda_item *items = realloc(agenda->items, capacity * sizeof *items);
+
+	if (!items)
+		return false;
+	agenda->items = items;
+	agenda->capacity = capacity;
+	return true;
+}
+
 void agenda_add(struct agenda *agenda, int64_t at_ms, happening *happen, void *context,
 		uint64_t argument)
 {
 	struct agenda_item item = {at_ms, agenda->number++, happen, context, argument};
-	size_t at = agenda->n++;
+	size_t at = agenda->n;
 
-	if (at == agenda->capacity) {
-		agenda->capacity = agenda->capacity ? agenda->capacity * 2 : 64;
-		agenda->items = realloc(agenda->items, agenda->capacity * sizeof item);
-		assert(agenda->items);
+	if (at == agenda->capacity && !grow(agenda)) {
+		agenda->nomem = true;
+		return;
 	}
+	agenda->n++;
 	for (; at > 0 && before(&item, &agenda->items[(at - 1) / 2]); at = (at - 1) / 2)
 		agenda->items[at] = agenda->items[(at - 1) / 2];
 	agenda->items[at] = item;
@@ -29,7 +40,7 @@ bool agenda_next(struct agenda *agenda, struct agenda_item *out)
 	struct agenda_item last;
 	size_t at = 0, child;
 
-	if (!agenda->n)
+	if (!agenda->n || agenda->nomem)
 		return false;
 	*out = agenda->items[0];
 	last = agenda->items[--agenda->n];
