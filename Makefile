@@ -28,7 +28,8 @@ WARNINGS := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wpointer-arith -Wundef \
 	-Wwrite-strings -Wno-unused-parameter
 sanitizers = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer)
-all_cppflags = -D_POSIX_C_SOURCE=200809L -DSKALD_VERSION='"$(VERSION)"' -I. -Iinclude $(CPPFLAGS)
+mongo_cppflags := $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags-only-I libmongoc-1.0))
+all_cppflags = -D_POSIX_C_SOURCE=200809L -DSKALD_VERSION='"$(VERSION)"' -I. -Iinclude $(mongo_cppflags) $(CPPFLAGS)
 all_cflags = -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) $(if $(WERROR),-Werror) $(CFLAGS) $(sanitizers)
 all_ldflags = $(LDFLAGS) $(sanitizers)
 
@@ -79,6 +80,7 @@ $(eval $(call library,participant-kafka,participants/kafka,))
 $(eval $(call library,participant,participants/lib,))
 $(eval $(call library,explore,orchestrator/check,))
 $(eval $(call library,engine,orchestrator/engine,))
+$(eval $(call library,store-mongo,orchestrator/store/mongo,libmongoc-1.0))
 $(eval $(call library,store,orchestrator/store,sqlite3))
 $(eval $(call library,load,orchestrator/load,yaml-0.1))
 $(eval $(call library,core,orchestrator/core,))
@@ -266,7 +268,7 @@ $(call archives,$(LIBRARIES)): $(B)/files
 
 define link
 	@mkdir -p $(@D)
-	$(call say,LD)$(CC) $(all_ldflags) -o $@ $(filter %.o %.a,$^) $(libs) $(LDLIBS)
+	$(call say,LD)$(CC) $(all_ldflags) -Wl,--as-needed -o $@ $(filter %.o %.a,$^) $(libs) $(LDLIBS)
 endef
 $(LINKED):
 	$(link)
@@ -285,6 +287,8 @@ TALLY ?= $(B)/tally
 export TALLY
 begin_tally := $(if $(filter file,$(origin TALLY)),rm -f $(TALLY),:)
 end_tally := $(if $(filter file,$(origin TALLY)),tools/tally --sum,:)
+# Of those that tests may have started.
+engines_down := for engine in kafka mongo mongo-memory; do tools/engines $$engine down; done;
 tally = tools/tally $(if $(T),-v) '$(if $(SANITIZE),$(SANITIZE) )$(1)' $(2);
 
 # corpus/yaml holds what was once found through fuzz_yaml.c.
@@ -299,8 +303,7 @@ test: $(if $(T),$(chosen),$(TESTS) $(JUDGE) $(FUZZERS)) ## Run the tests (T=json
 	$(foreach t,$(filter $(TESTS),$^),$(call tally,$(t:$(B)/tests/%=%),$(t))) \
 	$(foreach t,$(filter $(JUDGE),$^),$(call tally,editor,tests/editor/run.sh $(t))) \
 	$(foreach t,$(filter $(FUZZERS),$^),$(call replay,$(t))) \
-	tools/engines kafka down; \
-	$(end_tally)
+	$(engines_down) $(end_tally)
 
 # Tests in which threads meet.
 THREADED := $(patsubst %,$(B)/tests/unit/test_%,later participant_local store_sqlite)
@@ -313,7 +316,7 @@ threads: $(THREADED) ## Run the tests in which threads meet (best with SANITIZE=
 export TORTURE_ORDERS ?= $(if $(SANITIZE),200,1000)
 e2e: $(if $(T),$(B)/tests/e2e/test_$(T),$(E2E)) ## Run server and services as processes, with kill -9 (T=torture: that one)
 	@$(begin_tally); $(foreach t,$^,$(call tally,$(t:$(B)/tests/%=%),$(t))) \
-	tools/engines kafka down; $(end_tally)
+	$(engines_down) $(end_tally)
 
 torture: ## Kill and hold server and services while 5,000 orders are under way
 	@$(MAKE) --no-print-directory T=torture TORTURE_ORDERS=5000 e2e
@@ -414,7 +417,7 @@ bench-floor: $(FLOOR) ## Measure what the machine can do: sagas without any feat
 
 # --- checks -------------------------------------------------------------------
 
-SOURCES := $(wildcard $(foreach d,base proto bus bus/* include include/* orchestrator/* participants/* cli tests/* bench,$(d)/*.[ch]))
+SOURCES := $(wildcard $(foreach d,base proto bus bus/* include include/* orchestrator/* orchestrator/store/* participants/* cli tests/* bench,$(d)/*.[ch]))
 HEADERS := $(filter %.h,$(SOURCES))
 
 .PHONY: layers pure headers format banned check

@@ -52,6 +52,7 @@ struct option {
 	bool flag_only;      /* neither in the environment nor in the file, as --help is */
 	bool no_file;        /* not in the file alone, as what --server says to a client */
 	bool secret;         /* the value is shown nowhere */
+	bool uri;            /* OPTION_TEXT: a password in it is shown nowhere */
 	const char *initial; /* the default, as one would write it; NULL: not set */
 
 	/* Least and most of a number, or of the bytes of a text or list. A `max`

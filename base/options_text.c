@@ -231,6 +231,29 @@ static void print_list(struct bytes *out, struct slice items)
 	bytes_add(out, ']');
 }
 
+/* scheme://user:PASSWORD@host/: the host begins behind the last @. */
+static void print_uri(struct bytes *out, struct slice uri)
+{
+	const char *begin = strstr(uri.at, "://"), *colon, *at = NULL;
+	struct bytes masked = BYTES(SIZE_MAX / 2, NULL);
+
+	begin = begin ? begin + 3 : uri.at;
+	for (const char *c = begin; *c && *c != '/' && *c != '?'; c++)
+		at = *c == '@' ? c : at;
+	colon = at ? memchr(begin, ':', (size_t)(at - begin)) : NULL;
+	if (!colon) {
+		print_text(out, uri);
+		return;
+	}
+	bytes_append(&masked, (struct slice){uri.at, (size_t)(colon + 1 - uri.at)});
+	bytes_text(&masked, "********");
+	bytes_text(&masked, at);
+	print_text(out, bytes_slice(&masked));
+	if (masked.err && !out->err)
+		out->err = masked.err;
+	bytes_release(&masked);
+}
+
 static void print_value(const struct option *option, const struct option_value *value,
 			struct bytes *out)
 {
@@ -238,6 +261,10 @@ static void print_value(const struct option *option, const struct option_value *
 
 	if (option->secret) {
 		bytes_text(out, "\"********\"");
+		return;
+	}
+	if (option->uri) {
+		print_uri(out, slice_of(value->text));
 		return;
 	}
 	switch (option->type) {

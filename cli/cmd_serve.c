@@ -102,11 +102,14 @@ static const struct option options[] = {
 	 .max = 64 * 1024 * 1024,
 	 .help = "largest message of topics that are made"},
 	{.name = "store",
-	 .type = OPTION_CHOICE,
+	 .type = OPTION_TEXT,
 	 .initial = "sqlite",
-	 .choices = "sqlite|memory",
-	 .help = "where sagas are kept: sqlite is a file in the folder of data, memory "
-		 "forgets them when the server ends"},
+	 .min = 1,
+	 .uri = true,
+	 .argument = "STORE",
+	 .help = "where sagas are kept: sqlite is a file in the folder of data, "
+		 "mongo:mongodb://HOST/DATABASE is MongoDB, memory forgets them when the "
+		 "server ends"},
 	{.name = "retention",
 	 .type = OPTION_DURATION,
 	 .initial = "7d",
@@ -224,6 +227,19 @@ static struct server_settings settings_of(struct cli *cli, const struct options 
 	return out;
 }
 
+static enum exit_code check_store(const struct cli *cli, const struct options *settings)
+{
+	const char *store = options_text(settings, "store");
+	char where[OPTION_WHERE_SIZE];
+
+	if (strcmp(store, "sqlite") == 0 || strcmp(store, "memory") == 0 ||
+	    strncmp(store, "mongo:", 6) == 0)
+		return EXIT_DONE;
+	options_where(settings, "store", where);
+	complain(cli, "%s: there is no such store; write sqlite, memory or mongo:URI", where);
+	return EXIT_USAGE;
+}
+
 static enum exit_code print_settings(const struct cli *cli, const struct options *settings,
 				     const struct limits *limits)
 {
@@ -248,6 +264,8 @@ static enum exit_code run(struct cli *cli)
 	bool only_check = options_bool(&settings, "check");
 	enum err err;
 
+	if (!code)
+		code = check_store(cli, &settings);
 	if (code)
 		return code;
 	server = settings_of(cli, &settings, &limits);

@@ -68,6 +68,8 @@ static struct saga_write as_write(const struct change *change)
 		.before = change->stored_revision,
 		.record = change->record,
 		.n_news = change->n_entries,
+		.definition = change->live->definition,
+		.saga = &change->saga,
 	};
 }
 

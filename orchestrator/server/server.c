@@ -6,6 +6,7 @@
 #include "orchestrator/gateway/listen.h"
 #include "orchestrator/load/load.h"
 #include "orchestrator/server/folder.h"
+#include "orchestrator/store/mongo/store_mongo.h"
 #include "orchestrator/store/store_memory.h"
 #include "orchestrator/store/store_sqlite.h"
 
@@ -137,6 +138,16 @@ static enum err read_definition(struct slice normal, struct definition **out, st
 
 /* --- opening ---------------------------------------------------------------------- */
 
+static const char mongo_scheme[] = "mongo:";
+
+/* Of a store in MongoDB; NULL: it is another. */
+static const char *mongo_uri(const struct server_settings *settings)
+{
+	size_t len = strlen(mongo_scheme);
+
+	return strncmp(settings->store, mongo_scheme, len) == 0 ? settings->store + len : NULL;
+}
+
 static enum err open_store(struct server *server, struct diag *diag)
 {
 	const struct server_settings *settings = server->settings;
@@ -146,6 +157,9 @@ static enum err open_store(struct server *server, struct diag *diag)
 	if (mkdir(settings->data, 0700) != 0 && errno != EEXIST)
 		return diag_set(diag, ERR_IO, "cannot make the folder %.200s: %s",
 				settings->data, strerror(errno));
+	if (mongo_uri(settings))
+		return store_mongo_open(mongo_uri(settings), settings->listen, &server->store,
+					diag);
 	server->vault = vault_new();
 	server->store = server->vault ? store_memory_open(server->vault) : NULL;
 	return server->store ? OK : diag_set(diag, ERR_NOMEM, "out of memory");
@@ -499,17 +513,20 @@ static void say_ready(const struct server *server)
 	log_end(&line);
 }
 
-static void serve(struct server *server)
+static enum err serve(struct server *server, struct diag *diag)
 {
 	bool more = true;
 
 	say_ready(server);
-	while (!server->stopping) {
+	while (!server->stopping && !server->store->lost) {
 		wait_for_events(server, more);
 		more = turn(server);
 		take_signals(server);
 	}
+	if (server->store->lost) /* whoever asked is answered by the other one */
+		return diag_set(diag, ERR_CONFLICT, "%s", server->store->trouble.text);
 	say_goodbye(server);
+	return OK;
 }
 
 /* A thousand connections need more descriptors than a shell often allows. */
@@ -547,7 +564,7 @@ enum err server_run(const struct server_settings *settings, struct diag *diag)
 	survive_writes();
 	err = open_all(&server, diag);
 	if (!err)
-		serve(&server);
+		err = serve(&server, diag);
 	close_all(&server);
 	return err;
 }
@@ -567,6 +584,8 @@ enum err server_check(const struct server_settings *settings, struct diag *diag)
 	size_t n_bad = 0;
 	enum err err = find_bus(settings, server.place, diag);
 
+	if (!err && mongo_uri(settings))
+		err = store_mongo_check(mongo_uri(settings), diag);
 	if (err)
 		return err;
 	err = folder_read_definitions(settings->sagas, &reader, &n_bad, diag);

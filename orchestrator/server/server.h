@@ -27,7 +27,7 @@ struct server_settings {
 	const char *listen; /* HOST:PORT */
 	const char *bus;    /* "local", "local:PATH", "kafka:HOST:PORT,..." */
 	struct server_kafka kafka;
-	const char *store;    /* "sqlite", "memory" */
+	const char *store;    /* "sqlite", "mongo:URI", "memory" */
 	int64_t retention_ms; /* of sagas that ended; 0: for ever */
 	enum log_level log_level;
 	const struct limits *limits; /* of participants */
@@ -41,8 +41,8 @@ struct server_settings {
 	void *context;
 };
 
-/* OK: it was told to stop, and did. Otherwise it could not begin, and the diag
- * says why and what to do. */
+/* OK: it was told to stop, and did. ERR_CONFLICT: another server has taken the store.
+ * Otherwise it could not begin. The diag says why and what to do. */
 CHECKED enum err server_run(const struct server_settings *settings, struct diag *diag);
 
 /* Whether the settings could be used, without touching anything: their form, and

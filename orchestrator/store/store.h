@@ -23,6 +23,10 @@ struct store {
 	/* What went wrong, and what to do, after ERR_IO, ERR_UNAVAILABLE or
 	 * ERR_CORRUPT of any operation; of use until the next one. */
 	struct diag trouble;
+
+	/* Another process has taken the store, and this one can never write again: it is
+	 * to end. Commits are ERR_UNAVAILABLE, and `trouble` names the other. */
+	bool lost;
 };
 
 /* What can be read and searched without looking into the record. */
@@ -60,6 +64,11 @@ struct saga_write {
 			  * were not sent, this one included */
 	enum err result; /* set by commit: OK, or ERR_CONFLICT: another revision is
 			  * stored, or id or key are taken */
+
+	/* What the record holds, for stores that show people more than the row; NULL,
+	 * both: it is not known. */
+	const struct definition *definition;
+	const struct saga *saga;
 };
 
 /* What loading gives of a saga. */

@@ -1,64 +1,23 @@
-#define _XOPEN_SOURCE 700 /* realpath */
-
 #include "tests/lib/kafka_broker.h"
 
+#include "tests/lib/engines.h"
+
 #include <check.h>
-#include <spawn.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-extern char **environ;
-
-static char engines[4096]; /* the program */
-
-/* The first line that the program prints; valid until the next call. */
-static const char *ask(const char *kind, const char *verb, const char *dir)
-{
-	static char out[4096];
-	char program[sizeof engines], words[3][4096];
-	char *const argv[] = {program, words[0], words[1], dir ? words[2] : NULL, NULL};
-	posix_spawn_file_actions_t actions;
-	int ends[2], status = 1;
-	size_t len = 0;
-	ssize_t n;
-	pid_t pid;
-
-	if (pipe(ends) != 0)
-		return NULL;
-	memcpy(program, engines, sizeof program);
-	snprintf(words[0], sizeof words[0], "%s", kind);
-	snprintf(words[1], sizeof words[1], "%s", verb);
-	snprintf(words[2], sizeof words[2], "%s", dir ? dir : "");
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-	posix_spawn_file_actions_addclose(&actions, ends[0]);
-	posix_spawn_file_actions_addclose(&actions, ends[1]);
-	status = posix_spawn(&pid, program, &actions, NULL, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	close(ends[1]);
-	while (!status && len + 1 < sizeof out &&
-	       (n = read(ends[0], out + len, sizeof out - len - 1)) > 0)
-		len += (size_t)n;
-	close(ends[0]);
-	out[len] = '\0';
-	out[strcspn(out, "\n")] = '\0';
-	return !status && waitpid(pid, &status, 0) == pid && status == 0 ? out : NULL;
-}
-
 const char *kafka_engine(const char *verb, const char *dir)
 {
-	return ask("kafka", verb, dir);
+	return engine_ask("kafka", verb, dir);
 }
 
 const char *kafka_python(void)
 {
 	static char path[4096];
-	const char *found = ask("python", "up", NULL);
+	const char *found = engine_ask("python", "up", NULL);
 
 	if (found) {
 		snprintf(path, sizeof path, "%s", found);
@@ -74,7 +33,7 @@ const char *kafka_broker_find(void)
 	static char address[128];
 	const char *given = getenv("SKALD_TEST_KAFKA"), *own;
 
-	if (!realpath("tools/engines", engines))
+	if (!engines_here())
 		return NULL;
 	if (given && *given)
 		return given;

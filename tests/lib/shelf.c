@@ -1,7 +1,9 @@
 #include "tests/lib/shelf.h"
 
+#include "orchestrator/store/mongo/store_mongo.h"
 #include "orchestrator/store/store_memory.h"
 #include "orchestrator/store/store_sqlite.h"
+#include "tests/lib/engines.h"
 
 #include <assert.h>
 #include <dirent.h>
@@ -11,9 +13,19 @@
 
 const struct store_batch shelf_batch = {.number = 1, .sent = 1};
 
+int shelf_kinds = SHELF_KINDS;
+
+int shelf_find(void)
+{
+	shelf_kinds = mongo_find("mongo-memory") ? SHELF_KINDS : SHELF_MONGO;
+	return shelf_kinds;
+}
+
 const char *shelf_name(enum shelf_kind kind)
 {
-	return kind == SHELF_MEMORY ? "memory" : "sqlite";
+	static const char *const names[] = {"memory", "sqlite", "mongo"};
+
+	return names[kind];
 }
 
 static void remove_folder(const char *folder)
@@ -32,6 +44,10 @@ static void remove_folder(const char *folder)
 bool shelf_init(struct shelf *shelf, enum shelf_kind kind)
 {
 	*shelf = (struct shelf){.kind = kind};
+	if (kind == SHELF_MONGO) {
+		mongo_database(shelf->uri);
+		return true;
+	}
 	if (kind == SHELF_MEMORY) {
 		shelf->vault = vault_new();
 		return shelf->vault;
@@ -44,6 +60,8 @@ bool shelf_init(struct shelf *shelf, enum shelf_kind kind)
 
 enum err shelf_open_store(struct shelf *shelf)
 {
+	if (shelf->kind == SHELF_MONGO)
+		return store_mongo_open(shelf->uri, "a test", &shelf->store, NULL);
 	if (shelf->kind == SHELF_SQLITE)
 		return store_sqlite_open(shelf->folder, &shelf->store, NULL);
 	shelf->store = store_memory_open(shelf->vault);
@@ -74,6 +92,8 @@ void shelf_close(struct shelf *shelf)
 	arena_release(&shelf->arena);
 	if (shelf->kind == SHELF_MEMORY)
 		vault_free(shelf->vault);
+	else if (shelf->kind == SHELF_MONGO)
+		mongo_drop(shelf->uri);
 	else if (shelf->folder[0])
 		remove_folder(shelf->folder);
 }

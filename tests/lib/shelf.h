@@ -1,6 +1,6 @@
 /* shelf.h - a store of every kind, for tests that must hold over all of them.
  *
- * What a store keeps its sagas in (a vault, a folder of its own)
+ * What a store keeps its sagas in (a vault, a folder or a database of its own)
  * outlives closing it, as a disk does. */
 #ifndef SKALD_TESTS_LIB_SHELF_H
 #define SKALD_TESTS_LIB_SHELF_H
@@ -9,15 +9,21 @@
 
 struct vault;
 
-enum shelf_kind { SHELF_MEMORY, SHELF_SQLITE, SHELF_KINDS };
+enum shelf_kind { SHELF_MEMORY, SHELF_SQLITE, SHELF_MONGO, SHELF_KINDS };
 
 struct shelf {
 	enum shelf_kind kind;
 	struct vault *vault;
 	char folder[64];
+	char uri[512]; /* of the database */
 	struct store *store;
 	struct arena arena; /* for the test, until shelf_close */
 };
+
+/* How many kinds there are to be had; asked by main before Check starts, which says so
+ * where MongoDB is not. */
+int shelf_find(void);
+extern int shelf_kinds;
 
 const char *shelf_name(enum shelf_kind kind);
 

@@ -271,7 +271,7 @@ static const struct {
 	 {"--server", "http://127.0.0.1:1", "--store", "memory"},
 	 2,
 	 "--store is about a server of its own"},
-	{"a store that is not there", {"--store", "paper"}, 1, "\"paper\""},
+	{"a store that is not there", {"--store", "paper"}, 1, "there is no such store"},
 	{"a bus that is not there", {"--bus", "pigeons"}, 1, "pigeons"},
 	{"a folder that is not there",
 	 {"--dir", "nowhere"},

@@ -335,15 +335,16 @@ END_TEST
 
 static void add(TCase *tcase)
 {
-	tcase_add_loop_test(tcase, test_whatever_dies_all_is_told, 0, SHELF_KINDS);
-	tcase_add_loop_test(tcase, test_the_last_batch_is_told_again, 0, SHELF_KINDS);
+	tcase_add_loop_test(tcase, test_whatever_dies_all_is_told, 0, shelf_kinds);
+	tcase_add_loop_test(tcase, test_the_last_batch_is_told_again, 0, shelf_kinds);
 	tcase_add_loop_test(tcase, test_what_was_told_again_is_not_told_after_the_next_batch, 0,
-			    SHELF_KINDS);
-	tcase_add_loop_test(tcase, test_nobody_is_told, 0, SHELF_KINDS);
-	tcase_add_loop_test(tcase, test_no_memory_to_tell_again, 0, SHELF_KINDS);
+			    shelf_kinds);
+	tcase_add_loop_test(tcase, test_nobody_is_told, 0, shelf_kinds);
+	tcase_add_loop_test(tcase, test_no_memory_to_tell_again, 0, shelf_kinds);
 }
 
 int main(void)
 {
+	shelf_find();
 	return suite_run("engine_news", add);
 }

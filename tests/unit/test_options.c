@@ -591,6 +591,40 @@ START_TEST(test_print)
 }
 END_TEST
 
+/* What is printed of an address. */
+START_TEST(test_a_password_in_an_address_is_masked)
+{
+	static const struct {
+		const char *value, *printed;
+	} uris[] = {
+		{"sqlite", "sqlite"},
+		{"mongodb://host:27017/db", "mongodb://host:27017/db"},
+		{"mongodb://ann:s3cret@host/db", "\"mongodb://ann:********@host/db\""},
+		{"mongodb://ann:s3@cret:x@host:1,other:2/?a=b@c",
+		 "\"mongodb://ann:********@host:1,other:2/?a=b@c\""},
+		{"mongodb://ann@host/?a=b:c@d", "\"mongodb://ann@host/?a=b:c@d\""},
+		{"mongodb://ann:s3cret@", "\"mongodb://ann:********@\""},
+	};
+	static const struct option only[] = {
+		{.name = "at", .type = OPTION_TEXT, .uri = true, .help = "where"}};
+	static const struct usage small = {.program = "p", .own = {only, 1}};
+
+	for (int i = 0; i < ROWS(uris); i++) {
+		struct bytes out = BYTES(8192, &arena);
+		char expected[128];
+
+		ck_assert_int_eq(options_init(&options, &small, &arena), OK);
+		ck_assert_int_eq(file("at", uris[i].value), OK);
+		options_print(&options, &out);
+		snprintf(expected, sizeof expected, "at: %s ", uris[i].printed);
+		ck_assert_msg(out.len > strlen(expected) &&
+				      !memcmp(out.at, expected, strlen(expected)),
+			      "%.*s", SLICE_ARG(bytes_slice(&out)));
+		arena_reset(&arena);
+	}
+}
+END_TEST
+
 START_TEST(test_out_of_memory)
 {
 	struct arena small = {.max = 16384};
@@ -626,6 +660,7 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_help);
 	tcase_add_test(tcase, test_man);
 	tcase_add_test(tcase, test_print);
+	tcase_add_test(tcase, test_a_password_in_an_address_is_masked);
 	tcase_add_test(tcase, test_out_of_memory);
 }
 

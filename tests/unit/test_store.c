@@ -705,7 +705,7 @@ END_TEST
 
 static void add(TCase *tcase)
 {
-	int n = SHELF_KINDS;
+	int n = shelf_kinds;
 
 	tcase_add_loop_test(tcase, test_row, 0, n * ROWS(rows));
 	tcase_add_loop_test(tcase, test_a_write_may_pass_over_revisions, 0, n);
@@ -719,10 +719,10 @@ static void add(TCase *tcase)
 	tcase_add_loop_test(tcase, test_the_order_is_that_of_the_starts, 0, n);
 	tcase_add_loop_test(tcase, test_an_error_of_the_visitor_ends_the_walk, 0, n);
 	tcase_add_loop_test(tcase, test_what_was_not_sent_is_loaded_whatever_its_status, 0,
-			    SHELF_KINDS);
-	tcase_add_loop_test(tcase, test_the_numbers_of_batches_never_go_back, 0, SHELF_KINDS);
+			    shelf_kinds);
+	tcase_add_loop_test(tcase, test_the_numbers_of_batches_never_go_back, 0, shelf_kinds);
 	tcase_add_loop_test(tcase, test_what_was_not_sent_and_is_pruned_is_gone, 0,
-			    SHELF_KINDS);
+			    shelf_kinds);
 	tcase_add_loop_test(tcase, test_an_undone_saga_is_loaded_again, 0, n);
 	tcase_add_loop_test(tcase, test_many_sagas, 0, n);
 	tcase_add_loop_test(tcase, test_every_allocation_fails_in_turn, 0, n);
@@ -732,6 +732,7 @@ static void add(TCase *tcase)
 
 int main(void)
 {
+	shelf_find();
 	sqlite_malloc_use();
 	return suite_run("store", add);
 }

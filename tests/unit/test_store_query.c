@@ -365,7 +365,7 @@ END_TEST
 
 static void add(TCase *tcase)
 {
-	int n = SHELF_KINDS;
+	int n = shelf_kinds;
 
 	tcase_add_loop_test(tcase, test_lists, 0, n);
 	tcase_add_loop_test(tcase, test_a_list_ends_where_it_must, 0, n);
@@ -378,5 +378,6 @@ static void add(TCase *tcase)
 
 int main(void)
 {
+	shelf_find();
 	return suite_run("store_query", add);
 }

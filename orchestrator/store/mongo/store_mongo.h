@@ -1,0 +1,37 @@
+/* store_mongo.h - sagas in MongoDB 5.0 or later: the store of orchestrators on many
+ * machines.
+ *
+ *	sagas         one document a saga; docs/decisions names its fields
+ *	definitions   one a version
+ *	audit         one an operation
+ *	owners        one a shard: who works on it, and the epoch, which rises with
+ *	              every owner
+ *
+ * What a commit answered OK is with the majority of the replicas. There are no
+ * transactions: a batch is written saga by saga, each at the revision that it was
+ * decided on, and then the owner's record, if it is still ours. A commit of which
+ * nobody knows what became of it is ERR_UNAVAILABLE; tried again, what was written is
+ * a conflict whose stored record is the very same.
+ *
+ * Whoever opens the store owns it from then on. The one before can write nothing more:
+ * its next commit is ERR_UNAVAILABLE, and `lost` is true.
+ *
+ * Listing and counting ask indexes. Counts are exact up to 100,000 sagas; those of more
+ * may be as old as counting takes, times fifty.
+ */
+#ifndef SKALD_STORE_MONGO_STORE_MONGO_H
+#define SKALD_STORE_MONGO_STORE_MONGO_H
+
+#include "orchestrator/store/store.h"
+
+/* `owner` is what people call this orchestrator: an address. It waits for the server
+ * for some seconds at the most. ERR_INVALID: the URI, an older server, a newer skald's
+ * data; ERR_UNAVAILABLE, ERR_IO (credentials), ERR_NOMEM. The diag says what to do, and
+ * never says the password. */
+CHECKED enum err store_mongo_open(const char *uri, const char *owner, struct store **out,
+				  struct diag *diag);
+
+/* Only look at the URI. ERR_INVALID. */
+CHECKED enum err store_mongo_check(const char *uri, struct diag *diag);
+
+#endif

@@ -1,0 +1,30 @@
+/* proxy.h - something in between a client of MongoDB and its server, that loses one
+ * message: what the client asked, or what the server answered to it. The connection ends
+ * with it; the next one is as good as new.
+ *
+ * It is a process of its own, which ends with proxy_stop. */
+#ifndef SKALD_TESTS_LIB_PROXY_H
+#define SKALD_TESTS_LIB_PROXY_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct proxy_orders;
+
+struct proxy {
+	pid_t pid;
+	int port;
+	struct proxy_orders *orders; /* shared with the process */
+};
+
+/* To a server of this machine. */
+void proxy_start(struct proxy *proxy, int server_port);
+void proxy_stop(struct proxy *proxy);
+
+/* Lose the nth question from now on, counted from 0; or its answer. */
+void proxy_lose(struct proxy *proxy, int n, bool answer);
+
+/* No more of that; whether it has lost one. */
+bool proxy_lost(struct proxy *proxy);
+
+#endif

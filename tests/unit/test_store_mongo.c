@@ -1,0 +1,370 @@
+/* test_store_mongo.c - what the MongoDB store has to itself: owners that come after one
+ * another, answers that never come, servers that cannot be used */
+#include "orchestrator/store/mongo/store_mongo.h"
+#include "tests/lib/engines.h"
+#include "tests/lib/proxy.h"
+#include "tests/lib/shelf.h"
+#include "tests/lib/suite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static char uri[MONGO_URI_SIZE];
+static struct arena arena;
+
+static void set_up(void)
+{
+	mongo_database(uri);
+}
+
+static void tear_down(void)
+{
+	arena_release(&arena);
+	mongo_drop(uri);
+}
+
+static struct store *open_at(const char *where, const char *owner)
+{
+	struct store *store = NULL;
+	struct diag diag = {""};
+
+	ck_assert_msg(store_mongo_open(where, owner, &store, &diag) == OK, "%s", diag.text);
+	return store;
+}
+
+static struct saga_write write_of(const char *id, uint64_t revision, const char *record)
+{
+	return shelf_write(
+		(struct shelf_saga){.id = id, .revision = revision, .record = record});
+}
+
+static enum err commit(struct store *store, const char *id, uint64_t revision,
+		       const char *record)
+{
+	struct saga_write write = write_of(id, revision, record);
+	enum err err = store_commit(store, &shelf_batch, &write, 1, NULL, 0);
+
+	return err ? err : write.result;
+}
+
+static bool holds(struct store *store, const char *id, const char *record)
+{
+	struct slice stored = {0};
+
+	return store_get(store, slice_of(id), &arena, NULL, &stored) == OK &&
+	       slice_is(stored, record);
+}
+
+/* --- owners ----------------------------------------------------------------------------- */
+
+/* A zombie: it had the shard, and somebody has it now. */
+START_TEST(test_who_lost_the_store_cannot_write)
+{
+	struct store *zombie = open_at(uri, "first:1"), *owner;
+	struct shelf_walk visited = {.n = 0};
+	struct store_batch newest;
+
+	ck_assert_int_eq(commit(zombie, "a", 1, "one"), OK);
+	ck_assert_int_eq(commit(zombie, "b", 1, "one"), OK);
+	owner = open_at(uri, "second:2");
+	ck_assert_int_eq(commit(zombie, "a", 2, "zombie"), ERR_UNAVAILABLE);
+	ck_assert(zombie->lost);
+	ck_assert_ptr_nonnull(strstr(zombie->trouble.text, "second:2"));
+	ck_assert(holds(owner, "a", "one"));
+	ck_assert_int_eq(commit(owner, "a", 2, "two"), OK);
+	ck_assert_int_eq(commit(zombie, "a", 3, "zombie"), ERR_UNAVAILABLE);
+	ck_assert(holds(owner, "a", "two"));
+	ck_assert(!owner->lost);
+	store_close(zombie);
+	ck_assert_int_eq(commit(owner, "b", 2, "two"), OK);
+	ck_assert_int_eq(store_load(owner, &newest, shelf_note_record, &visited), OK);
+	ck_assert_str_eq(visited.text, " two two");
+	store_close(owner);
+}
+END_TEST
+
+/* Nothing keeps it from inserting, but it never says that it did; and what it left is in
+ * nobody's way. */
+START_TEST(test_what_a_zombie_begins_makes_way)
+{
+	struct store *zombie = open_at(uri, "first:1"), *owner = open_at(uri, "second:2");
+	struct saga_write other = shelf_write(
+		(struct shelf_saga){.id = "c", .key = "a", .record = "of the owner"});
+
+	ck_assert_int_eq(commit(zombie, "a", 1, "zombie"), ERR_UNAVAILABLE);
+	ck_assert_int_eq(commit(zombie, "b", 1, "zombie"), ERR_UNAVAILABLE);
+	ck_assert(zombie->lost);
+	ck_assert_int_eq(commit(owner, "b", 1, "one"), OK);
+	ck_assert(holds(owner, "b", "one"));
+	/* By its key, too. */
+	ck_assert_int_eq(store_commit(owner, &shelf_batch, &other, 1, NULL, 0), OK);
+	ck_assert_int_eq(other.result, OK);
+	ck_assert(!holds(owner, "a", "zombie"));
+	/* What is the owner's own does not. */
+	ck_assert_int_eq(commit(owner, "b", 1, "again"), ERR_CONFLICT);
+	ck_assert_int_eq(commit(owner, "a", 1, "again"), ERR_CONFLICT);
+	store_close(owner);
+	/* Nor does that of an owner before. */
+	owner = open_at(uri, "third:3");
+	ck_assert_int_eq(commit(owner, "b", 1, "again"), ERR_CONFLICT);
+	ck_assert(holds(owner, "b", "one"));
+	store_close(owner);
+	store_close(zombie);
+}
+END_TEST
+
+/* The batch was written, the owner's record was not. */
+START_TEST(test_a_batch_that_the_record_does_not_know_counts)
+{
+	struct store *zombie = open_at(uri, "first:1"), *owner;
+	struct saga_write write = write_of("a", 2, "two");
+	struct store_batch late = {.number = 7, .sent = 6}, newest;
+	struct shelf_walk visited = {.n = 0};
+
+	ck_assert_int_eq(commit(zombie, "a", 1, "one"), OK);
+	store_close(open_at(uri, "nobody:0"));
+	/* Unfinished sagas are the next owner's, so this one is lost; a new one is not. */
+	write = write_of("n", 1, "new");
+	ck_assert_int_eq(store_commit(zombie, &late, &write, 1, NULL, 0), ERR_UNAVAILABLE);
+	owner = open_at(uri, "second:2");
+	ck_assert_int_eq(store_load(owner, &newest, shelf_note_record, &visited), OK);
+	ck_assert_uint_eq(newest.number, 7);
+	ck_assert_uint_eq(newest.sent, 1);
+	store_close(owner);
+	store_close(zombie);
+}
+END_TEST
+
+/* --- a network that fails ------------------------------------------------------------------
+ */
+
+static int port_of(const char *address)
+{
+	const char *host = strstr(address, "://"), *colon = host ? strchr(host + 3, ':') : NULL;
+
+	return colon ? (int)strtol(colon + 1, NULL, 10) : 27017;
+}
+
+/* The same database, by way of the proxy. */
+static struct store *open_behind(struct proxy *proxy)
+{
+	char behind[MONGO_URI_SIZE];
+
+	proxy_start(proxy, port_of(uri));
+	snprintf(behind, sizeof behind, "mongodb://127.0.0.1:%d/%s?retryReads=false",
+		 proxy->port, strrchr(uri, '/') + 1);
+	return open_at(behind, "a test");
+}
+
+/* As the engine does it: the same batch again until it is known what became of it, and
+ * what is there already is ours if it is the same. */
+static void commit_for_sure(struct store *store, const struct store_batch *batch,
+			    struct saga_write *writes, size_t n,
+			    const struct audit_entry *audit, size_t n_audit)
+{
+	enum err err;
+	int tries = 0;
+
+	do {
+		err = store_commit(store, batch, writes, n, audit, n_audit);
+		ck_assert_msg(!err || (err == ERR_UNAVAILABLE && !store->lost && tries++ < 20),
+			      "%s", store->trouble.text);
+	} while (err);
+	for (size_t i = 0; i < n; i++) {
+		struct slice stored = {0};
+
+		if (writes[i].result == OK)
+			continue;
+		ck_assert_int_eq(writes[i].result, ERR_CONFLICT);
+		ck_assert_int_eq(store_get(store, writes[i].row.id, &arena, NULL, &stored), OK);
+		ck_assert(slice_equal(stored, writes[i].record));
+	}
+}
+
+static enum err count_entry(void *context, const struct audit_entry *entry)
+{
+	++*(int *)context;
+	return OK;
+}
+
+/* Whether a message was lost. The odd ones lose the answer. */
+static bool write_with_loss(int n)
+{
+	struct audit_entry audit = {1, SLICE_LITERAL("a"), SLICE_LITERAL("pause"), {0}, {0}};
+	struct store_batch batch = {.number = 2, .sent = 1};
+	struct saga_write writes[] = {write_of("a", 2, "two"), write_of("b", 2, "two"),
+				      write_of("c", 1, "one"), write_of("d", 1, "one")};
+	int n_audit = 0;
+	struct store *store;
+	struct proxy proxy;
+	bool lost;
+
+	mongo_database(uri);
+	store = open_behind(&proxy);
+	ck_assert_int_eq(commit(store, "a", 1, "one"), OK);
+	ck_assert_int_eq(commit(store, "b", 1, "one"), OK);
+	proxy_lose(&proxy, n / 2, n % 2);
+	commit_for_sure(store, &batch, writes, ROWS(writes), &audit, 1);
+	lost = proxy_lost(&proxy);
+	ck_assert(holds(store, "a", "two") && holds(store, "b", "two"));
+	ck_assert(holds(store, "c", "one") && holds(store, "d", "one"));
+	ck_assert_int_eq(store_audit(store, (struct slice){0}, 9, count_entry, &n_audit), OK);
+	ck_assert_int_eq(n_audit, 1);
+	store_close(store);
+	proxy_stop(&proxy);
+	mongo_drop(uri);
+	return lost;
+}
+
+START_TEST(test_every_message_of_a_commit_is_lost_in_turn)
+{
+	int n = 0;
+
+	while (write_with_loss(n))
+		n++;
+	ck_assert_int_ge(n, 8); /* audit, new sagas, changed ones, the owner */
+}
+END_TEST
+
+static enum err read_all(struct store *store)
+{
+	struct shelf_walk visited = {.n = 0};
+	struct saga_filter all = {.n_statuses = 0};
+	struct store_counts counts;
+	struct store_batch newest;
+	struct slice record, id;
+	enum err err;
+
+	err = store_get(store, slice_of("a"), &arena, NULL, &record);
+	err = err ? err : store_find(store, slice_of("order"), slice_of("a"), &arena, &id);
+	err = err ? err : store_load(store, &newest, shelf_note_record, &visited);
+	err = err ? err : store_list(store, &all, slice_of("b"), 9, shelf_note_row, &visited);
+	err = err ? err : store_counts(store, &counts);
+	if (!err) {
+		ck_assert_str_eq(visited.text, " one one a");
+		ck_assert_uint_eq(counts.by_status[STATUS_RUNNING], 2);
+	}
+	return err;
+}
+
+/* Reading says that there was no answer, and the next time there is. */
+START_TEST(test_every_question_is_lost_in_turn)
+{
+	struct store *store;
+	struct proxy proxy;
+	bool lost = true;
+	int n = 0;
+
+	store = open_behind(&proxy);
+	ck_assert_int_eq(commit(store, "a", 1, "one"), OK);
+	ck_assert_int_eq(commit(store, "b", 1, "one"), OK);
+	for (; lost; n++) {
+		enum err err;
+
+		proxy_lose(&proxy, n, n % 2);
+		err = read_all(store);
+		lost = proxy_lost(&proxy);
+		ck_assert_int_eq(err, lost ? ERR_UNAVAILABLE : OK);
+		if (lost)
+			ck_assert_ptr_nonnull(strstr(store->trouble.text, "does not answer"));
+		ck_assert_int_eq(read_all(store), OK);
+	}
+	ck_assert_int_ge(n, 6);
+	store_close(store);
+	proxy_stop(&proxy);
+}
+END_TEST
+
+/* --- opening ---------------------------------------------------------------------------------
+ */
+
+static const struct bad_uri {
+	const char *name, *uri, *why;
+} bad_uris[] = {
+	{"no scheme", "localhost/skald", "write mongo:mongodb://"},
+	{"nothing", "", "write mongo:mongodb://"},
+	{"an option that is none", "mongodb://host/?tls=perhaps", "write mongo:mongodb://"},
+	{"a database with a long name",
+	 "mongodb://host/abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmno",
+	 "name of the database"},
+};
+
+START_TEST(test_a_uri_that_is_no_good)
+{
+	const struct bad_uri *row = &bad_uris[_i];
+	struct store *store = NULL;
+	struct diag diag = {""};
+
+	ck_assert_int_eq(store_mongo_check(row->uri, &diag), ERR_INVALID);
+	ck_assert_msg(strstr(diag.text, row->why) != NULL, "%s: %s", row->name, diag.text);
+	ck_assert_int_eq(store_mongo_open(row->uri, "a test", &store, NULL), ERR_INVALID);
+}
+END_TEST
+
+static void check_refused(const char *where, enum err expected, const char *why)
+{
+	struct store *store = NULL;
+	struct diag diag = {""};
+
+	ck_assert_int_eq(store_mongo_open(where, "a test", &store, &diag), expected);
+	ck_assert_msg(strstr(diag.text, why) != NULL, "%s", diag.text);
+	ck_assert(!strstr(diag.text, "s3cret"));
+}
+
+START_TEST(test_nobody_is_there)
+{
+	check_refused("mongodb://ann:s3cret@127.0.0.1:1/x", ERR_UNAVAILABLE, "127.0.0.1:1");
+}
+END_TEST
+
+/* The stand-in lets nobody in who says who he is. */
+START_TEST(test_wrong_credentials)
+{
+	char with_user[MONGO_URI_SIZE];
+
+	snprintf(with_user, sizeof with_user, "mongodb://ann:s3cret@%s",
+		 strstr(uri, "://") + 3);
+	check_refused(with_user, ERR_IO, "does not accept user and password");
+}
+END_TEST
+
+START_TEST(test_a_server_that_is_too_old)
+{
+	const char *own = engine_ask("mongo-memory", "down", "build/engines/mongo-old");
+	char old[MONGO_URI_SIZE];
+
+	setenv("SKALD_MONGO_VERSION", "4", 1);
+	own = engine_ask("mongo-memory", "up", "build/engines/mongo-old");
+	ck_assert_ptr_nonnull(own);
+	snprintf(old, sizeof old, "%s", own);
+	check_refused(old, ERR_INVALID, "5.0 or later");
+	engine_ask("mongo-memory", "down", "build/engines/mongo-old");
+}
+END_TEST
+
+static void add(TCase *tcase)
+{
+	bool real = getenv("SKALD_TEST_MONGO") && *getenv("SKALD_TEST_MONGO");
+
+	tcase_add_loop_test(tcase, test_a_uri_that_is_no_good, 0, ROWS(bad_uris));
+	tcase_add_test(tcase, test_nobody_is_there);
+	if (!uri[0])
+		return;
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_add_test(tcase, test_who_lost_the_store_cannot_write);
+	tcase_add_test(tcase, test_what_a_zombie_begins_makes_way);
+	tcase_add_test(tcase, test_a_batch_that_the_record_does_not_know_counts);
+	tcase_add_test(tcase, test_wrong_credentials);
+	if (real) /* the proxy is for one server of this machine, and it is new enough */
+		return;
+	tcase_add_test(tcase, test_every_message_of_a_commit_is_lost_in_turn);
+	tcase_add_test(tcase, test_every_question_is_lost_in_turn);
+	tcase_add_test(tcase, test_a_server_that_is_too_old);
+}
+
+int main(void)
+{
+	if (mongo_find("mongo-memory"))
+		set_up();
+	return suite_run("store_mongo", add);
+}
