@@ -109,6 +109,9 @@ static const char *advice_on(const char *by)
 			    "others once that works"},
 		{"probe", "the service failed several times in a row; if the probe works the "
 			  "others go, and if not they wait for another pause"},
+		{"bus",
+		 "the service has not taken what it was sent before: look whether it runs "
+		 "and answers; it is given more once it does"},
 		{"pause", "it goes once the saga is resumed"},
 	};
 
