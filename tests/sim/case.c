@@ -269,12 +269,12 @@ static void name_case(struct sim_case *sim_case, struct random *random)
 			 (unsigned)sim_case->number);
 }
 
-static struct fate make_fate(const struct plan *plan, struct random *random)
+static struct fate make_fate(const struct plan *plan, struct chance *chance)
 {
-	struct fate fate = {FATE_OK, 1 + random_below(random, 3)};
-	uint32_t kind = random_below(random, 10);
+	struct fate fate = {FATE_OK, 1 + random_below(chance->random, 3)};
+	uint32_t kind = random_below(chance->random, 10);
 
-	if (!random_percent(random, plan->fates_percent))
+	if (!chance_take(chance, CHANCE_FATE, plan->fates_percent))
 		return fate;
 	if (kind < 3)
 		fate.kind = FATE_REFUSED;
@@ -290,7 +290,7 @@ static struct fate make_fate(const struct plan *plan, struct random *random)
 }
 
 static void make(struct sim_case *sim_case, uint32_t number, const struct plan *plan,
-		 const struct definition *definition, struct random *random)
+		 const struct definition *definition, struct chance *chance)
 {
 	uint32_t n = definition->n_steps * ELEMENTS_MAX;
 
@@ -299,8 +299,8 @@ static void make(struct sim_case *sim_case, uint32_t number, const struct plan *
 	sim_case->steps = calloc(n, sizeof *sim_case->steps);
 	assert(sim_case->steps);
 	for (uint32_t i = 0; i < n; i++) {
-		sim_case->steps[i].fates[0] = make_fate(plan, random);
-		sim_case->steps[i].fates[1] = make_fate(plan, random);
+		sim_case->steps[i].fates[0] = make_fate(plan, chance);
+		sim_case->steps[i].fates[1] = make_fate(plan, chance);
 	}
 }
 
@@ -327,17 +327,17 @@ static const struct definition *pick(const struct plan *plan, const struct catal
 }
 
 void case_make(struct sim_case *sim_case, uint32_t number, const struct plan *plan,
-	       const struct catalogue *catalogue, struct random *random)
+	       const struct catalogue *catalogue, struct chance *chance)
 {
-	make(sim_case, number, plan, pick(plan, catalogue, random), random);
-	write_input(sim_case, random);
-	name_case(sim_case, random);
+	make(sim_case, number, plan, pick(plan, catalogue, chance->random), chance);
+	write_input(sim_case, chance->random);
+	name_case(sim_case, chance->random);
 }
 
 void case_make_child(struct sim_case *sim_case, uint32_t number, const struct plan *plan,
-		     const struct definition *definition, struct random *random)
+		     const struct definition *definition, struct chance *chance)
 {
-	make(sim_case, number, plan, definition, random);
+	make(sim_case, number, plan, definition, chance);
 	sim_case->n_elements = ELEMENTS_MAX;
 }
 

@@ -8,6 +8,7 @@
 #define SKALD_TESTS_SIM_CASE_H
 
 #include "orchestrator/core/saga.h"
+#include "tests/sim/chance.h"
 #include "tests/sim/plan.h"
 
 enum {
@@ -81,6 +82,7 @@ struct sim_case {
 
 	/* What has become of it, as far as anybody was told. */
 	char id[SAGA_ID_MAX + 1]; /* under which it is stored; empty: it is not */
+	bool wanted;              /* somebody asks for it at all */
 	bool acknowledged;        /* a start was answered ok */
 	bool cancelled;           /* so was a cancel */
 	bool kill_asked, killed;
@@ -100,11 +102,11 @@ struct sim_case {
 
 /* Make the case: which saga, its input and its fates. */
 void case_make(struct sim_case *sim_case, uint32_t number, const struct plan *plan,
-	       const struct catalogue *catalogue, struct random *random);
+	       const struct catalogue *catalogue, struct chance *chance);
 
 /* The child of a saga: what it is to do is its parent's business. */
 void case_make_child(struct sim_case *sim_case, uint32_t number, const struct plan *plan,
-		     const struct definition *definition, struct random *random);
+		     const struct definition *definition, struct chance *chance);
 void case_release(struct sim_case *sim_case);
 
 static inline struct step_book *case_book(const struct sim_case *sim_case, struct instance at)

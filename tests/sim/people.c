@@ -313,20 +313,24 @@ static void ask(void *context, uint64_t argument)
 
 /* --- who asks for what -------------------------------------------------------------- */
 
+/* One that is left out has its place all the same, so that the others keep theirs. */
 static struct request *add(struct people *people, struct sim_case *sim_case,
-			   enum request_type type, int64_t at_ms)
+			   enum request_type type, enum chance_kind kind, int64_t at_ms)
 {
 	struct world *world = people->world;
 	struct request *request = &people->requests[people->n++];
+	bool over_bus = random_percent(&world->random, 50);
 
 	assert(people->n <= REQUESTS_MAX);
 	*request = (struct request){.world = world,
 				    .sim_case = sim_case,
 				    .number = people->n,
 				    .type = type,
-				    .over_bus = type != REQUEST_OPERATE &&
-						random_percent(&world->random, 50)};
-	agenda_add(&world->agenda, at_ms, ask, request, 0);
+				    .over_bus = type != REQUEST_OPERATE && over_bus};
+	request->satisfied = !chance_take(&world->chance, kind, 100);
+	sim_case->wanted |= type == REQUEST_START && !request->satisfied;
+	if (!request->satisfied)
+		agenda_add(&world->agenda, at_ms, ask, request, 0);
 	return request;
 }
 
@@ -344,18 +348,21 @@ static void add_starts(struct people *people, struct sim_case *sim_case)
 	struct request *request;
 
 	sim_case->asked_ms = pick_time_ms(people->world);
-	request = add(people, sim_case, REQUEST_START, sim_case->asked_ms);
+	request = add(people, sim_case, REQUEST_START, CHANCE_SAGA, sim_case->asked_ms);
 	request->which_id = random_below(random, 2);
 	people->world->tally.starts++;
 	if (random_percent(random, 40)) {
-		request = add(people, sim_case, REQUEST_START, pick_time_ms(people->world));
+		request = add(people, sim_case, REQUEST_START, CHANCE_AGAIN,
+			      pick_time_ms(people->world));
 		request->which_id = random_below(random, 2);
 		people->world->tally.starts++;
 	}
 	if (random_percent(random, 15))
-		add(people, sim_case, REQUEST_START_OTHER, pick_time_ms(people->world));
+		add(people, sim_case, REQUEST_START_OTHER, CHANCE_AGAIN,
+		    pick_time_ms(people->world));
 	if (sim_case->definition->has_input_schema && random_percent(random, 5))
-		add(people, sim_case, REQUEST_START_WRONG, pick_time_ms(people->world));
+		add(people, sim_case, REQUEST_START_WRONG, CHANCE_AGAIN,
+		    pick_time_ms(people->world));
 }
 
 /* Early, in time, late or never; the same one twice. */
@@ -366,8 +373,8 @@ static void add_signals(struct people *people, struct sim_case *sim_case, uint32
 	uint32_t n = random_below(random, 4);
 
 	for (uint32_t i = 0; i < n; i++) {
-		struct request *request =
-			add(people, sim_case, REQUEST_SIGNAL, pick_time_ms(people->world));
+		struct request *request = add(people, sim_case, REQUEST_SIGNAL, CHANCE_SIGNAL,
+					      pick_time_ms(people->world));
 
 		snprintf(request->id, sizeof request->id, "sig-%u",
 			 (unsigned)random_below(random, 2));
@@ -410,8 +417,8 @@ static void add_operations(struct people *people, struct sim_case *sim_case)
 	if (!random_percent(&world->random, world->plan.operations_percent))
 		return;
 	for (uint32_t i = 0; i < n; i++) {
-		struct request *request =
-			add(people, sim_case, REQUEST_OPERATE, pick_time_ms(world));
+		struct request *request = add(people, sim_case, REQUEST_OPERATE,
+					      CHANCE_OPERATION, pick_time_ms(world));
 		uint32_t step = random_below(&world->random, definition->n_steps);
 
 		request->operation = pick_operation(&world->random);
@@ -442,6 +449,7 @@ struct people *people_new(struct world *world)
 	for (uint32_t i = 0; i < world->plan.n_cases; i++) {
 		struct sim_case *sim_case = &world->cases[i];
 
+		chance_reseed(&world->chance, i, 2);
 		add_starts(people, sim_case);
 		add_wishes(people, sim_case);
 	}
@@ -497,7 +505,6 @@ void people_bulk(struct people *people)
 
 	if (!orchestrator_engine(world))
 		return;
-	world->tally.bulks++;
 	for (uint32_t i = 0; i < world->n_cases; i++)
 		if (*world->cases[i].id)
 			operate(world, &world->cases[i], type, (struct slice){0});
@@ -548,13 +555,15 @@ void people_help(struct people *people)
 	go_round(people, 0);
 }
 
-/* Nobody waits for what cannot come: the answer of a saga that is damaged. */
+/* Nobody waits for what cannot come: the answer of a saga that is damaged, or for which
+ * nobody asks. */
 bool people_satisfied(const struct people *people)
 {
 	for (uint32_t i = 0; i < people->n; i++) {
 		const struct request *request = &people->requests[i];
 
-		if (!request->satisfied && request->sim_case != people->world->damaged)
+		if (!request->satisfied && request->sim_case != people->world->damaged &&
+		    request->sim_case->wanted)
 			return false;
 	}
 	return true;

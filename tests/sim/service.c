@@ -310,7 +310,7 @@ static skald_outcome run(struct process *process, const skald_command *command,
 	refuse |= !undo && wants_too_much(command) && !place->round;
 	check_output(world, command, place);
 	if (world->part == PART_TROUBLE &&
-	    random_percent(&world->random, world->plan.later_percent))
+	    chance_take(&world->chance, CHANCE_LATER, world->plan.later_percent))
 		return promise_answer(process, command, place, refuse);
 	if (refuse) {
 		if (undo)
@@ -647,7 +647,7 @@ struct services *services_new(struct world *world)
 		}
 	}
 	world->n_participants = services->n;
-	if (world->plan.mute)
+	if (world->plan.mute && chance_take(&world->chance, CHANCE_MUTE, 100))
 		silence_one(services);
 	return services;
 }

@@ -137,7 +137,8 @@ static void talk_nonsense(struct talk *talk, const struct reply_message *reply)
 		return;
 	diary_write(&world->diary, "%s answers nonsense: attempt %u of %.*s", talk->name,
 		    (unsigned)nonsense.attempt, SLICE_ARG(nonsense.id));
-	world->tally.nonsense += !port_reply(talk->real, &nonsense);
+	if (port_reply(talk->real, &nonsense))
+		diary_write(&world->diary, "  which its port does not take");
 }
 
 /* --- the same once more ------------------------------------------------------------- */
@@ -152,7 +153,8 @@ static void send_echo(void *context, uint64_t argument)
 		diary_write(&talk->world->diary, "%s answers once more: attempt %u of %.*s",
 			    talk->name, (unsigned)echo->reply->attempt,
 			    SLICE_ARG(echo->reply->id));
-		talk->world->tally.echoes += !port_reply(talk->real, echo->reply);
+		if (port_reply(talk->real, echo->reply))
+			diary_write(&talk->world->diary, "  for which there is no room");
 	}
 	free(echo->reply);
 	echo->reply = NULL;
@@ -176,15 +178,14 @@ static enum err refuse_room(struct talk *talk, const struct reply_message *reply
 {
 	diary_write(&talk->world->diary, "%s has no room for its answer to %.*s", talk->name,
 		    SLICE_ARG(reply->id));
-	talk->world->tally.full++;
 	talk->may_again = false;
 	append(&talk->again, take_answered(&talk->polled, reply));
 	return ERR_BUSY;
 }
 
-static bool now_and_then(struct world *world, uint32_t percent)
+static bool now_and_then(struct world *world, enum chance_kind kind, uint32_t percent)
 {
-	return world->part == PART_TROUBLE && random_percent(&world->random, percent);
+	return world->part == PART_TROUBLE && chance_take(&world->chance, kind, percent);
 }
 
 static enum err talk_reply(struct port *base, const struct reply_message *reply)
@@ -196,7 +197,7 @@ static enum err talk_reply(struct port *base, const struct reply_message *reply)
 	struct reply_message *copy;
 	enum err err;
 
-	if (now_and_then(world, world->plan.busy_percent))
+	if (now_and_then(world, CHANCE_BUSY, world->plan.busy_percent))
 		return refuse_room(talk, reply);
 	diary_write(&world->diary, "%s answers attempt %u of %.*s: %s %.*s", talk->name,
 		    (unsigned)reply->attempt, SLICE_ARG(reply->id), outcomes[reply->outcome],
@@ -212,9 +213,9 @@ static enum err talk_reply(struct port *base, const struct reply_message *reply)
 		free_polled(taken);
 	else
 		append(&talk->polled, taken);
-	if (!err && now_and_then(world, world->plan.echo_percent))
+	if (!err && now_and_then(world, CHANCE_ECHO, world->plan.echo_percent))
 		plan_echo(talk, copy, random_percent(&world->random, 50) ? 10 : LATE_MS);
-	if (!err && now_and_then(world, world->plan.nonsense_percent))
+	if (!err && now_and_then(world, CHANCE_NONSENSE, world->plan.nonsense_percent))
 		talk_nonsense(talk, copy);
 	free(copy);
 	return err;

@@ -11,7 +11,7 @@
 #include "bus/hub.h"
 #include "orchestrator/simulate/agenda.h"
 #include "tests/lib/clock_sim.h"
-#include "tests/lib/random.h"
+#include "tests/sim/chance.h"
 #include "tests/sim/diary.h"
 
 /* What may happen to a message, or to a piece of bytes, on its way. */
@@ -42,6 +42,7 @@ struct transport_setup {
 	struct agenda *agenda;
 	struct clock_sim *clock;
 	struct random *random;
+	struct chance *chance;
 	struct diary *diary;
 	const struct hub_limits *limits; /* the hub's */
 	uint32_t window;                 /* of a participant's process */

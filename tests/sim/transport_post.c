@@ -181,12 +181,12 @@ static enum err try_post(struct post_transport *post, struct mailbox *mailbox,
 	err = wire_write(frame, &post->scratch, NULL);
 	if (err)
 		return err;
-	if (random_percent(setup->random, setup->weather.lost_percent)) {
+	if (chance_take(setup->chance, CHANCE_LOST, setup->weather.lost_percent)) {
 		diary_write(setup->diary, "  lost");
 		return OK;
 	}
 	post_one(post, mailbox, bytes_slice(&post->scratch));
-	if (random_percent(setup->random, setup->weather.repeated_percent)) {
+	if (chance_take(setup->chance, CHANCE_REPEATED, setup->weather.repeated_percent)) {
 		diary_write(setup->diary, "  repeated");
 		post_one(post, mailbox, bytes_slice(&post->scratch));
 	}

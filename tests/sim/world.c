@@ -60,9 +60,9 @@ struct sim_case *world_add_child(struct world *world, struct sim_case *parent,
 
 	if (world->n_cases == CASES_MAX)
 		return NULL;
-	case_make_child(child, world->n_cases++, &world->plan, definition, &world->random);
+	case_make_child(child, world->n_cases++, &world->plan, definition, &world->chance);
 	child->parent = parent;
-	child->acknowledged = true;
+	child->acknowledged = child->wanted = true;
 	child->asked_ms = world_now_ms(world);
 	child->mute = services_mute(world->services, definition);
 	/* Either of the two may be the one whose record is damaged. */
@@ -110,7 +110,8 @@ void world_arm(struct world *world, struct tripwire *wire, const struct fuse *fu
 	uint64_t n_faults = tally->deaths + tally->failed_calls + tally->lost_answers;
 
 	*wire = (struct tripwire){.calls_left = -1};
-	if (!fuse->calls || world->part != PART_TROUBLE || n_faults > FAULTS_MAX)
+	if (!fuse->calls || world->part != PART_TROUBLE || n_faults > FAULTS_MAX ||
+	    !chance_take(&world->chance, CHANCE_CALL, 100))
 		return;
 	wire->calls_left = random_below(&world->random, 2 * fuse->calls);
 	if (random_percent(&world->random, fuse->dies_percent))
@@ -144,13 +145,17 @@ bool world_looks_dead(struct world *world, const struct tripwire *wire, const ch
 
 /* --- trouble ------------------------------------------------------------------------ */
 
+static bool happens(struct world *world, enum chance_kind kind)
+{
+	return world->part == PART_TROUBLE && chance_take(&world->chance, kind, 100);
+}
+
 static void cut(void *context, uint64_t argument)
 {
 	struct world *world = context;
 
-	if (world->part != PART_TROUBLE)
+	if (!happens(world, CHANCE_CUT))
 		return;
-	world->tally.cuts++;
 	world->transport->ops->cut(world->transport);
 }
 
@@ -158,9 +163,8 @@ static void hang(void *context, uint64_t argument)
 {
 	struct world *world = context;
 
-	if (world->part != PART_TROUBLE)
+	if (!happens(world, CHANCE_HANG))
 		return;
-	world->tally.hangs++;
 	if (random_percent(&world->random, 40))
 		orchestrator_hang(world, MINUTE_MS);
 	else
@@ -180,10 +184,9 @@ static void outage(void *context, uint64_t argument)
 {
 	struct world *world = context;
 
-	if (world->part != PART_TROUBLE)
+	if (!happens(world, CHANCE_OUTAGE))
 		return;
 	diary_write(&world->diary, "the disk takes nothing any more");
-	world->tally.outages++;
 	world->outage = true;
 	agenda_add(&world->agenda, world_soon_ms(world, 2 * MINUTE_MS), end_outage, world, 0);
 }
@@ -192,7 +195,7 @@ static void rival(void *context, uint64_t argument)
 {
 	struct world *world = context;
 
-	if (world->part == PART_TROUBLE)
+	if (happens(world, CHANCE_RIVAL))
 		orchestrator_rival(world);
 }
 
@@ -205,9 +208,8 @@ static void jump(void *context, uint64_t argument)
 	int64_t wrong_ms = (int64_t)random_below(&world->random, 2 * most_ms) - most_ms;
 	bool is_right = world->clock.now_ms == right_ms;
 
-	if (world->part != PART_TROUBLE)
+	if (!happens(world, CHANCE_JUMP))
 		return;
-	world->tally.jumps++;
 	clock_sim_set(&world->clock, is_right ? right_ms + wrong_ms : right_ms);
 	diary_write(&world->diary, "the clock is set %s", is_right ? "wrong" : "right");
 	orchestrator_hurry(world);
@@ -217,13 +219,16 @@ static void bulk(void *context, uint64_t argument)
 {
 	struct world *world = context;
 
-	if (world->part == PART_TROUBLE)
+	if (happens(world, CHANCE_BULK))
 		people_bulk(world->people);
 }
 
 static void deploy(void *context, uint64_t argument)
 {
-	orchestrator_deploy(context);
+	struct world *world = context;
+
+	if (chance_take(&world->chance, CHANCE_DEPLOY, 100))
+		orchestrator_deploy(world);
 }
 
 static void vandalize(void *context, uint64_t argument)
@@ -232,7 +237,7 @@ static void vandalize(void *context, uint64_t argument)
 	const struct sim_case *victim =
 		&world->cases[random_below(&world->random, world->plan.n_cases)];
 
-	if (world->part != PART_TROUBLE)
+	if (!happens(world, CHANCE_VANDAL))
 		return;
 	diary_write(&world->diary, "a vandal comes");
 	world->transport->ops->vandalize(world->transport,
@@ -325,6 +330,7 @@ static void run(struct world *world)
 			break;
 		}
 		clock_sim_advance(&world->clock, item.at_ms - world_now_ms(world));
+		chance_turn(&world->chance);
 		item.happen(item.context, item.argument);
 	}
 }
@@ -364,6 +370,7 @@ static struct transport *make_transport(struct world *world)
 		.agenda = &world->agenda,
 		.clock = &world->clock,
 		.random = &world->random,
+		.chance = &world->chance,
 		.diary = &world->diary,
 		.limits = &world->plan.limits,
 		.window = world->plan.window,
@@ -375,11 +382,12 @@ static struct transport *make_transport(struct world *world)
 }
 
 static void world_init(struct world *world, const struct catalogue *catalogue, uint64_t seed,
-		       enum sabotage sabotage, FILE *transcript)
+		       enum sabotage sabotage, const struct chance_list *keep, FILE *transcript)
 {
-	*world = (struct world){.sabotage = sabotage, .catalogue = catalogue, .random = {seed}};
+	*world = (struct world){.sabotage = sabotage, .catalogue = catalogue};
 	plan_make(&world->plan, seed);
 	clock_sim_init(&world->clock, START_S * INT64_C(1000));
+	chance_init(&world->chance, seed, &world->clock, &world->random, keep);
 	diary_init(&world->diary, &world->clock, transcript);
 	world->vault = vault_new();
 	world->archive = store_memory_open(world->vault);
@@ -387,10 +395,11 @@ static void world_init(struct world *world, const struct catalogue *catalogue, u
 	for (; world->n_cases < world->plan.n_cases; world->n_cases++) {
 		struct sim_case *sim_case = &world->cases[world->n_cases];
 
-		case_make(sim_case, world->n_cases, &world->plan, catalogue, &world->random);
+		chance_reseed(&world->chance, world->n_cases, 1);
+		case_make(sim_case, world->n_cases, &world->plan, catalogue, &world->chance);
 		need(world, sim_case->definition);
 	}
-	if (world->plan.damaged) {
+	if (world->plan.damaged && chance_take(&world->chance, CHANCE_DAMAGE, 100)) {
 		world->damaged =
 			&world->cases[random_below(&world->random, world->plan.n_cases)];
 		world->damaged->was_damaged = true;
@@ -398,6 +407,7 @@ static void world_init(struct world *world, const struct catalogue *catalogue, u
 	world->transport = make_transport(world);
 	world->services = services_new(world);
 	world->people = people_new(world);
+	chance_reseed(&world->chance, 0, 3);
 	plan_trouble(world, world->plan.cuts, cut);
 	plan_trouble(world, world->plan.hangs, hang);
 	plan_trouble(world, world->plan.outages, outage);
@@ -425,18 +435,30 @@ static void world_release(struct world *world)
 	arena_release(&world->scratch);
 }
 
-void world_run(const struct catalogue *catalogue, uint64_t seed, enum sabotage sabotage,
-	       FILE *transcript, struct run_result *out)
+void world_replay(const struct catalogue *catalogue, uint64_t seed, enum sabotage sabotage,
+		  const struct chance_list *keep, FILE *transcript, struct run_result *out,
+		  struct chance_list *taken)
 {
 	struct world world;
 
-	world_init(&world, catalogue, seed, sabotage, transcript);
+	world_init(&world, catalogue, seed, sabotage, keep, transcript);
 	run(&world);
 	if (!world.diary.faulty)
 		judge_end(&world);
 	world.tally.simulated_ms = (uint64_t)world_now_ms(&world);
+	memcpy(world.tally.chances, world.chance.taken, sizeof world.tally.chances);
 	*out = (struct run_result){
 		.ok = !world.diary.faulty, .hash = world.diary.hash, .tally = world.tally};
 	memcpy(out->fault, world.diary.fault, sizeof out->fault);
+	if (taken)
+		*taken = world.chance.list;
+	else
+		chance_list_release(&world.chance.list);
 	world_release(&world);
+}
+
+void world_run(const struct catalogue *catalogue, uint64_t seed, enum sabotage sabotage,
+	       FILE *transcript, struct run_result *out)
+{
+	world_replay(catalogue, seed, sabotage, NULL, transcript, out, NULL);
 }

@@ -55,8 +55,8 @@ enum part { PART_TROUBLE, PART_CALM, PART_MENDED };
 struct tally {
 	uint64_t sagas, children, completed, compensated, killed, parked;
 	uint64_t commands, effects, undos, replies;
-	uint64_t deaths, failed_calls, lost_answers, cuts, hangs, outages, rivals, jumps;
-	uint64_t full, echoes, nonsense, bulks;
+	uint64_t deaths, failed_calls, lost_answers, rivals;
+	uint64_t chances[CHANCE_KINDS]; /* that were taken */
 	uint64_t starts, signals, operations, helps, news;
 	uint64_t events, simulated_ms;
 };
@@ -70,7 +70,8 @@ struct world {
 	struct plan plan;
 	enum sabotage sabotage;
 	const struct catalogue *catalogue;
-	struct random random;
+	struct random random; /* whatever is drawn */
+	struct chance chance; /* likewise, where it could be left out */
 	struct agenda agenda;
 	struct clock_sim clock;
 	struct diary diary;
@@ -110,6 +111,12 @@ struct run_result {
 /* `transcript` may be NULL. */
 void world_run(const struct catalogue *catalogue, uint64_t seed, enum sabotage sabotage,
 	       FILE *transcript, struct run_result *out);
+
+/* Likewise, with these chances alone (NULL: with all); *taken, which is the caller's to
+ * release, are those that were (NULL: nobody wants to know). */
+void world_replay(const struct catalogue *catalogue, uint64_t seed, enum sabotage sabotage,
+		  const struct chance_list *keep, FILE *transcript, struct run_result *out,
+		  struct chance_list *taken);
 
 /* --- for the parts of the world ----------------------------------------------------- */
 

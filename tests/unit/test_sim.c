@@ -1,7 +1,7 @@
 /* test_sim.c - whether the simulator can be believed: its judge notices what is broken,
  * a seed is one run and no other, and there is trouble of every kind. */
 #include "tests/lib/suite.h"
-#include "tests/sim/world.h"
+#include "tests/sim/shrink.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -146,12 +146,142 @@ START_TEST(test_there_is_trouble_of_every_kind)
 }
 END_TEST
 
+/* --- shrinking ------------------------------------------------------------------------ */
+
+/* What is broken, and the most that is left of all that went wrong in the first seed that
+ * shows it. */
+static const struct shrink_row {
+	const char *name;
+	enum sabotage sabotage;
+	size_t left_max;
+} shrink_rows[] = {
+	{"an undo too early takes a saga and what turns it back", SABOTAGE_UNDO_AHEAD, 4},
+	{"a reply before the commit takes a saga", SABOTAGE_COMMIT_LATE, 1},
+	{"news untold take a saga and deaths", SABOTAGE_FORGET_OLD_NEWS, 8},
+	{"a child that is there twice takes a parent", SABOTAGE_TWINS, 1},
+};
+
+static uint64_t first_broken(enum sabotage sabotage, struct run_result *result)
+{
+	for (uint64_t seed = 1; seed <= 500; seed++) {
+		world_run(&catalogue, seed, sabotage, NULL, result);
+		if (!result->ok)
+			return seed;
+	}
+	ck_abort_msg("no seed shows it");
+	return 0;
+}
+
+/* With the n-th one left out the seed does not break the same promise. */
+static bool is_needed(const struct shrunk *shrunk, size_t n, uint64_t seed,
+		      const struct shrink_row *row, const char *fault)
+{
+	struct chance_list keep = {0};
+	struct run_result result;
+
+	for (size_t i = 0; i < shrunk->list.n; i++)
+		if (i != n)
+			chance_list_add(&keep, shrunk->list.names[i]);
+	world_replay(&catalogue, seed, row->sabotage, &keep, NULL, &result, NULL);
+	chance_list_release(&keep);
+	return result.ok || !shrink_same(result.fault, fault);
+}
+
+/* As --keep says it and reads it. */
+static void check_names(const struct chance_list *list)
+{
+	struct bytes text = BYTES(1024 * 1024, NULL);
+	struct chance_list again;
+
+	chance_list_write(list, &text);
+	ck_assert_int_eq(chance_list_read(&again, bytes_slice(&text), NULL), OK);
+	ck_assert_uint_eq(again.n, list->n);
+	ck_assert_mem_eq(again.names, list->names, list->n * sizeof *list->names);
+	chance_list_release(&again);
+	bytes_release(&text);
+}
+
+START_TEST(test_a_seed_is_shrunk)
+{
+	const struct shrink_row *row = &shrink_rows[_i];
+	struct run_result whole, result;
+	struct shrunk shrunk;
+	uint64_t seed = first_broken(row->sabotage, &whole);
+
+	ck_assert(shrink_seed(&catalogue, seed, row->sabotage, &shrunk));
+	ck_assert(shrunk.is_least);
+	ck_assert_uint_lt(shrunk.list.n, shrunk.n_before);
+	ck_assert_uint_le(shrunk.list.n, row->left_max);
+	world_replay(&catalogue, seed, row->sabotage, &shrunk.list, NULL, &result, NULL);
+	ck_assert(!result.ok);
+	ck_assert(shrink_same(result.fault, whole.fault));
+	for (size_t n = 0; n < shrunk.list.n; n++)
+		ck_assert(is_needed(&shrunk, n, seed, row, whole.fault));
+	check_names(&shrunk.list);
+	chance_list_release(&shrunk.list);
+}
+END_TEST
+
+START_TEST(test_a_good_seed_is_not_shrunk)
+{
+	struct shrunk shrunk;
+
+	ck_assert(!shrink_seed(&catalogue, 1, SABOTAGE_NONE, &shrunk));
+	chance_list_release(&shrunk.list);
+}
+END_TEST
+
+/* All that is kept is all that there was. */
+START_TEST(test_a_seed_that_keeps_all_is_the_same)
+{
+	struct chance_list taken = {0};
+	struct run_result all, kept;
+
+	for (uint64_t seed = 1; seed <= REPLAYED; seed++) {
+		world_replay(&catalogue, seed, SABOTAGE_NONE, NULL, NULL, &all, &taken);
+		chance_list_sort(&taken);
+		world_replay(&catalogue, seed, SABOTAGE_NONE, &taken, NULL, &kept, NULL);
+		ck_assert_uint_eq(all.hash, kept.hash);
+		chance_list_release(&taken);
+	}
+}
+END_TEST
+
+static const struct bad_list_row {
+	const char *name, *text;
+} bad_list_rows[] = {
+	{"no kind", "@1.1"},
+	{"a kind that is none", "love@1.1"},
+	{"no time", "lost"},
+	{"no number", "lost@1"},
+	{"a word behind", "lost@1.1x"},
+	{"a number that is too large", "lost@1.262144"},
+	{"a time that is too large", "lost@1099511627776.1"},
+	{"a second one that is none", "lost@1.1,x"},
+};
+
+START_TEST(test_bad_lists_are_refused)
+{
+	struct chance_list list;
+	struct diag diag = {{0}};
+
+	ck_assert_int_eq(chance_list_read(&list, slice_of(bad_list_rows[_i].text), &diag),
+			 ERR_INVALID);
+	ck_assert(strstr(diag.text, "lost@61250.1"));
+	ck_assert_uint_eq(list.n, 0);
+}
+END_TEST
+
 static void add(TCase *tcase)
 {
 	tcase_add_unchecked_fixture(tcase, load, release);
 	tcase_add_loop_test(tcase, test_the_judge_notices, 0, ROWS(sabotage_rows));
 	tcase_add_test(tcase, test_a_seed_is_one_run);
 	tcase_add_test(tcase, test_there_is_trouble_of_every_kind);
+	tcase_add_loop_test(tcase, test_a_seed_is_shrunk, 0, ROWS(shrink_rows));
+	tcase_add_test(tcase, test_a_good_seed_is_not_shrunk);
+	tcase_add_test(tcase, test_a_seed_that_keeps_all_is_the_same);
+	tcase_add_loop_test(tcase, test_bad_lists_are_refused, 0, ROWS(bad_list_rows));
 }
 
 int main(void)
