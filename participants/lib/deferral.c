@@ -16,7 +16,7 @@ struct deferral {
 void deferrals_init(struct deferrals *deferrals)
 {
 	*deferrals = (struct deferrals){0};
-	deferrals->end = &deferrals->first;
+	deferrals->end = deferrals->answers_end = &deferrals->first;
 }
 
 static struct deferral **find(struct deferrals *deferrals, struct slice id)
@@ -102,6 +102,16 @@ static void append(struct deferrals *deferrals, struct waiting *first, struct wa
 	deferrals->end = end;
 }
 
+/* In front of all but what was put there since one was taken. */
+static void insert(struct deferrals *deferrals, struct waiting *first, struct waiting **end)
+{
+	*end = *deferrals->answers_end;
+	if (!*end)
+		deferrals->end = end;
+	*deferrals->answers_end = first;
+	deferrals->answers_end = end;
+}
+
 void deferrals_answered(struct deferrals *deferrals, skald_deferred *answered)
 {
 	struct deferral *deferral = later_owner(answered), **link;
@@ -114,7 +124,7 @@ void deferrals_answered(struct deferrals *deferrals, skald_deferred *answered)
 	*link = deferral->next;
 	deferrals->n--;
 	deferral->first->job.answered = answered;
-	append(deferrals, deferral->first, deferral->end);
+	insert(deferrals, deferral->first, deferral->end);
 	free(deferral);
 }
 
@@ -128,6 +138,7 @@ bool deferrals_take(struct deferrals *deferrals, struct job *out)
 	deferrals->first = waiting->next;
 	if (!deferrals->first)
 		deferrals->end = &deferrals->first;
+	deferrals->answers_end = &deferrals->first;
 	free(waiting);
 	return true;
 }

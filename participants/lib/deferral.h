@@ -20,6 +20,7 @@ struct deferrals {
 	struct deferral *buckets[DEFERRAL_BUCKETS];
 	size_t n;
 	struct waiting *first, **end; /* jobs that are ready again, in order */
+	struct waiting **answers_end; /* of those answered since one was taken, in front */
 };
 
 void deferrals_init(struct deferrals *deferrals);
@@ -34,8 +35,9 @@ bool deferrals_add(struct deferrals *deferrals, const struct command_message *co
 CHECKED enum err deferrals_hold(struct deferrals *deferrals,
 				const struct command_message *command, bool *held);
 
-/* An answer came: it and what waited for it are ready. Takes it; an answer that
- * nobody waits for is thrown away. */
+/* An answer came: it and what waited for it are ready, before what was ready already: a
+ * later attempt may be among that, and must not run while its answer is there. Takes it;
+ * an answer that nobody waits for is thrown away. */
 void deferrals_answered(struct deferrals *deferrals, skald_deferred *answered);
 
 /* The next job that is ready; false: none. */

@@ -69,7 +69,7 @@ void stall_send(struct stall *stall, const char *line)
 	snprintf(do_id, sizeof do_id, "%.*s/do", name_len, space + 1);
 	message.id = slice_of(id);
 	if (*line != 'd') {
-		message.verb = *line == 'u' ? MESSAGE_UNDO : MESSAGE_REVOKE;
+		message.verb = *line == 'r' ? MESSAGE_REVOKE : MESSAGE_UNDO;
 		message.do_id = slice_of(do_id);
 	}
 	ck_assert_int_eq(bus_send(stall->bus, &message), OK);

@@ -1,7 +1,8 @@
 /* stall.h - a participant between a bus in memory and a host's database.
  *
  * Commands are written as lines: "do a", "undo a", "revoke a", and with another
- * attempt "do a#2". Their handlers are registered as "do" and "undo".
+ * attempt "do a#2". Their handlers are registered as "do" and "undo", or any other undo
+ * that begins with neither "d" nor "r".
  */
 #ifndef SKALD_TESTS_LIB_STALL_H
 #define SKALD_TESTS_LIB_STALL_H

@@ -85,6 +85,7 @@ static void store_new(struct world *world, const struct saga_write *write)
 	snprintf(sim_case->version, sizeof sim_case->version, "%.*s",
 		 SLICE_ARG(write->row.version));
 	world->tally.sagas++;
+	world->n_begun++;
 	judge_room(world, sim_case);
 	if (sim_case->parent)
 		people_meet(world->people, sim_case);
@@ -124,6 +125,7 @@ void judge_stored(struct world *world, const struct saga_write *write)
 		diary_fault(&world->diary, "P2: %s is parked without a reason", sim_case->id);
 	if (row->status == STATUS_KILLED && !sim_case->kill_asked)
 		diary_fault(&world->diary, "P4: %s is killed, and nobody did", sim_case->id);
+	world->n_begun += sim_case->ended && !status_ended(row->status);
 	world->tally.parked +=
 		row->status == STATUS_PARKED && sim_case->status != STATUS_PARKED;
 	sim_case->status = row->status;

@@ -330,7 +330,7 @@ static void plan_next(struct orchestrator *self, size_t n)
 static void take_turn(struct orchestrator *self)
 {
 	struct world *world = self->world;
-	uint64_t n_sagas = world->tally.sagas;
+	uint32_t n_begun = world->n_begun;
 	bool outage = world->outage;
 	size_t n = 0;
 	enum err err;
@@ -339,7 +339,7 @@ static void take_turn(struct orchestrator *self)
 	err = engine_turn(self->engine, &n);
 	bus_pump(self->bus);
 	self->has_turned = true;
-	self->began_behind |= self == world->rival && world->tally.sagas > n_sagas;
+	self->began_behind |= self == world->rival && world->n_begun > n_begun;
 	if (world_looks_dead(world, &self->wire, self->name)) {
 		die(self);
 		return;

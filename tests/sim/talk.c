@@ -10,10 +10,13 @@
 
 enum { LATE_MS = 3 * 3600000, ID_SIZE = COMMAND_ID_MAX + 16 };
 
-/* Its texts are the real port's, which has not seen an answer to it. */
+/* In the order in which they were polled. The texts are the real port's, which has not
+ * seen an answer. */
 struct polled_command {
 	struct polled_command *next;
 	struct command_message command;
+	bool answered; /* by the reply that is sent now */
+	bool again;    /* there was no room for its answer: it comes once more */
 };
 
 /* A reply that is sent once more. */
@@ -33,61 +36,52 @@ static struct talk *talk_of(struct port *base)
 
 static void keep_polled(struct talk *talk, const struct command_message *command)
 {
-	struct polled_command *polled = malloc(sizeof *polled);
+	struct polled_command *polled = calloc(1, sizeof *polled), **end = &talk->polled;
 
 	assert(polled);
-	*polled = (struct polled_command){talk->polled, *command};
-	talk->polled = polled;
+	polled->command = *command;
+	while (*end)
+		end = &(*end)->next;
+	*end = polled;
 }
 
-static void free_polled(struct polled_command *polled)
+/* What the real port forgets with the reply: earlier attempts, too, that were polled before;
+ * each copy of an attempt has a reply of its own. */
+static void mark_answered(struct talk *talk, const struct reply_message *reply)
 {
-	while (polled) {
-		struct polled_command *next = polled->next;
+	bool found = false;
 
-		free(polled);
-		polled = next;
+	for (struct polled_command *polled = talk->polled; polled; polled = polled->next) {
+		polled->answered = !found && slice_equal(polled->command.id, reply->id) &&
+				   polled->command.attempt <= reply->attempt;
+		found |= polled->answered && polled->command.attempt == reply->attempt;
 	}
 }
 
-static void append(struct polled_command **list, struct polled_command *more)
+static void drop_answered(struct talk *talk)
 {
-	while (*list)
-		list = &(*list)->next;
-	*list = more;
-}
-
-/* Those of the list that the reply answers, the newest attempt first. */
-static struct polled_command *take_answered(struct polled_command **link,
-					    const struct reply_message *reply)
-{
-	struct polled_command *taken = NULL;
+	struct polled_command **link = &talk->polled;
 
 	while (*link) {
 		struct polled_command *polled = *link;
 
-		if (!slice_equal(polled->command.id, reply->id) ||
-		    polled->command.attempt > reply->attempt) {
+		if (!polled->answered) {
 			link = &polled->next;
 			continue;
 		}
 		*link = polled->next;
-		polled->next = taken;
-		taken = polled;
+		free(polled);
 	}
-	return taken;
 }
 
 /* Somebody works on it: whoever answers it takes it away from there. */
 static bool is_held(const struct talk *talk, struct slice id)
 {
-	const struct polled_command *const lists[] = {talk->polled, talk->again};
+	const struct polled_command *held = talk->polled;
 
-	for (size_t i = 0; i < 2; i++)
-		for (const struct polled_command *held = lists[i]; held; held = held->next)
-			if (slice_equal(held->command.id, id))
-				return true;
-	return false;
+	while (held && !slice_equal(held->command.id, id))
+		held = held->next;
+	return held != NULL;
 }
 
 /* --- nonsense ----------------------------------------------------------------------- */
@@ -179,7 +173,9 @@ static enum err refuse_room(struct talk *talk, const struct reply_message *reply
 	diary_write(&talk->world->diary, "%s has no room for its answer to %.*s", talk->name,
 		    SLICE_ARG(reply->id));
 	talk->may_again = false;
-	append(&talk->again, take_answered(&talk->polled, reply));
+	mark_answered(talk, reply);
+	for (struct polled_command *polled = talk->polled; polled; polled = polled->next)
+		polled->again |= polled->answered;
 	return ERR_BUSY;
 }
 
@@ -193,7 +189,6 @@ static enum err talk_reply(struct port *base, const struct reply_message *reply)
 	static const char *const outcomes[] = {"ok", "refused", "failed", "expired"};
 	struct talk *talk = talk_of(base);
 	struct world *world = talk->world;
-	struct polled_command *taken;
 	struct reply_message *copy;
 	enum err err;
 
@@ -205,14 +200,10 @@ static enum err talk_reply(struct port *base, const struct reply_message *reply)
 	judge_reply(world, reply);
 	copy = reply_message_copy(reply); /* its texts may be the command's */
 	assert(copy);
-	/* What the port forgets with the reply is not to be looked at any more. */
-	taken = take_answered(&talk->polled, reply);
-	append(&taken, take_answered(&talk->again, reply));
+	mark_answered(talk, reply);
 	err = port_reply(talk->real, reply);
 	if (!err)
-		free_polled(taken);
-	else
-		append(&talk->polled, taken);
+		drop_answered(talk);
 	if (!err && now_and_then(world, CHANCE_ECHO, world->plan.echo_percent))
 		plan_echo(talk, copy, random_percent(&world->random, 50) ? 10 : LATE_MS);
 	if (!err && now_and_then(world, CHANCE_NONSENSE, world->plan.nonsense_percent))
@@ -237,12 +228,12 @@ static bool answers_blindly(struct talk *talk, const struct command_message *com
 static bool talk_poll(struct port *base, struct command_message *out)
 {
 	struct talk *talk = talk_of(base);
-	struct polled_command *again = talk->again;
+	struct polled_command *again = talk->polled;
 
+	while (again && !again->again)
+		again = again->next;
 	if (again && talk->may_again) {
-		talk->again = again->next;
-		again->next = talk->polled;
-		talk->polled = again;
+		again->again = false;
 		*out = again->command;
 		return true;
 	}
@@ -282,9 +273,12 @@ struct port *talk_open(struct talk *talk, struct world *world, struct port *real
 
 void talk_close(struct talk *talk)
 {
-	free_polled(talk->polled);
-	free_polled(talk->again);
-	talk->polled = talk->again = NULL;
+	while (talk->polled) {
+		struct polled_command *polled = talk->polled;
+
+		talk->polled = polled->next;
+		free(polled);
+	}
 	port_close(talk->real);
 	talk->real = NULL;
 }

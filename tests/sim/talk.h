@@ -20,7 +20,6 @@ struct talk {
 	struct world *world;
 	const char *name;
 	struct polled_command *polled; /* and not answered */
-	struct polled_command *again;  /* those for whose answer there was no room */
 	bool may_again;                /* poll() has returned false since */
 	uint32_t life;                 /* how often it was opened */
 	struct echo *echoes;           /* of all lives */

@@ -97,6 +97,7 @@ struct world {
 	struct orchestrator *rival;        /* one that does not know of the present one */
 	uint32_t n_orchestrators;
 	uint32_t n_participants; /* that the sagas need */
+	uint32_t n_begun;        /* sagas that are under way, and were not before */
 	struct services *services;
 	struct people *people;
 };

@@ -225,6 +225,37 @@ START_TEST(test_a_lost_transaction_does_not_defer_again)
 }
 END_TEST
 
+/* More attempts wait for the do than one poll gets done: the undo that was deferred meanwhile
+ * has its answer when the last of them are at last looked at. */
+START_TEST(test_an_answer_comes_before_attempts_that_are_ready)
+{
+	enum { ATTEMPTS = 20 };
+	struct stall stall;
+	struct desk desk;
+	char line[16];
+
+	open_with(&stall, &desk);
+	stall_on(&stall, "again", defer, &desk);
+	ck_assert_int_eq(participant_set_batch(stall.participant, 1), OK);
+	stall_send(&stall, "do a");
+	ck_assert_str_eq(stall_poll(&stall), "");
+	for (int i = 1; i <= ATTEMPTS; i++) {
+		snprintf(line, sizeof line, "again a#%d", i);
+		stall_send(&stall, line);
+		stall_poll(&stall);
+	}
+	skald_deferred_ok(desk.deferred[0], NULL);
+	ck_assert_str_eq(stall_poll(&stall), "do a#1 ok");
+	ck_assert_int_eq(desk.n, 2);
+	skald_deferred_ok(desk.deferred[1], NULL);
+	ck_assert(!strncmp(stall_poll(&stall), "again a#1 ok", 12));
+	while (*stall_poll(&stall))
+		;
+	ck_assert_int_eq(desk.n, 2);
+	stall_close(&stall);
+}
+END_TEST
+
 START_TEST(test_who_defers_returns_later)
 {
 	struct stall stall;
@@ -427,6 +458,7 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_others_go_on);
 	tcase_add_test(tcase, test_an_answer_waits_for_the_store);
 	tcase_add_test(tcase, test_a_lost_transaction_does_not_defer_again);
+	tcase_add_test(tcase, test_an_answer_comes_before_attempts_that_are_ready);
 	tcase_add_test(tcase, test_who_defers_returns_later);
 	tcase_add_test(tcase, test_defer_once);
 	tcase_add_test(tcase, test_what_was_not_answered_comes_again);
