@@ -95,8 +95,7 @@ static const struct option options[] = {
 	 .help = "after so much simulated time likewise"},
 };
 
-/* --- definitions
- * -------------------------------------------------------------------------------- */
+/* --- definitions ----------------------------------------------------------------------- */
 
 /* Those that were named, and those beside them. */
 struct loaded {
@@ -258,8 +257,7 @@ static enum exit_code find_relatives(struct loaded *loaded, size_t i,
 	return check_relatives(cli, path, relatives);
 }
 
-/* --- what was given
- * --------------------------------------------------------------------------------- */
+/* --- what was given -------------------------------------------------------------------- */
 
 static enum exit_code load_plan(const struct cli *cli, const struct family *family,
 				struct plan **out)
@@ -316,8 +314,7 @@ static enum exit_code read_faults(const struct cli *cli, struct faults *out)
 	return EXIT_DONE;
 }
 
-/* --- running
- * ------------------------------------------------------------------------------------------ */
+/* --- running --------------------------------------------------------------------------- */
 
 static enum exit_code complain_run(const struct cli *cli, enum err err, uint64_t seed,
 				   const struct diag *diag)

@@ -163,8 +163,7 @@ enum err run_text(const struct simulated *simulated, const struct run *run,
 	return err ? err : out->err;
 }
 
-/* --- Mermaid
- * ------------------------------------------------------------------------------------- */
+/* --- Mermaid --------------------------------------------------------------------------- */
 
 /* What Mermaid takes for the end of a line, or of a text, it knows by its number. */
 static void write_label(struct slice text, struct bytes *out)

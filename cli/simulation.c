@@ -9,8 +9,7 @@
 
 enum { CELL_SIZE = 80 };
 
-/* --- tables
- * ----------------------------------------------------------------------------------- */
+/* --- tables ---------------------------------------------------------------------------- */
 
 struct table {
 	struct columns columns;
@@ -60,8 +59,7 @@ static enum err write_table(struct table *table, const struct cli *cli, struct b
 	return columns_write(&table->columns, &cli->out, out);
 }
 
-/* --- the parts of the text
- * -------------------------------------------------------------------- */
+/* --- the parts of the text ------------------------------------------------------------- */
 
 static void write_head(const struct simulated *simulated, struct bytes *out)
 {
@@ -247,8 +245,7 @@ enum err simulation_text(const struct simulated *simulated, const struct results
 	return err ? err : out->err;
 }
 
-/* --- JSON
- * ---------------------------------------------------------------------------------------- */
+/* --- JSON ------------------------------------------------------------------------------ */
 
 /* A name with underlines: "does_not_end". */
 static void add_end_name(struct bytes *out, int end)
@@ -402,8 +399,7 @@ enum err simulation_json(const struct simulated *simulated, const struct results
 	return out->err;
 }
 
-/* --- one run
- * ------------------------------------------------------------------------------------- */
+/* --- one run --------------------------------------------------------------------------- */
 
 static void json_notes(const struct run *run, struct bytes *out)
 {

@@ -8,8 +8,7 @@
 
 enum { SECOND_MS = 1000, HOUR_MS = 60 * 60 * 1000, ORIGIN = 1, SIGNAL_ID_MAX = 64 };
 
-/* --- starting -------------------------------------------------------------------------------
- */
+/* --- starting -------------------------------------------------------------------------- */
 
 static void cancel(void *context, uint64_t argument);
 
@@ -56,8 +55,7 @@ void crowd_told(struct world *world, const struct result_message *result)
 		world_fail(world, ERR_NOMEM);
 }
 
-/* --- cancelling
- * ------------------------------------------------------------------------------- */
+/* --- cancelling ------------------------------------------------------------------------ */
 
 static void cancelled(void *context, const struct answer *answer)
 {
@@ -93,8 +91,7 @@ static void cancel(void *context, uint64_t argument)
 	engine_operate(world->engine, &operation, cancelled, world);
 }
 
-/* --- signals
- * ------------------------------------------------------------------------------------- */
+/* --- signals --------------------------------------------------------------------------- */
 
 struct planned {
 	struct world *world;
@@ -149,9 +146,14 @@ static struct slice make_payload(struct world *world, const struct book *book,
 				"the plan's payload of the signal %.*s cannot be evaluated: %s",
 				SLICE_ARG(plan->event), failure.text);
 	} else {
-		make_value(world_dice(world, "payload", id, 0),
-			   &world->simulation->shapes[book->definition].outputs[step],
-			   world_definition(world, book)->steps[step].event, &made);
+		struct dice dice = world_dice(world, "payload", id, 0);
+		uint32_t n = (uint32_t)book->definition;
+
+		if (plan->schema)
+			make_fitting(dice, plan->schema, plan->event, &made);
+		else
+			make_value(dice, &world->simulation->shapes[n].outputs[step],
+				   world_definition(world, book)->steps[step].event, &made);
 		payload.text = bytes_slice(&made);
 		err = made.err;
 	}

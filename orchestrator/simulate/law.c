@@ -46,8 +46,7 @@ void law_wrong(struct world *world, enum invariant invariant, const char *format
 	     simulate_invariants[invariant].name, run->what);
 }
 
-/* --- books
- * ------------------------------------------------------------------------------------ */
+/* --- books ----------------------------------------------------------------------------- */
 
 static struct entry_book *entry_at(struct world *world, struct book *book, uint32_t step,
 				   uint32_t element)
@@ -80,8 +79,7 @@ static struct entry_book entry_of(const struct world *world, const struct book *
 	return i < book->n_entries ? book->entries[i] : (struct entry_book){0};
 }
 
-/* --- what depends on what
- * ------------------------------------------------------------------------ */
+/* --- what depends on what -------------------------------------------------------------- */
 
 static bool stands_before(const struct definition *definition, uint32_t a, uint32_t b)
 {
@@ -111,8 +109,7 @@ static bool instances_depend(const struct definition *definition, struct instanc
 	return depends(definition, a.step, b.step);
 }
 
-/* --- effects
- * --------------------------------------------------------------------------------------- */
+/* --- effects --------------------------------------------------------------------------- */
 
 struct effect {
 	struct world *world;
@@ -200,7 +197,6 @@ static void effect_undone(struct effect *effect)
 			  SLICE_ARG(definition->steps[definition->pivot].name));
 	check_order(effect);
 	entry->undone++;
-	entry->barred = true;
 }
 
 void law_effect(struct world *world, const struct command_message *command)
@@ -225,8 +221,7 @@ void law_barred(struct world *world, const struct command_message *command)
 		effect.entry->barred = true;
 }
 
-/* --- in the end
- * ------------------------------------------------------------------------------------ */
+/* --- in the end ------------------------------------------------------------------------ */
 
 /* What is looked at: a saga, as it is stored, and its books. */
 struct case_file {

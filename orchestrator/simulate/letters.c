@@ -9,7 +9,7 @@
 
 enum { DIRECTIONS = 2 };
 
-/* --- letters ---------------------------------------------------------------------------- */
+/* --- letters --------------------------------------------------------------------------- */
 
 static struct letter *letter_new(struct world *world)
 {
@@ -75,7 +75,7 @@ void letters_release(struct world *world)
 		letter_free(world->letters);
 }
 
-/* --- what becomes of a message ------------------------------------------------------------ */
+/* --- what becomes of a message --------------------------------------------------------- */
 
 struct fate {
 	bool lost;
@@ -115,8 +115,7 @@ static void note_fate(struct world *world, uint32_t from, uint32_t to, const str
 		tell(world, from, to, "%s", text);
 }
 
-/* --- commands -------------------------------------------------------------------------------
- */
+/* --- commands -------------------------------------------------------------------------- */
 
 static void post_command(struct world *world, struct service *service,
 			 const struct command_message *command, uint32_t copy, int64_t late_ms)
@@ -167,8 +166,7 @@ static enum err send_command(struct bus *base, const struct command_message *com
 	return OK;
 }
 
-/* --- what comes to the orchestrator ----------------------------------------------------------
- */
+/* --- what comes to the orchestrator ---------------------------------------------------- */
 
 static void arrive(void *context, uint64_t argument)
 {
@@ -246,8 +244,7 @@ void letters_reply(struct letter *letter, const struct reply_message *reply)
 	letter_free(letter);
 }
 
-/* --- the bus
- * ------------------------------------------------------------------------------------ */
+/* --- the bus --------------------------------------------------------------------------- */
 
 static bool poll_letter(struct bus *base, struct inbox_message *out)
 {

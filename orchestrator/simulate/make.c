@@ -18,7 +18,7 @@ struct maker {
 static void make_by_schema(struct maker *maker, const struct schema *schema, struct slice name);
 static void make_by_shape(struct maker *maker, const struct shape *shape, struct slice name);
 
-/* --- texts and numbers -------------------------------------------------------------- */
+/* --- texts and numbers ----------------------------------------------------------------- */
 
 static void make_text(struct maker *maker, struct slice name)
 {
@@ -65,7 +65,7 @@ static bool make_near(struct maker *maker, struct json candidate)
 	return true;
 }
 
-/* --- by schema ---------------------------------------------------------------------- */
+/* --- by schema ------------------------------------------------------------------------- */
 
 static uint64_t throw(void *context)
 {
@@ -194,7 +194,7 @@ static void make_by_schema(struct maker *maker, const struct schema *schema, str
 		bytes_text(maker->out, "null");
 }
 
-/* --- by shape ----------------------------------------------------------------------- */
+/* --- by shape -------------------------------------------------------------------------- */
 
 static void make_members(struct maker *maker, const struct shape *shape)
 {
@@ -271,6 +271,14 @@ void make_value(struct dice dice, const struct shape *shape, struct slice name,
 	struct maker maker = {dice, out};
 
 	make_by_shape(&maker, shape, name);
+}
+
+void make_fitting(struct dice dice, const struct schema *schema, struct slice name,
+		  struct bytes *out)
+{
+	struct maker maker = {dice, out};
+
+	make_by_schema(&maker, schema, name);
 }
 
 enum err make_input(struct dice dice, const struct definition *definition,

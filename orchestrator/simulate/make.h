@@ -10,6 +10,10 @@
 void make_value(struct dice dice, const struct shape *shape, struct slice name,
 		struct bytes *out);
 
+/* The same by a schema, as far as it can be fitted. */
+void make_fitting(struct dice dice, const struct schema *schema, struct slice name,
+		  struct bytes *out);
+
 /* An input of the definition, in the arena. ERR_INVALID: none was found that its schema
  * allows; the diag says why. ERR_NOMEM, ERR_TOO_LARGE. */
 CHECKED enum err make_input(struct dice dice, const struct definition *definition,

@@ -34,7 +34,8 @@ struct behaviour {
 	uint32_t unknown;              /* no answer at all; half of them took effect */
 	int64_t slow_ms;               /* after the participant's start; 0: it is not slow */
 	struct spread slow;            /* its latency then */
-	const struct template *output; /* NULL: made up */
+	const struct template *output; /* NULL: made up, */
+	const struct schema *schema;   /* as this asks for; NULL: as it is used */
 };
 
 struct planned_command {
@@ -59,7 +60,8 @@ struct planned_signal {
 	struct slice event;
 	struct spread after; /* since a saga waits for it */
 	uint32_t chance;
-	const struct template *payload; /* NULL: made up */
+	const struct template *payload; /* NULL: made up, */
+	const struct schema *schema;    /* likewise */
 };
 
 struct plan {

@@ -9,7 +9,7 @@ struct plan_reader {
 	struct plan *plan;
 };
 
-/* --- what the sagas have -------------------------------------------------------------- */
+/* --- what the sagas have --------------------------------------------------------------- */
 
 /* Names that may stand in a place, no name twice. */
 struct names {
@@ -92,7 +92,7 @@ static bool names_check(struct plan_reader *reader, const struct yaml_node *node
 	return keys_check(&reader->loader, node, &keys);
 }
 
-/* --- values --------------------------------------------------------------------------- */
+/* --- values ---------------------------------------------------------------------------- */
 
 static void read_chance(struct loader *loader, const struct yaml_node *node, const char *name,
 			uint32_t *out)
@@ -169,7 +169,23 @@ static const struct template *read_template(struct loader *loader, const struct 
 	return load_template(loader, node, &scope);
 }
 
-/* --- behaviour ------------------------------------------------------------------------ */
+/* Both are what somebody gives: `name` is how it is called. */
+static void read_value(struct loader *loader, const struct yaml_node *mapping, const char *name,
+		       const struct template **value, const struct schema **schema)
+{
+	const struct yaml_node *given = member(mapping, name), *by = member(mapping, "schema");
+
+	if (given && by)
+		report(loader->problems, by->place, CODE_TWO_FORMS,
+		       "there is `%s` and `schema`; leave one of them out", name);
+	if (given)
+		*value = read_template(loader, given);
+	if (by &&
+	    mapping_check(loader, by, "`schema` needs a JSON Schema such as { type: object }"))
+		*schema = load_schema(loader, by);
+}
+
+/* --- behaviour ------------------------------------------------------------------------- */
 
 static void read_decline(struct loader *loader, const struct yaml_node *node,
 			 struct behaviour *out)
@@ -233,18 +249,16 @@ static void read_behaviour(struct loader *loader, const struct yaml_node *node,
 		read_chance(loader, member(node, "unknown"), "unknown", &out->unknown);
 	if (member(node, "slow_start"))
 		read_slow(loader, member(node, "slow_start"), out);
-	if (member(node, "output"))
-		out->output = read_template(loader, member(node, "output"));
 }
 
-/* --- participants ----------------------------------------------------------------------- */
+/* --- participants ---------------------------------------------------------------------- */
 
 static void read_command(struct plan_reader *reader, const struct yaml_entry *entry,
 			 struct planned_command *out)
 {
-	static const char *const names[] = {"latency", "decline",    "fail",
-					    "unknown", "slow_start", "output"};
-	static const struct keys keys = {"in a command's plan", names, 6};
+	static const char *const names[] = {"latency",    "decline", "fail",  "unknown",
+					    "slow_start", "output",  "schema"};
+	static const struct keys keys = {"in a command's plan", names, 7};
 	struct loader *loader = &reader->loader;
 
 	if (!keep_text(loader, entry->name, &out->name) ||
@@ -253,6 +267,8 @@ static void read_command(struct plan_reader *reader, const struct yaml_entry *en
 		return;
 	(void)keys_check(loader, entry->value, &keys);
 	read_behaviour(loader, entry->value, &out->behaviour);
+	read_value(loader, entry->value, "output", &out->behaviour.output,
+		   &out->behaviour.schema);
 }
 
 static void read_commands(struct plan_reader *reader, const struct yaml_node *node,
@@ -347,13 +363,13 @@ static void read_participants(struct plan_reader *reader, const struct yaml_node
 		read_participant(reader, entry, &list[reader->plan->n_participants++]);
 }
 
-/* --- signals ------------------------------------------------------------------------------ */
+/* --- signals --------------------------------------------------------------------------- */
 
 static void read_signal(struct plan_reader *reader, const struct yaml_entry *entry,
 			struct planned_signal *out)
 {
-	static const char *const names[] = {"after", "chance", "payload"};
-	static const struct keys keys = {"in a signal's plan", names, 3};
+	static const char *const names[] = {"after", "chance", "payload", "schema"};
+	static const struct keys keys = {"in a signal's plan", names, 4};
 	struct loader *loader = &reader->loader;
 	const struct yaml_node *node = entry->value;
 
@@ -368,8 +384,7 @@ static void read_signal(struct plan_reader *reader, const struct yaml_entry *ent
 		read_spread(loader, member(node, "after"), "after", &out->after);
 	if (member(node, "chance"))
 		read_chance(loader, member(node, "chance"), "chance", &out->chance);
-	if (member(node, "payload"))
-		out->payload = read_template(loader, member(node, "payload"));
+	read_value(loader, node, "payload", &out->payload, &out->schema);
 }
 
 static void read_signals(struct plan_reader *reader, const struct yaml_node *node)
@@ -387,8 +402,7 @@ static void read_signals(struct plan_reader *reader, const struct yaml_node *nod
 		read_signal(reader, entry, &list[reader->plan->n_signals++]);
 }
 
-/* --- the whole ------------------------------------------------------------------------------
- */
+/* --- the whole ------------------------------------------------------------------------- */
 
 static void read_plan(struct plan_reader *reader, const struct yaml_node *root)
 {

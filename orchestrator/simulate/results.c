@@ -23,8 +23,7 @@ void results_release(struct results *results)
 	arena_release(&results->arena);
 }
 
-/* --- adding ----------------------------------------------------------------------------------
- */
+/* --- adding ---------------------------------------------------------------------------- */
 
 static bool add_time(struct result_times *times, int64_t ms)
 {
@@ -116,8 +115,7 @@ enum err results_add(struct results *results, const struct run *run)
 	return err ? err : add_violation(results, run);
 }
 
-/* --- looking ---------------------------------------------------------------------------------
- */
+/* --- looking --------------------------------------------------------------------------- */
 
 static int compare_times(const void *a, const void *b)
 {

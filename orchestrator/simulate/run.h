@@ -23,7 +23,7 @@
 
 enum { RUN_EVENTS_MAX = 100000, RUN_NOTES_MAX = 20000 };
 
-/* --- what must be true ------------------------------------------------------------- */
+/* --- what must be true ----------------------------------------------------------------- */
 
 enum invariant {
 	INVARIANT_NONE,
@@ -45,7 +45,7 @@ struct simulate_invariant {
 };
 extern const struct simulate_invariant simulate_invariants[INVARIANTS]; /* not of the first */
 
-/* --- a run --------------------------------------------------------------------------- */
+/* --- a run ----------------------------------------------------------------------------- */
 
 enum run_end {
 	RUN_COMPLETED,

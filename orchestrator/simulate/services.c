@@ -8,8 +8,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* --- which ones ----------------------------------------------------------------------------
- */
+/* --- which ones ------------------------------------------------------------------------ */
 
 static struct service *service_new(struct world *world, struct slice name)
 {
@@ -45,8 +44,7 @@ void services_release(struct world *world)
 	world->services = NULL;
 }
 
-/* --- being there ----------------------------------------------------------------------------
- */
+/* --- being there ----------------------------------------------------------------------- */
 
 /* When it can be reached again; now, or earlier: it can be. */
 static int64_t back_ms(const struct service *service)
@@ -74,8 +72,7 @@ static void die(struct service *service, const struct letter *letter, int64_t fo
 	     SLICE_ARG(letter->command->id), time_text(for_ms, text));
 }
 
-/* --- answering
- * -------------------------------------------------------------------------------- */
+/* --- answering ------------------------------------------------------------------------- */
 
 /* What decides about an attempt, and about all attempts of a command. */
 static uint64_t attempt_of(const struct letter *letter)
@@ -188,7 +185,7 @@ static struct slice make_output(struct service *service, const struct command_me
 	struct bytes out = BYTES(PAYLOAD_MAX, arena);
 	const struct definition *definition;
 	const struct book *book = book_find(world, command->saga_id);
-	const struct shape *shape;
+	struct dice dice = world_dice(world, "output", command->id, 0);
 	uint32_t step;
 
 	if (service->behaviour->output)
@@ -196,9 +193,12 @@ static struct slice make_output(struct service *service, const struct command_me
 	definition = definition_of(world, command, &step);
 	if (!definition || command->verb == MESSAGE_UNDO)
 		return (struct slice){0};
-	shape = &world->simulation->shapes[book->definition].outputs[step];
-	make_value(world_dice(world, "output", command->id, 0), shape,
-		   definition->steps[step].name, &out);
+	if (service->behaviour->schema)
+		make_fitting(dice, service->behaviour->schema, definition->steps[step].name,
+			     &out);
+	else
+		make_value(dice, &world->simulation->shapes[book->definition].outputs[step],
+			   definition->steps[step].name, &out);
 	if (out.err)
 		world_fail(world, out.err);
 	return bytes_slice(&out);
@@ -260,8 +260,7 @@ static void write_book(struct service *service, const struct letter *letter,
 		law_barred(service->world, letter->command);
 }
 
-/* --- the way of a command
- * ---------------------------------------------------------------------- */
+/* --- the way of a command -------------------------------------------------------------- */
 
 static void finish(void *context, uint64_t argument);
 

@@ -28,7 +28,7 @@ const struct definition *family_find(const struct family *family, struct slice n
 	return NULL;
 }
 
-/* --- one place ---------------------------------------------------------------------- */
+/* --- one place ------------------------------------------------------------------------- */
 
 static void narrow(struct shape *shape, type_set types)
 {
@@ -79,7 +79,7 @@ static void add_candidate(struct finder *finder, struct shape *shape, const stru
 		shape->candidates[shape->n_candidates++].text = bytes_slice(&text);
 }
 
-/* --- one use ------------------------------------------------------------------------ */
+/* --- one use --------------------------------------------------------------------------- */
 
 static void found(void *context, const struct expression_use *use);
 
@@ -167,7 +167,7 @@ static void found_whole(void *context, const struct expression_use *use)
 		shape->schema = finder->schema;
 }
 
-/* --- all expressions ---------------------------------------------------------------- */
+/* --- all expressions ------------------------------------------------------------------- */
 
 static void look(struct finder *finder, const struct expression *expression, type_set wanted)
 {

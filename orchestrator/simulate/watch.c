@@ -7,8 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* --- notes ----------------------------------------------------------------------------------
- */
+/* --- notes ----------------------------------------------------------------------------- */
 
 const char *time_text(int64_t ms, char text[DIAG_MAX])
 {
@@ -80,8 +79,7 @@ void tell_lost(struct world *world, uint32_t from, uint32_t to, const char *form
 	add_note(world, (struct note){.from = from, .to = to, .lost = true}, slice_of(text));
 }
 
-/* --- books ----------------------------------------------------------------------------------
- */
+/* --- books ----------------------------------------------------------------------------- */
 
 struct book *book_find(const struct world *world, struct slice id)
 {
@@ -130,8 +128,7 @@ enum err book_read(const struct world *world, struct slice id, struct arena *are
 	return err ? err : saga_decode(bytes, arena, out, hash, NULL);
 }
 
-/* --- what was stored
- * -------------------------------------------------------------------------- */
+/* --- what was stored ------------------------------------------------------------------- */
 
 static void count_entry(struct world *world, const struct book *book, const struct saga *saga,
 			const struct entry *entry)

@@ -2,7 +2,8 @@
  *
  * run.c lets it happen. letters.c is the bus, flaky.c the store that fails now and
  * then, services.c the participants, crowd.c those who start, signal and cancel. What
- * the engine stores comes to watch.c, what takes effect at participants to law.c.
+ * the engine stores comes to watch.c, what takes effect at participants to law.c, and
+ * ending.c says how it ended.
  */
 #ifndef SKALD_SIMULATE_WORLD_H
 #define SKALD_SIMULATE_WORLD_H
@@ -44,7 +45,7 @@ struct book {
 	size_t n_entries;
 };
 
-/* --- who is there ------------------------------------------------------------------------ */
+/* --- who is there ---------------------------------------------------------------------- */
 
 struct service {
 	struct service *next;
@@ -151,8 +152,7 @@ bool world_fault(const struct world *world, enum fault fault, struct slice who, 
 /* Keep the first thing that ends the run as such. */
 void world_fail(struct world *world, enum err err);
 
-/* --- letters.c -----------------------------------------------------------------------------
- */
+/* --- letters.c ------------------------------------------------------------------------- */
 
 struct bus *letters_bus(struct world *world);
 
@@ -166,16 +166,13 @@ void letter_free(struct letter *letter);
 void letters_return(struct world *world); /* what was polled and not acknowledged */
 void letters_release(struct world *world);
 
-/* --- flaky.c --------------------------------------------------------------------------------
- */
+/* --- flaky.c --------------------------------------------------------------------------- */
 
 /* False: no memory. */
 bool flaky_open(struct world *world);
 void flaky_close(struct world *world); /* also where it is not open */
 
-/* --- services.c
- * -------------------------------------------------------------------------------
- */
+/* --- services.c ------------------------------------------------------------------------ */
 
 /* NULL: no memory. */
 struct service *service_find(struct world *world, struct slice name);
@@ -184,8 +181,7 @@ struct service *service_find(struct world *world, struct slice name);
 void service_arrive(void *letter, uint64_t argument);
 void services_release(struct world *world);
 
-/* --- crowd.c -------------------------------------------------------------------------------
- */
+/* --- crowd.c --------------------------------------------------------------------------- */
 
 void crowd_start(struct world *world);
 void crowd_told(struct world *world, const struct result_message *result);
@@ -194,8 +190,7 @@ void crowd_told(struct world *world, const struct result_message *result);
 void crowd_signal(struct world *world, struct book *book, const struct saga *saga,
 		  uint32_t instance);
 
-/* --- watch.c -------------------------------------------------------------------------------
- */
+/* --- watch.c --------------------------------------------------------------------------- */
 
 /* What the engine has stored: an observer, whose context is the world. */
 void watch_stored(void *world, const struct definition *definition, const struct saga_row *row,
@@ -217,8 +212,7 @@ void tell_lost(struct world *world, uint32_t from, uint32_t to, const char *form
 /* "250ms", "4.2s", "3m12s": for notes. */
 const char *time_text(int64_t ms, char text[DIAG_MAX]);
 
-/* --- law.c -------------------------------------------------------------------------------
- */
+/* --- law.c ----------------------------------------------------------------------------- */
 
 /* A do or undo has taken effect, or an undo or revoke was answered ok without. */
 void law_effect(struct world *world, const struct command_message *command);
@@ -230,5 +224,10 @@ void law_books(struct world *world);
 /* Only the first thing that is wrong is kept. */
 void law_wrong(struct world *world, enum invariant invariant, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* --- ending.c -------------------------------------------------------------------------- */
+
+/* Say in the run how it ended, and whether that is right; `bounded`: a bound did it. */
+void conclude(struct world *world, bool bounded);
 
 #endif

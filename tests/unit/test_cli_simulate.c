@@ -47,6 +47,10 @@ static void write_files(void)
 	folder_write("slow.yaml", "participants: { rooms: { latency: 1m } }\n");
 	folder_write("typo.yaml", "participants:\n  romms: {}\n");
 	folder_write("silent.yaml", "signals: { word: { chance: 0% } }\n");
+	folder_write("hen.yaml",
+		     "saga: hen\nversion: 1.0.0\nsteps: [ { lay: { saga: egg } } ]\n");
+	folder_write("egg.yaml",
+		     "saga: egg\nversion: 1.0.0\nsteps: [ { hatch: { saga: hen } } ]\n");
 	folder_write("n.json", "{ \"n\": 7 }\n");
 }
 
@@ -158,6 +162,12 @@ static const struct row {
 	 "the step lost starts the saga nowhere, which no file beside it defines; name its "
 	 "file, too",
 	 NULL},
+	{"sagas that start each other",
+	 {.argv = {"simulate", "hen.yaml"}},
+	 1,
+	 NULL,
+	 "[child-cycle]",
+	 NULL},
 	{"an input that is given",
 	 {.argv = {"simulate", "--input", "{\"n\": 5}", "--seeds", "3", "form.yaml"}},
 	 0,
@@ -259,7 +269,7 @@ START_TEST(test_row)
 }
 END_TEST
 
-/* --- JSON ------------------------------------------------------------------------------- */
+/* --- JSON ------------------------------------------------------------------------------ */
 
 static struct json member(struct json object, const char *name)
 {
@@ -332,7 +342,7 @@ START_TEST(test_json_of_one)
 }
 END_TEST
 
-/* --- the same again ---------------------------------------------------------------------- */
+/* --- the same again -------------------------------------------------------------------- */
 
 START_TEST(test_same_bytes)
 {
@@ -350,8 +360,7 @@ START_TEST(test_same_bytes)
 }
 END_TEST
 
-/* --- the page
- * --------------------------------------------------------------------------------- */
+/* --- the page -------------------------------------------------------------------------- */
 
 /* "skald simulate x   # exits 1": the exit code, and the line without it. */
 static int cut_exit(struct slice *line)

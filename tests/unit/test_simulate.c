@@ -1,114 +1,13 @@
 /* test_simulate.c - sagas in a simulated world: what is shipped goes right in it, every
  * end occurs, a seed is always the same run, and what is broken on purpose is seen. */
-#include "orchestrator/load/load.h"
 #include "orchestrator/simulate/results.h"
 #include "participants/lib/barrier_memory.h"
 #include "tests/lib/fail_malloc.h"
+#include "tests/lib/rehearsal.h"
 #include "tests/lib/suite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { FAMILY_MAX = 4 };
-
-/* --- a simulation of a test --------------------------------------------------------- */
-
-struct stage {
-	struct definition *definitions[FAMILY_MAX];
-	struct plan *plan;
-	struct arena arena;
-	struct simulation_setup setup;
-	struct simulation *simulation;
-	struct run run;
-};
-
-static void check_loaded(enum err err, const struct problems *problems)
-{
-	ck_assert_msg(!err, "%u:%u: %s",
-		      problems->n ? (unsigned)problems->list[0].place.line : 0,
-		      problems->n ? (unsigned)problems->list[0].place.column : 0,
-		      problems->n ? problems->list[0].text : err_text(err));
-}
-
-static void add(struct stage *stage, struct definition *definition)
-{
-	ck_assert_uint_lt(stage->setup.family.n, FAMILY_MAX);
-	stage->definitions[stage->setup.family.n++] = definition;
-	stage->setup.family.list = (const struct definition *const *)stage->definitions;
-}
-
-static void add_file(struct stage *stage, const char *path)
-{
-	struct problems problems = {.arena = &stage->arena};
-	struct definition *definition = NULL;
-	enum err err = load_file(path, &problems, &definition);
-
-	check_loaded(err, &problems);
-	add(stage, definition);
-}
-
-static void add_text(struct stage *stage, const char *text)
-{
-	struct problems problems = {.arena = &stage->arena};
-	struct definition *definition = NULL;
-	enum err err = load_text("test.yaml", slice_of(text), NULL, &problems, &definition);
-
-	check_loaded(err, &problems);
-	add(stage, definition);
-}
-
-static void set_plan(struct stage *stage, const char *text)
-{
-	struct problems problems = {.arena = &stage->arena};
-	enum err err = plan_load("plan.yaml", slice_of(text), &stage->setup.family, &problems,
-				 &stage->plan);
-
-	check_loaded(err, &problems);
-	stage->setup.plan = stage->plan;
-}
-
-static void set_faults(struct stage *stage, const char *text)
-{
-	struct diag diag = {""};
-	enum err err = faults_parse(slice_of(text), &stage->setup.faults, &diag);
-
-	ck_assert_msg(!err, "%s", diag.text);
-}
-
-static void open_stage(struct stage *stage)
-{
-	ck_assert_int_eq(simulation_open(&stage->setup, &stage->simulation), OK);
-}
-
-/* Ends the run before. */
-static const struct run *run_seed(struct stage *stage, uint64_t seed)
-{
-	struct diag diag = {""};
-	enum err err;
-
-	run_release(&stage->run);
-	err = simulation_run(stage->simulation, seed, true, &stage->run, &diag);
-	ck_assert_msg(!err, "seed %u: %s: %s", (unsigned)seed, err_text(err), diag.text);
-	return &stage->run;
-}
-
-static void close_stage(struct stage *stage)
-{
-	run_release(&stage->run);
-	simulation_close(stage->simulation);
-	plan_free(stage->plan);
-	while (stage->setup.family.n)
-		definition_free(stage->definitions[--stage->setup.family.n]);
-	arena_release(&stage->arena);
-}
-
-static bool is_told(const struct run *run, const char *words)
-{
-	for (size_t i = 0; i < run->n_notes; i++)
-		if (strstr(run->notes[i].text.at, words))
-			return true;
-	return false;
-}
 
 /* --- what is shipped ------------------------------------------------------------------- */
 
@@ -138,16 +37,16 @@ static const struct shipped_row {
 START_TEST(test_shipped)
 {
 	const struct shipped_row *row = &shipped_rows[_i];
-	struct stage stage = {.setup.faults = faults_default};
+	struct rehearsal stage = {.setup.faults = faults_default};
 
-	add_file(&stage, row->path);
+	rehearsal_file(&stage, row->path);
 	if (row->child)
-		add_file(&stage, row->child);
+		rehearsal_file(&stage, row->child);
 	if (row->faults)
-		set_faults(&stage, row->faults);
-	open_stage(&stage);
+		rehearsal_faults(&stage, row->faults);
+	rehearsal_open(&stage);
 	for (uint64_t seed = 1; seed <= 150; seed++) {
-		const struct run *run = run_seed(&stage, seed);
+		const struct run *run = rehearsal_run(&stage, seed);
 
 		ck_assert_msg(!run->broken, "%s, seed %u: %s", row->path, (unsigned)seed,
 			      run->what);
@@ -155,7 +54,7 @@ START_TEST(test_shipped)
 			      "%s, seed %u %s: %.*s", row->path, (unsigned)seed,
 			      run_end_text(run->end), SLICE_ARG(run->reason));
 	}
-	close_stage(&stage);
+	rehearsal_close(&stage);
 }
 END_TEST
 
@@ -177,27 +76,27 @@ static char *read_text(const char *path)
 
 START_TEST(test_shipped_plans)
 {
-	struct stage stage = {.setup.faults = faults_default};
+	struct rehearsal stage = {.setup.faults = faults_default};
 	char *plan = read_text(plan_rows[_i].plan);
 	size_t ends[RUN_ENDS] = {0};
 
-	add_file(&stage, plan_rows[_i].saga);
-	set_plan(&stage, plan);
-	open_stage(&stage);
+	rehearsal_file(&stage, plan_rows[_i].saga);
+	rehearsal_plan(&stage, plan);
+	rehearsal_open(&stage);
 	for (uint64_t seed = 1; seed <= 150; seed++) {
-		const struct run *run = run_seed(&stage, seed);
+		const struct run *run = rehearsal_run(&stage, seed);
 
 		ck_assert_msg(!run->broken, "seed %u: %s", (unsigned)seed, run->what);
 		ends[run->end]++;
 	}
 	ck_assert_uint_gt(ends[RUN_COMPLETED], 90);
 	ck_assert_uint_gt(ends[RUN_COMPENSATED], 5);
-	close_stage(&stage);
+	rehearsal_close(&stage);
 	free(plan);
 }
 END_TEST
 
-/* --- ends --------------------------------------------------------------------------------- */
+/* --- ends ------------------------------------------------------------------------------ */
 
 #define HEAD  "saga: test\nversion: 1.0.0\nsteps:\n"
 #define HOLD  "  - hold: { call: rooms.hold, undo: { call: rooms.free } }\n"
@@ -260,6 +159,15 @@ static const struct end_row {
 	 "} "
 	 "}",
 	 "none", RUN_COMPLETED, NULL, 0, "ok hold {\"id\":\"sim-"},
+	{"outputs that fit a schema of the plan", HEAD HOLD PAY MAIL,
+	 "participants: { rooms: { commands: { hold: { schema: { type: object, required: [id], "
+	 "properties: { id: { const: seven } } } } } } }",
+	 "none", RUN_COMPLETED, NULL, 0, "ok hold {\"id\":\"seven\"}"},
+	{"a payload that fits one",
+	 HEAD "  - word: { await: { event: word } }\n"
+	      "  - say: { kind: readonly, call: post.say, with: { n: =word.out + 1 } }\n",
+	 "signals: { word: { after: 3h, schema: { type: integer, minimum: 5, maximum: 7 } } }",
+	 "none", RUN_COMPLETED, NULL, 0, "signal word"},
 	{"an event that comes", HEAD AWAIT,
 	 "signals: { word: { after: 3h, payload: { by: ann } } }", "none", RUN_COMPLETED, NULL,
 	 1 + 3 * 3600000 + 1, "signal word"},
@@ -279,15 +187,15 @@ static const struct end_row {
 START_TEST(test_end)
 {
 	const struct end_row *row = &end_rows[_i];
-	struct stage stage = {.plan = NULL};
+	struct rehearsal stage = {.plan = NULL};
 
-	add_text(&stage, row->saga);
-	set_faults(&stage, row->faults);
+	rehearsal_text(&stage, row->saga);
+	rehearsal_faults(&stage, row->faults);
 	if (row->plan)
-		set_plan(&stage, row->plan);
-	open_stage(&stage);
+		rehearsal_plan(&stage, row->plan);
+	rehearsal_open(&stage);
 	for (uint64_t seed = 1; seed <= 20; seed++) {
-		const struct run *run = run_seed(&stage, seed);
+		const struct run *run = rehearsal_run(&stage, seed);
 
 		ck_assert_msg(!run->broken, "%s: %s", row->name, run->what);
 		ck_assert_msg(run->end == row->end, "%s: %s: %.*s", row->name,
@@ -298,47 +206,46 @@ START_TEST(test_end)
 		if (row->took_ms)
 			ck_assert_msg(run->took_ms == row->took_ms, "%s: it took %lld",
 				      row->name, (long long)run->took_ms);
-		ck_assert_msg(!row->told || is_told(run, row->told), "%s: nobody says %s",
-			      row->name, row->told);
+		ck_assert_msg(!row->told || rehearsal_tells(run, row->told),
+			      "%s: nobody says %s", row->name, row->told);
 	}
-	close_stage(&stage);
+	rehearsal_close(&stage);
 }
 END_TEST
 
 /* A plan whose template fails ends the simulation with its reason. */
 START_TEST(test_plan_fails)
 {
-	struct stage stage = {.plan = NULL};
+	struct rehearsal stage = {.plan = NULL};
 	struct diag diag = {""};
 
-	add_text(&stage, HEAD HOLD);
-	set_plan(&stage, "participants: { rooms: { commands: { hold: { output: { x: "
-			 "=input.nothing } } } } }");
-	open_stage(&stage);
+	rehearsal_text(&stage, HEAD HOLD);
+	rehearsal_plan(&stage, "participants: { rooms: { commands: { hold: { output: { x: "
+			       "=input.nothing } } } } }");
+	rehearsal_open(&stage);
 	ck_assert_int_eq(simulation_run(stage.simulation, 1, false, &stage.run, &diag),
 			 ERR_INVALID);
 	ck_assert_msg(strstr(diag.text, "rooms.hold"), "%s", diag.text);
 	stage.run = (struct run){.seed = 0};
-	close_stage(&stage);
+	rehearsal_close(&stage);
 }
 END_TEST
 
 START_TEST(test_bound_on_events)
 {
-	struct stage stage = {.setup.events_max = 5};
+	struct rehearsal stage = {.setup.events_max = 5};
 
-	add_text(&stage, HEAD HOLD PAY);
-	open_stage(&stage);
-	ck_assert_int_eq(run_seed(&stage, 1)->end, RUN_ENDLESS);
+	rehearsal_text(&stage, HEAD HOLD PAY);
+	rehearsal_open(&stage);
+	ck_assert_int_eq(rehearsal_run(&stage, 1)->end, RUN_ENDLESS);
 	ck_assert(!stage.run.broken);
 	ck_assert_msg(strstr(stage.run.reason.at, "hold running"), "%.*s",
 		      SLICE_ARG(stage.run.reason));
-	close_stage(&stage);
+	rehearsal_close(&stage);
 }
 END_TEST
 
-/* --- values ---------------------------------------------------------------------------------
- */
+/* --- values ---------------------------------------------------------------------------- */
 
 /* Each of these outputs fits only if it was made up as it has to be: or the saga would
  * park or turn back. */
@@ -367,14 +274,14 @@ static const struct {
 
 START_TEST(test_values)
 {
-	struct stage stage = {.plan = NULL};
+	struct rehearsal stage = {.plan = NULL};
 	char text[1024];
 
 	(void)snprintf(text, sizeof text, "%s%s", HEAD, value_rows[_i].steps);
-	add_text(&stage, text);
-	open_stage(&stage);
+	rehearsal_text(&stage, text);
+	rehearsal_open(&stage);
 	for (uint64_t seed = 1; seed <= 50; seed++) {
-		const struct run *run = run_seed(&stage, seed);
+		const struct run *run = rehearsal_run(&stage, seed);
 
 		/* A list that is made up may be shorter than an index. */
 		if (strstr(text, "[1]") && run->end == RUN_COMPENSATED)
@@ -382,7 +289,7 @@ START_TEST(test_values)
 		ck_assert_msg(run->end == RUN_COMPLETED, "%s, seed %u: %.*s",
 			      value_rows[_i].name, (unsigned)seed, SLICE_ARG(run->reason));
 	}
-	close_stage(&stage);
+	rehearsal_close(&stage);
 }
 END_TEST
 
@@ -391,7 +298,7 @@ START_TEST(test_both_ways)
 {
 	static const char *const conditions[] = {"=a.out.ok", "=a.out.n > 7",
 						 "=a.out.word == 'yes'", "=input.n == 3"};
-	struct stage stage = {.plan = NULL};
+	struct rehearsal stage = {.plan = NULL};
 	size_t n_done = 0;
 	char text[512];
 
@@ -399,56 +306,57 @@ START_TEST(test_both_ways)
 		       HEAD "  - a: { kind: readonly, call: x.a }\n"
 			    "  - b: { when: \"%s\", kind: readonly, call: x.b }\n",
 		       conditions[_i]);
-	add_text(&stage, text);
-	open_stage(&stage);
+	rehearsal_text(&stage, text);
+	rehearsal_open(&stage);
 	for (uint64_t seed = 1; seed <= 50; seed++)
-		n_done += run_seed(&stage, seed)->steps[1].attempts;
+		n_done += rehearsal_run(&stage, seed)->steps[1].attempts;
 	ck_assert_uint_gt(n_done, 3);
 	ck_assert_uint_lt(n_done, 47);
-	close_stage(&stage);
+	rehearsal_close(&stage);
 }
 END_TEST
 
 /* What a child's schema asks for is what its parent's services answer. */
 START_TEST(test_child_schema)
 {
-	struct stage stage = {.plan = NULL};
+	struct rehearsal stage = {.plan = NULL};
 
-	add_text(&stage, "saga: parent\nversion: 1.0.0\nsteps:\n"
-			 "  - a: { kind: readonly, call: x.a }\n"
-			 "  - b: { saga: child, with: { word: =a.out.word, n: =a.out.n } }\n");
-	add_text(&stage,
-		 "saga: child\nversion: 1.0.0\ninput: { schema: { type: object, required: "
-		 "[word, n], properties: { word: { enum: [left, right] }, n: { type: integer, "
-		 "minimum: 500, maximum: 502 } } } }\nsteps:\n"
-		 "  - c: { kind: readonly, call: x.c }\n");
-	open_stage(&stage);
+	rehearsal_text(&stage,
+		       "saga: parent\nversion: 1.0.0\nsteps:\n"
+		       "  - a: { kind: readonly, call: x.a }\n"
+		       "  - b: { saga: child, with: { word: =a.out.word, n: =a.out.n } }\n");
+	rehearsal_text(
+		&stage,
+		"saga: child\nversion: 1.0.0\ninput: { schema: { type: object, required: "
+		"[word, n], properties: { word: { enum: [left, right] }, n: { type: integer, "
+		"minimum: 500, maximum: 502 } } } }\nsteps:\n"
+		"  - c: { kind: readonly, call: x.c }\n");
+	rehearsal_open(&stage);
 	for (uint64_t seed = 1; seed <= 20; seed++)
-		ck_assert_msg(run_seed(&stage, seed)->end == RUN_COMPLETED, "%.*s",
+		ck_assert_msg(rehearsal_run(&stage, seed)->end == RUN_COMPLETED, "%.*s",
 			      SLICE_ARG(stage.run.reason));
-	close_stage(&stage);
+	rehearsal_close(&stage);
 }
 END_TEST
 
 START_TEST(test_impossible_input)
 {
-	struct stage stage = {.plan = NULL};
+	struct rehearsal stage = {.plan = NULL};
 	struct diag diag = {""};
 
-	add_text(&stage,
-		 "saga: test\nversion: 1.0.0\ninput: { schema: { type: string, pattern: "
-		 "'a^b' } }\nsteps:\n" HOLD);
-	open_stage(&stage);
+	rehearsal_text(&stage,
+		       "saga: test\nversion: 1.0.0\ninput: { schema: { type: string, pattern: "
+		       "'a^b' } }\nsteps:\n" HOLD);
+	rehearsal_open(&stage);
 	ck_assert_int_eq(simulation_run(stage.simulation, 1, false, &stage.run, &diag),
 			 ERR_INVALID);
 	ck_assert_msg(strstr(diag.text, "--input"), "%s", diag.text);
 	stage.run = (struct run){.seed = 0};
-	close_stage(&stage);
+	rehearsal_close(&stage);
 }
 END_TEST
 
-/* --- the same again
- * ---------------------------------------------------------------------------- */
+/* --- the same again -------------------------------------------------------------------- */
 
 static void check_same(const struct run *a, const struct run *b)
 {
@@ -466,38 +374,39 @@ static void check_same(const struct run *a, const struct run *b)
 
 START_TEST(test_same_again)
 {
-	struct stage stage = {.plan = NULL}, other = {.plan = NULL};
+	struct rehearsal stage = {.plan = NULL}, other = {.plan = NULL};
 	size_t n_different = 0;
 
-	add_file(&stage, "sagas/travel.yaml");
-	add_file(&other, "sagas/travel.yaml");
-	set_faults(&stage, "drop=10%,dup=10%,delay=10%,restart=5%,crash=5%,clock=5%,stall=5%");
+	rehearsal_file(&stage, "sagas/travel.yaml");
+	rehearsal_file(&other, "sagas/travel.yaml");
+	rehearsal_faults(&stage,
+			 "drop=10%,dup=10%,delay=10%,restart=5%,crash=5%,clock=5%,stall=5%");
 	other.setup.faults = stage.setup.faults;
-	open_stage(&stage);
-	open_stage(&other);
+	rehearsal_open(&stage);
+	rehearsal_open(&other);
 	for (uint64_t seed = 1; seed <= 30; seed++) {
 		int64_t before_ms = stage.run.took_ms;
 
-		check_same(run_seed(&stage, seed), run_seed(&other, seed));
+		check_same(rehearsal_run(&stage, seed), rehearsal_run(&other, seed));
 		n_different += stage.run.took_ms != before_ms;
 	}
 	ck_assert_uint_gt(n_different, 25);
-	close_stage(&stage);
-	close_stage(&other);
+	rehearsal_close(&stage);
+	rehearsal_close(&other);
 }
 END_TEST
 
 /* Nobody sees by the run that it is watched. */
 START_TEST(test_transcript_changes_nothing)
 {
-	struct stage stage = {.setup.faults = faults_default};
+	struct rehearsal stage = {.setup.faults = faults_default};
 	struct run silent;
 	struct diag diag;
 
-	add_file(&stage, "sagas/order.yaml");
-	open_stage(&stage);
+	rehearsal_file(&stage, "sagas/order.yaml");
+	rehearsal_open(&stage);
 	for (uint64_t seed = 1; seed <= 30; seed++) {
-		const struct run *run = run_seed(&stage, seed);
+		const struct run *run = rehearsal_run(&stage, seed);
 
 		ck_assert_int_eq(simulation_run(stage.simulation, seed, false, &silent, &diag),
 				 OK);
@@ -506,12 +415,11 @@ START_TEST(test_transcript_changes_nothing)
 		ck_assert_uint_eq(silent.n_notes, 0);
 		run_release(&silent);
 	}
-	close_stage(&stage);
+	rehearsal_close(&stage);
 }
 END_TEST
 
-/* --- what is broken on purpose
- * ------------------------------------------------------------------- */
+/* --- what is broken on purpose --------------------------------------------------------- */
 
 /* A memory barrier that does not do as it should. */
 struct bad_barrier {
@@ -630,20 +538,20 @@ static const struct flaw_row {
 START_TEST(test_flaw)
 {
 	const struct flaw_row *row = &flaw_rows[_i];
-	struct stage stage = {.setup.seams.barrier_new = bad_barrier_new};
+	struct rehearsal stage = {.setup.seams.barrier_new = bad_barrier_new};
 	uint64_t seed = 1;
 
 	flaw = row->flaw;
-	add_text(&stage,
-		 HEAD HOLD "  - look: { call: rooms.look, undo: { call: rooms.drop } }\n" PAY);
-	set_faults(&stage, row->faults);
-	open_stage(&stage);
-	while (seed <= 300 && run_seed(&stage, seed)->broken != row->broken)
+	rehearsal_text(&stage, HEAD HOLD
+		       "  - look: { call: rooms.look, undo: { call: rooms.drop } }\n" PAY);
+	rehearsal_faults(&stage, row->faults);
+	rehearsal_open(&stage);
+	while (seed <= 300 && rehearsal_run(&stage, seed)->broken != row->broken)
 		seed++;
 	ck_assert_msg(stage.run.broken == row->broken, "%s: nobody noticed", row->name);
 	ck_assert_uint_gt(strlen(stage.run.what), 10);
-	ck_assert(is_told(&stage.run, "violation of "));
-	close_stage(&stage);
+	ck_assert(rehearsal_tells(&stage.run, "violation of "));
+	rehearsal_close(&stage);
 }
 END_TEST
 
@@ -725,25 +633,24 @@ static struct store *bad_store_open(struct vault *vault)
 
 START_TEST(test_lost)
 {
-	struct stage stage = {.setup.seams.store_open = bad_store_open};
+	struct rehearsal stage = {.setup.seams.store_open = bad_store_open};
 
-	add_text(&stage, HEAD HOLD PAY);
-	open_stage(&stage);
-	ck_assert_int_eq(run_seed(&stage, 1)->broken, INVARIANT_NEVER_LOST);
-	close_stage(&stage);
+	rehearsal_text(&stage, HEAD HOLD PAY);
+	rehearsal_open(&stage);
+	ck_assert_int_eq(rehearsal_run(&stage, 1)->broken, INVARIANT_NEVER_LOST);
+	rehearsal_close(&stage);
 }
 END_TEST
 
-/* --- memory
- * ------------------------------------------------------------------------------------- */
+/* --- memory ---------------------------------------------------------------------------- */
 
 START_TEST(test_no_memory)
 {
-	struct stage stage = {.setup.faults = faults_default};
+	struct rehearsal stage = {.setup.faults = faults_default};
 	bool fired = true;
 
-	add_text(&stage, HEAD HOLD AWAIT PAY);
-	set_faults(&stage, "dup=30%,restart=10%,cancel=50%");
+	rehearsal_text(&stage, HEAD HOLD AWAIT PAY);
+	rehearsal_faults(&stage, "dup=30%,restart=10%,cancel=50%");
 	for (size_t n = 0; fired; n++) {
 		struct diag diag = {""};
 		struct simulation *simulation = NULL;
@@ -761,22 +668,21 @@ START_TEST(test_no_memory)
 		ck_assert_msg(err == (fired ? ERR_NOMEM : OK) || (fired && !err),
 			      "allocation %zu: %s", n, err_text(err));
 	}
-	close_stage(&stage);
+	rehearsal_close(&stage);
 }
 END_TEST
 
-/* --- many runs
- * ------------------------------------------------------------------------------------ */
+/* --- many runs ------------------------------------------------------------------------- */
 
 START_TEST(test_tally)
 {
 	static const int64_t times[] = {50, 10, 40, 20, 30};
-	struct stage stage = {.plan = NULL};
+	struct rehearsal stage = {.plan = NULL};
 	struct step_count steps[3] = {{.attempts = 1}, {.attempts = 2, .undos = 1}};
 	struct results results;
 
-	add_text(&stage, HEAD HOLD PAY);
-	open_stage(&stage);
+	rehearsal_text(&stage, HEAD HOLD PAY);
+	rehearsal_open(&stage);
 	ck_assert_int_eq(results_init(&results, stage.simulation), OK);
 	ck_assert_uint_eq(results.n_steps, 2);
 	for (size_t i = 0; i < 5; i++) {
@@ -807,7 +713,7 @@ START_TEST(test_tally)
 	ck_assert_uint_eq(results.reasons[0].seed, 4);
 	ck_assert_uint_eq(results.steps[1].attempts, 10);
 	results_release(&results);
-	close_stage(&stage);
+	rehearsal_close(&stage);
 }
 END_TEST
 

@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-/* --- faults ----------------------------------------------------------------------------- */
+/* --- faults ---------------------------------------------------------------------------- */
 
 static const struct fault_row {
 	const char *name, *text;
@@ -85,7 +85,7 @@ START_TEST(test_default_faults)
 }
 END_TEST
 
-/* --- dice --------------------------------------------------------------------------------- */
+/* --- dice ------------------------------------------------------------------------------ */
 
 /* The same on every machine and in every build: or a seed would mean nothing. */
 START_TEST(test_dice_are_fixed)
@@ -167,8 +167,7 @@ START_TEST(test_spread)
 }
 END_TEST
 
-/* --- plans ----------------------------------------------------------------------------------
- */
+/* --- plans ----------------------------------------------------------------------------- */
 
 #define SAGA                                                                            \
 	"saga: order\nversion: 1.0.0\nsteps:\n"                                         \
@@ -256,6 +255,13 @@ static const struct wrong_row {
 	{"an output that is a text",
 	 "participants:\n  payment:\n    commands: { charge: { output: yes } }\n", 3, 35,
 	 "wrong-type", ""},
+	{"an output twice",
+	 "participants:\n  payment:\n    commands:\n      charge: { output: {}, schema: {} }\n",
+	 4, 37, "two-forms", "leave one of them out"},
+	{"a schema with a keyword that is not known",
+	 "signals: { approved: { schema: { typ: string } } }\n", 1, 34, "schema-keyword", ""},
+	{"a schema in a file", "signals: { approved: { schema: word.json } }\n", 1, 32,
+	 "wrong-type", "needs a JSON Schema"},
 	{"a signal without a mapping", "signals: { approved: 1h }\n", 1, 22, "wrong-type",
 	 "{ after: 1h, chance: 95% }"},
 	{"something twice", "signals: {}\nsignals: {}\n", 2, 1, "duplicate-key", ""},
@@ -363,8 +369,7 @@ START_TEST(test_plan_no_memory)
 }
 END_TEST
 
-/* --- what an expression needs
- * ------------------------------------------------------------------ */
+/* --- what an expression needs ---------------------------------------------------------- */
 
 struct seen {
 	char text[512];
@@ -428,8 +433,7 @@ START_TEST(test_uses)
 }
 END_TEST
 
-/* --- examples of patterns
- * ------------------------------------------------------------------------ */
+/* --- examples of patterns -------------------------------------------------------------- */
 
 static uint64_t throw(void *dice)
 {
