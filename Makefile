@@ -76,6 +76,7 @@ $(eval $(call library,server,orchestrator/server,))
 $(eval $(call library,gateway,orchestrator/gateway,libmicrohttpd))
 $(eval $(call library,explain,orchestrator/explain,))
 $(eval $(call library,participant-sqlite,participants/sqlite,sqlite3))
+$(eval $(call library,participant-mongo,participants/mongo,))
 $(eval $(call library,participant-kafka,participants/kafka,))
 $(eval $(call library,participant,participants/lib,))
 $(eval $(call library,explore,orchestrator/check,))
@@ -150,10 +151,13 @@ $(B)/lib$(1).so.$(SOVERSION): $(2) $(3)
 endef
 $(eval $(call public,skald,$(participant_objects),$(call archives,bus proto base)))
 $(eval $(call public,skald-sqlite,$(participant-sqlite_objects),))
+$(eval $(call public,skald-mongo,$(participant-mongo_objects),))
 $(eval $(call public,skald-kafka,$(participant-kafka_objects),$(call archives,bus-kafka bus proto base)))
 $(B)/libskald.so.$(SOVERSION): private libs = $(shell $(PKG_CONFIG) --libs libprotobuf-c) -lpthread
 $(B)/libskald-sqlite.so.$(SOVERSION): private libs = -L$(B) -lskald $(shell $(PKG_CONFIG) --libs sqlite3)
 $(B)/libskald-sqlite.so.$(SOVERSION): | $(B)/libskald.so.$(SOVERSION)
+$(B)/libskald-mongo.so.$(SOVERSION): private libs = -L$(B) -lskald $(shell $(PKG_CONFIG) --libs libmongoc-1.0)
+$(B)/libskald-mongo.so.$(SOVERSION): | $(B)/libskald.so.$(SOVERSION)
 $(B)/libskald-kafka.so.$(SOVERSION): private libs = $(shell $(PKG_CONFIG) --libs rdkafka libprotobuf-c) -lpthread
 public_libraries = $(foreach l,$(PUBLIC),$(B)/lib$(l).a $(B)/lib$(l).so.$(SOVERSION))
 

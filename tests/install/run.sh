@@ -77,7 +77,7 @@ for header in "$root"/usr/include/skald/*.h; do
 	ok "${header##*/} in C++" ${CXX:-c++} -std=c++11 -pedantic -Wall -Wextra -Werror \
 		-I"$root/usr/include" -fsyntax-only -xc++ "$root/header.c"
 done
-for name in skald skald-sqlite skald-kafka; do
+for name in skald skald-sqlite skald-kafka skald-mongo; do
 	ok "symbols of lib$name.so" only_skald -D "$lib/lib$name.so"
 	ok "symbols of lib$name.a" only_skald -g "$lib/lib$name.a"
 	ok "soname of lib$name.so" test -e "$lib/lib$name.so.0"

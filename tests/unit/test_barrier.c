@@ -683,18 +683,19 @@ END_TEST
 
 static void add(TCase *tcase)
 {
-	tcase_add_loop_test(tcase, test_row, 0, N_BARRIERS * ROWS(rows));
-	tcase_add_loop_test(tcase, test_without_a_horizon_nothing_expires, 0, N_BARRIERS);
-	tcase_add_loop_test(tcase, test_every_call_fails_in_turn, 0, N_BARRIERS);
-	tcase_add_loop_test(tcase, test_failures_and_refused_undos_roll_back, 0, N_BARRIERS);
-	tcase_add_loop_test(tcase, test_every_allocation_fails_in_turn, 0, N_BARRIERS);
-	tcase_add_loop_test(tcase, test_no_memory_for_a_barrier, 0, N_BARRIERS);
-	tcase_add_loop_test(tcase, test_one_of_a_batch_fails_alone, 0, N_BARRIERS);
-	tcase_add_loop_test(tcase, test_what_bars_a_do_is_kept_with_the_do, 0, N_BARRIERS);
-	tcase_add_loop_test(tcase, test_a_record_is_as_old_as_its_do, 0, N_BARRIERS);
+	tcase_add_loop_test(tcase, test_row, 0, n_barriers * ROWS(rows));
+	tcase_add_loop_test(tcase, test_without_a_horizon_nothing_expires, 0, n_barriers);
+	tcase_add_loop_test(tcase, test_every_call_fails_in_turn, 0, n_barriers);
+	tcase_add_loop_test(tcase, test_failures_and_refused_undos_roll_back, 0, n_barriers);
+	tcase_add_loop_test(tcase, test_every_allocation_fails_in_turn, 0, n_barriers);
+	tcase_add_loop_test(tcase, test_no_memory_for_a_barrier, 0, n_barriers);
+	tcase_add_loop_test(tcase, test_one_of_a_batch_fails_alone, 0, n_barriers);
+	tcase_add_loop_test(tcase, test_what_bars_a_do_is_kept_with_the_do, 0, n_barriers);
+	tcase_add_loop_test(tcase, test_a_record_is_as_old_as_its_do, 0, n_barriers);
 }
 
 int main(void)
 {
+	barriers_find();
 	return suite_run("barrier", add);
 }

@@ -226,17 +226,18 @@ END_TEST
 
 static void add(TCase *tcase)
 {
-	tcase_add_loop_test(tcase, test_records_are_kept_and_rolled_back, 0, N_BARRIERS);
-	tcase_add_loop_test(tcase, test_many_records, 0, N_BARRIERS);
-	tcase_add_loop_test(tcase, test_what_was_found_outlives_its_replacement, 0, N_BARRIERS);
+	tcase_add_loop_test(tcase, test_records_are_kept_and_rolled_back, 0, n_barriers);
+	tcase_add_loop_test(tcase, test_many_records, 0, n_barriers);
+	tcase_add_loop_test(tcase, test_what_was_found_outlives_its_replacement, 0, n_barriers);
 	tcase_add_loop_test(tcase, test_what_came_after_a_mark_is_taken_back_alone, 0,
-			    N_BARRIERS);
+			    n_barriers);
 	tcase_add_loop_test(tcase, test_old_records_are_pruned_a_little_at_a_time, 0,
-			    N_BARRIERS);
-	tcase_add_loop_test(tcase, test_what_was_pruned_in_vain_is_pruned_later, 0, N_BARRIERS);
+			    n_barriers);
+	tcase_add_loop_test(tcase, test_what_was_pruned_in_vain_is_pruned_later, 0, n_barriers);
 }
 
 int main(void)
 {
+	barriers_find();
 	return suite_run("barrier_records", add);
 }

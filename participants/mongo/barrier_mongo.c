@@ -1,0 +1,488 @@
+/* barrier_mongo.c - the records of a service that keeps its data in MongoDB: each in the
+ * document of its do, on the functions that any host may give.
+ *
+ *	{_id: "order-17/charge#0/0/do", cents: 1999, refunded: true,
+ *	 skald: {state: "undone", first_at: ..., output: "{...}", bare: false,
+ *	         undo: {id: "order-17/charge#0/0/undo", first_at: ..., output: null}}}
+ *
+ * A transaction is what is gathered until the commit, which writes one document for one
+ * command. Who was faster, a do or what bars it, is decided by the unique _id. */
+#include "skald/mongo.h"
+
+#include <mongoc/mongoc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	ID_SIZE = 256,  /* of a command's id, which is shorter */
+	ABSENT_MAX = 4, /* ids that one command looks for */
+	WRITE_MS = 8000,
+};
+
+struct pending {
+	char id[ID_SIZE];
+	skald_record_state state;
+	int64_t first_ms;
+	char *output, *code, *text; /* NULL: none */
+};
+
+struct skald_mongo {
+	mongoc_collection_t *collection;
+	bson_error_t error;
+
+	/* Of this transaction: what is to be written, and which ids were not there. */
+	bson_t fields;
+	struct pending *pending;
+	size_t n, capacity;
+	char absent[ABSENT_MAX][ID_SIZE];
+	int n_absent;
+	int64_t prune_before_ms;
+	size_t prune_limit;
+};
+
+static const char *const states[] = {[SKALD_RECORD_OK] = "ok",
+				     [SKALD_RECORD_REFUSED] = "refused",
+				     [SKALD_RECORD_BARRED] = "barred",
+				     [SKALD_RECORD_UNDONE] = "undone"};
+
+/* --- a transaction ------------------------------------------------------------------ */
+
+static void free_pending(struct pending *pending)
+{
+	free(pending->output);
+	free(pending->code);
+	free(pending->text);
+}
+
+static void forget(struct skald_mongo *mongo)
+{
+	for (size_t i = 0; i < mongo->n; i++)
+		free_pending(&mongo->pending[i]);
+	mongo->n = 0;
+	mongo->n_absent = 0;
+	mongo->prune_limit = 0;
+	bson_reinit(&mongo->fields);
+}
+
+static int mongo_begin(void *context)
+{
+	forget(context);
+	return 0;
+}
+
+static void mongo_rollback(void *context)
+{
+	forget(context);
+}
+
+static struct pending *pending_of(struct skald_mongo *mongo, const char *id)
+{
+	for (size_t i = 0; i < mongo->n; i++)
+		if (strcmp(mongo->pending[i].id, id) == 0)
+			return &mongo->pending[i];
+	return NULL;
+}
+
+/* --- finding ------------------------------------------------------------------------- */
+
+static const char *text_of(const bson_t *record, const char *name)
+{
+	bson_iter_t iter;
+
+	return bson_iter_init_find(&iter, record, name) && BSON_ITER_HOLDS_UTF8(&iter)
+		       ? bson_iter_utf8(&iter, NULL)
+		       : NULL;
+}
+
+static int64_t time_of(const bson_t *record, const char *name)
+{
+	bson_iter_t iter;
+
+	return bson_iter_init_find(&iter, record, name) && BSON_ITER_HOLDS_DATE_TIME(&iter)
+		       ? bson_iter_date_time(&iter)
+		       : 0;
+}
+
+static bool part_of(const bson_t *document, const char *name, bson_t *out)
+{
+	const uint8_t *bytes;
+	bson_iter_t iter;
+	uint32_t len;
+
+	if (!bson_iter_init_find(&iter, document, name) || !BSON_ITER_HOLDS_DOCUMENT(&iter))
+		return false;
+	bson_iter_document(&iter, &len, &bytes);
+	return bson_init_static(out, bytes, len);
+}
+
+/* Of the do whose document it is, or of its undo. */
+static bool set_found(const bson_t *document, const char *id, skald_found *found)
+{
+	bson_t record, undo;
+	skald_record out = {.state = SKALD_RECORD_OK};
+	const char *state, *own = text_of(document, "_id");
+
+	if (!part_of(document, "skald", &record))
+		return false;
+	if (!own || strcmp(own, id) != 0) {
+		if (!part_of(&record, "undo", &undo))
+			return false;
+		out.first_ms = time_of(&undo, "first_at");
+		out.output = text_of(&undo, "output");
+		skald_found_set(found, &out);
+		return true;
+	}
+	state = text_of(&record, "state");
+	for (int i = SKALD_RECORD_OK; state && i <= SKALD_RECORD_UNDONE; i++)
+		if (strcmp(states[i], state) == 0)
+			out.state = (skald_record_state)i;
+	out.first_ms = time_of(&record, "first_at");
+	out.output = text_of(&record, "output");
+	out.code = text_of(&record, "code");
+	out.text = text_of(&record, "text");
+	skald_found_set(found, &out);
+	return true;
+}
+
+/* 1: found; 0: not; -1: it could not be asked. */
+static int look(struct skald_mongo *mongo, const char *field, const char *id,
+		skald_found *found)
+{
+	bson_t *filter = BCON_NEW(field, BCON_UTF8(id));
+	bson_t *opts = BCON_NEW("projection", "{", "skald", BCON_INT32(1), "}");
+	mongoc_cursor_t *cursor =
+		mongoc_collection_find_with_opts(mongo->collection, filter, opts, NULL);
+	const bson_t *document;
+	int result = 0;
+
+	if (mongoc_cursor_next(cursor, &document))
+		result = set_found(document, id, found);
+	if (mongoc_cursor_error(cursor, &mongo->error))
+		result = -1;
+	mongoc_cursor_destroy(cursor);
+	bson_destroy(opts);
+	bson_destroy(filter);
+	return result;
+}
+
+static int mongo_find(void *context, const char *id, skald_found *found)
+{
+	struct skald_mongo *mongo = context;
+	const struct pending *pending = pending_of(mongo, id);
+	int result;
+
+	if (pending) {
+		skald_record record = {pending->state, pending->first_ms, pending->output,
+				       pending->code, pending->text};
+
+		skald_found_set(found, &record);
+		return 0;
+	}
+	result = look(mongo, "_id", id, found);
+	if (!result)
+		result = look(mongo, "skald.undo.id", id, found);
+	if (!result && mongo->n_absent < ABSENT_MAX)
+		snprintf(mongo->absent[mongo->n_absent++], ID_SIZE, "%s", id);
+	return result < 0;
+}
+
+/* --- keeping ------------------------------------------------------------------------- */
+
+static bool copy_text(const char *text, char **out)
+{
+	*out = text ? strdup(text) : NULL;
+	return !text || *out;
+}
+
+static bool grow(struct skald_mongo *mongo)
+{
+	size_t capacity = mongo->capacity ? 2 * mongo->capacity : 4;
+	struct pending *pending;
+
+	if (mongo->n < mongo->capacity)
+		return true;
+	pending = realloc(mongo->pending, capacity * sizeof *pending);
+	if (!pending)
+		return false;
+	mongo->pending = pending;
+	mongo->capacity = capacity;
+	return true;
+}
+
+static int mongo_keep(void *context, const char *id, const skald_record *record)
+{
+	struct skald_mongo *mongo = context;
+	struct pending made = {.state = record->state, .first_ms = record->first_ms};
+	struct pending *old = pending_of(mongo, id);
+
+	if (strlen(id) >= ID_SIZE)
+		return 1;
+	snprintf(made.id, sizeof made.id, "%s", id);
+	if (!copy_text(record->output, &made.output) || !copy_text(record->code, &made.code) ||
+	    !copy_text(record->text, &made.text) || (!old && !grow(mongo))) {
+		free_pending(&made);
+		bson_set_error(&mongo->error, 0, 0, "out of memory for a record");
+		return 1;
+	}
+	if (old)
+		free_pending(old);
+	else
+		old = &mongo->pending[mongo->n++];
+	*old = made;
+	return 0;
+}
+
+static bool is_absent(const struct skald_mongo *mongo, const char *id)
+{
+	for (int i = 0; i < mongo->n_absent; i++)
+		if (strcmp(mongo->absent[i], id) == 0)
+			return true;
+	return false;
+}
+
+static void add_text(bson_t *set, const char *name, const char *text)
+{
+	if (text)
+		BSON_APPEND_UTF8(set, name, text);
+	else
+		BSON_APPEND_NULL(set, name);
+}
+
+/* Write, or replace what is there; true: it was, as the filter asks. */
+static bool update(struct skald_mongo *mongo, const bson_t *filter, const bson_t *set,
+		   bool upsert)
+{
+	bson_t *change = BCON_NEW("$set", BCON_DOCUMENT(set));
+	bson_t *opts = BCON_NEW("upsert", BCON_BOOL(upsert));
+	bson_iter_t matched;
+	bson_t reply;
+	bool good = mongoc_collection_update_one(mongo->collection, filter, change, opts,
+						 &reply, &mongo->error);
+
+	if (good && !upsert &&
+	    (!bson_iter_init_find(&matched, &reply, "matchedCount") ||
+	     bson_iter_as_int64(&matched) != 1)) {
+		bson_set_error(&mongo->error, 0, 0, "another process was faster");
+		good = false;
+	}
+	bson_destroy(&reply);
+	bson_destroy(opts);
+	bson_destroy(change);
+	return good;
+}
+
+/* What was looked for and was not there must still not be: otherwise the _id is taken,
+ * and that is an error. */
+static bool write_one(struct skald_mongo *mongo, const struct pending *pending)
+{
+	bson_t *filter = BCON_NEW("_id", BCON_UTF8(pending->id)), set = BSON_INITIALIZER;
+	bool good;
+
+	if (is_absent(mongo, pending->id))
+		BCON_APPEND(filter, "skald.state", "{", "$exists", BCON_BOOL(false), "}");
+	BSON_APPEND_UTF8(&set, "skald.state", states[pending->state]);
+	BSON_APPEND_DATE_TIME(&set, "skald.first_at", pending->first_ms);
+	add_text(&set, "skald.output", pending->output);
+	add_text(&set, "skald.code", pending->code);
+	add_text(&set, "skald.text", pending->text);
+	BSON_APPEND_BOOL(&set, "skald.bare", bson_empty(&mongo->fields));
+	bson_concat(&set, &mongo->fields);
+	good = update(mongo, filter, &set, true);
+	bson_destroy(&set);
+	bson_destroy(filter);
+	return good;
+}
+
+static bool write_undo(struct skald_mongo *mongo, const struct pending *undo,
+		       const struct pending *done)
+{
+	bson_t *filter = BCON_NEW("_id", BCON_UTF8(done->id), "skald.state",
+				  BCON_UTF8(states[SKALD_RECORD_OK]));
+	bson_t set = BSON_INITIALIZER;
+	bool good;
+
+	BSON_APPEND_UTF8(&set, "skald.state", states[SKALD_RECORD_UNDONE]);
+	BSON_APPEND_UTF8(&set, "skald.undo.id", undo->id);
+	BSON_APPEND_DATE_TIME(&set, "skald.undo.first_at", undo->first_ms);
+	add_text(&set, "skald.undo.output", undo->output);
+	bson_concat(&set, &mongo->fields);
+	good = update(mongo, filter, &set, false);
+	bson_destroy(&set);
+	bson_destroy(filter);
+	return good;
+}
+
+/* --- pruning -------------------------------------------------------------------------- */
+
+static int mongo_prune(void *context, int64_t before_ms, size_t limit)
+{
+	struct skald_mongo *mongo = context;
+
+	mongo->prune_before_ms = before_ms;
+	mongo->prune_limit = limit;
+	return 0;
+}
+
+/* Documents that hold a record and nothing of the service's. */
+static bool remove_old(struct skald_mongo *mongo)
+{
+	bson_t *filter =
+		BCON_NEW("skald.first_at", "{", "$lt", BCON_DATE_TIME(mongo->prune_before_ms),
+			 "}", "skald.bare", BCON_BOOL(true));
+	bson_t *opts = BCON_NEW("limit", BCON_INT64((int64_t)mongo->prune_limit), "projection",
+				"{", "_id", BCON_INT32(1), "}");
+	mongoc_cursor_t *cursor =
+		mongoc_collection_find_with_opts(mongo->collection, filter, opts, NULL);
+	bson_t ids = BSON_INITIALIZER, *named;
+	const bson_t *document;
+	uint32_t n = 0;
+	bool good;
+
+	while (mongoc_cursor_next(cursor, &document)) {
+		const char *key, *id = text_of(document, "_id");
+		char room[16];
+
+		bson_uint32_to_string(n++, &key, room, sizeof room);
+		add_text(&ids, key, id);
+	}
+	good = !mongoc_cursor_error(cursor, &mongo->error);
+	named = BCON_NEW("_id", "{", "$in", BCON_ARRAY(&ids), "}");
+	if (good && n)
+		good = mongoc_collection_delete_many(mongo->collection, named, NULL, NULL,
+						     &mongo->error);
+	bson_destroy(named);
+	bson_destroy(&ids);
+	mongoc_cursor_destroy(cursor);
+	bson_destroy(opts);
+	bson_destroy(filter);
+	return good;
+}
+
+/* --- the end of a transaction ---------------------------------------------------------- */
+
+static int mongo_commit(void *context)
+{
+	struct skald_mongo *mongo = context;
+	bool good = true;
+
+	if (mongo->n == 2 && mongo->pending[1].state == SKALD_RECORD_UNDONE &&
+	    mongo->pending[0].state == SKALD_RECORD_OK)
+		good = write_undo(mongo, &mongo->pending[0], &mongo->pending[1]);
+	else
+		for (size_t i = 0; good && i < mongo->n; i++)
+			good = write_one(mongo, &mongo->pending[i]);
+	if (good && mongo->prune_limit)
+		good = remove_old(mongo);
+	forget(mongo);
+	return !good;
+}
+
+static const char *mongo_why(void *context)
+{
+	const struct skald_mongo *mongo = context;
+
+	return mongo->error.message[0] ? mongo->error.message : NULL;
+}
+
+bool skald_mongo_set(skald_mongo *mongo, const bson_t *fields)
+{
+	bson_iter_t iter;
+
+	if (!bson_iter_init(&iter, fields))
+		return false;
+	while (bson_iter_next(&iter)) {
+		const char *name = bson_iter_key(&iter);
+
+		if (!*name || *name == '$' || strcmp(name, "_id") == 0 ||
+		    strcmp(name, "skald") == 0 || strncmp(name, "skald.", 6) == 0)
+			return false;
+	}
+	return bson_concat(&mongo->fields, fields);
+}
+
+/* --- making one ------------------------------------------------------------------------ */
+
+static void mongo_close(void *context)
+{
+	struct skald_mongo *mongo = context;
+
+	forget(mongo);
+	bson_destroy(&mongo->fields);
+	free(mongo->pending);
+	mongoc_collection_destroy(mongo->collection);
+	free(mongo);
+}
+
+static void set_concerns(mongoc_collection_t *collection)
+{
+	mongoc_write_concern_t *write = mongoc_write_concern_new();
+	mongoc_read_concern_t *read = mongoc_read_concern_new();
+	mongoc_read_prefs_t *primary = mongoc_read_prefs_new(MONGOC_READ_PRIMARY);
+
+	mongoc_write_concern_set_wmajority(write, WRITE_MS);
+	mongoc_read_concern_set_level(read, MONGOC_READ_CONCERN_LEVEL_MAJORITY);
+	mongoc_collection_set_write_concern(collection, write);
+	mongoc_collection_set_read_concern(collection, read);
+	mongoc_collection_set_read_prefs(collection, primary);
+	mongoc_read_prefs_destroy(primary);
+	mongoc_read_concern_destroy(read);
+	mongoc_write_concern_destroy(write);
+}
+
+/* For finding by the undo's id, and for pruning. */
+static bool make_indexes(struct skald_mongo *mongo)
+{
+	const char *name = mongoc_collection_get_name(mongo->collection);
+	bson_t *command = BCON_NEW("createIndexes", BCON_UTF8(name), "indexes", "[", "{",
+				   "name", "skald_undo", "key", "{", "skald.undo.id",
+				   BCON_INT32(1), "}", "sparse", BCON_BOOL(true), "}", "{",
+				   "name", "skald_age", "key", "{", "skald.bare", BCON_INT32(1),
+				   "skald.first_at", BCON_INT32(1), "}", "}", "]");
+	bool good = mongoc_collection_write_command_with_opts(mongo->collection, command, NULL,
+							      NULL, &mongo->error);
+
+	bson_destroy(command);
+	return good;
+}
+
+skald_barrier *skald_mongo_barrier(mongoc_collection_t *collection, skald_mongo **out,
+				   skald_error *error)
+{
+	static const skald_barrier_callbacks callbacks = {
+		.begin = mongo_begin,
+		.commit = mongo_commit,
+		.rollback = mongo_rollback,
+		.find = mongo_find,
+		.keep = mongo_keep,
+		.prune = mongo_prune,
+		.why = mongo_why,
+		.close = mongo_close,
+	};
+	struct skald_mongo *mongo = calloc(1, sizeof *mongo);
+	skald_barrier *made = NULL;
+
+	if (!mongo)
+		goto nomem;
+	mongo->collection = mongoc_collection_copy(collection);
+	bson_init(&mongo->fields);
+	set_concerns(mongo->collection);
+	if (!make_indexes(mongo)) {
+		if (error)
+			snprintf(error->text, sizeof error->text,
+				 "the collection %.100s of MongoDB cannot be used: %.300s",
+				 mongoc_collection_get_name(collection), mongo->error.message);
+		mongo_close(mongo);
+		return NULL;
+	}
+	made = skald_barrier_new(&callbacks, mongo);
+	if (made) {
+		*out = mongo;
+		return made;
+	}
+	mongo_close(mongo);
+nomem:
+	if (error)
+		snprintf(error->text, sizeof error->text, "out of memory for the barrier");
+	return NULL;
+}

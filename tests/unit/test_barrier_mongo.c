@@ -1,0 +1,254 @@
+/* test_barrier_mongo.c - what the MongoDB barrier has to itself: one document for what a
+ * command does and for its record, and several processes that answer at once */
+#include "participants/lib/barrier.h"
+#include "skald/mongo.h"
+#include "tests/lib/barriers.h"
+#include "tests/lib/engines.h"
+#include "tests/lib/suite.h"
+
+#include <mongoc/mongoc.h>
+#include <stdio.h>
+
+static bool found;
+static char uri[MONGO_URI_SIZE];
+static struct arena arena;
+
+/* A process of the service. */
+static struct desk {
+	mongoc_client_t *client;
+	mongoc_collection_t *collection;
+	skald_mongo *mongo;
+	skald_barrier *barrier;
+	int runs;
+	enum message_outcome outcome;
+} desks[2];
+
+static void set_up(void)
+{
+	mongo_database(uri);
+	for (int i = 0; i < 2; i++) {
+		struct desk *desk = &desks[i];
+
+		*desk = (struct desk){.client = mongoc_client_new(uri)};
+		desk->collection = mongoc_client_get_collection(
+			desk->client, strrchr(uri, '/') + 1, "charges");
+		desk->barrier = skald_mongo_barrier(desk->collection, &desk->mongo, NULL);
+		ck_assert_ptr_nonnull(desk->barrier);
+	}
+}
+
+static void tear_down(void)
+{
+	for (int i = 0; i < 2; i++) {
+		skald_barrier_free(desks[i].barrier);
+		mongoc_collection_destroy(desks[i].collection);
+		mongoc_client_destroy(desks[i].client);
+	}
+	arena_release(&arena);
+	mongo_drop(uri);
+}
+
+static bool handle(void *context, const struct command_message *command, struct arena *texts,
+		   struct reply_message *reply)
+{
+	struct desk *desk = context;
+	bson_t *fields = command->verb == MESSAGE_DO ? BCON_NEW("cents", BCON_INT64(1999))
+						     : BCON_NEW("refunded", BCON_BOOL(true));
+
+	desk->runs++;
+	reply->outcome = desk->outcome;
+	reply->output = SLICE_LITERAL("{\"receipt\":1}");
+	ck_assert(skald_mongo_set(desk->mongo, fields));
+	bson_destroy(fields);
+	return true;
+}
+
+static struct command_message command(enum message_verb verb)
+{
+	return (struct command_message){.id = verb == MESSAGE_DO
+						      ? SLICE_LITERAL("s/charge#0/0/do")
+						      : SLICE_LITERAL("s/charge#0/0/undo"),
+					.do_id = SLICE_LITERAL("s/charge#0/0/do"),
+					.verb = verb,
+					.attempt = 1,
+					.first_ms = 1000};
+}
+
+/* Without its end. */
+static enum message_outcome answer(struct desk *desk, enum message_verb verb)
+{
+	struct barrier *barrier = barrier_of(desk->barrier);
+	const struct barrier_desk at = {barrier, 1000, 0, handle, desk, &arena};
+	struct command_message message = command(verb);
+	struct reply_message reply;
+	enum barrier_answer how;
+
+	ck_assert_int_eq(barrier->ops->begin(barrier), OK);
+	ck_assert_int_eq(barrier_answer(&at, &message, &reply, &how), OK);
+	return reply.outcome;
+}
+
+static enum err end(struct desk *desk)
+{
+	struct barrier *barrier = barrier_of(desk->barrier);
+
+	return barrier->ops->commit(barrier);
+}
+
+static enum message_outcome run(struct desk *desk, enum message_verb verb)
+{
+	enum message_outcome outcome = answer(desk, verb);
+
+	ck_assert_int_eq(end(desk), OK);
+	return outcome;
+}
+
+/* The only document that there is, without its record: "cents refunded". */
+static void check_document(const char *expected)
+{
+	bson_t all = BSON_INITIALIZER;
+	mongoc_cursor_t *cursor =
+		mongoc_collection_find_with_opts(desks[0].collection, &all, NULL, NULL);
+	const bson_t *document;
+	char text[100] = "";
+	bson_iter_t iter;
+	int n = 0;
+
+	while (mongoc_cursor_next(cursor, &document)) {
+		n++;
+		ck_assert(bson_iter_init(&iter, document));
+		while (bson_iter_next(&iter))
+			if (strcmp(bson_iter_key(&iter), "_id") != 0 &&
+			    strcmp(bson_iter_key(&iter), "skald") != 0)
+				snprintf(text + strlen(text), sizeof text - strlen(text), " %s",
+					 bson_iter_key(&iter));
+	}
+	mongoc_cursor_destroy(cursor);
+	bson_destroy(&all);
+	ck_assert_int_eq(n, 1);
+	ck_assert_str_eq(text, expected);
+}
+
+START_TEST(test_what_a_command_does_and_its_record_are_one_document)
+{
+	ck_assert_int_eq(run(&desks[0], MESSAGE_DO), MESSAGE_OK);
+	check_document(" cents");
+	ck_assert_int_eq(run(&desks[1], MESSAGE_DO), MESSAGE_OK);
+	ck_assert_int_eq(run(&desks[0], MESSAGE_UNDO), MESSAGE_OK);
+	check_document(" cents refunded");
+	ck_assert_int_eq(run(&desks[1], MESSAGE_UNDO), MESSAGE_OK);
+	ck_assert_int_eq(run(&desks[1], MESSAGE_DO), MESSAGE_REFUSED);
+	ck_assert_int_eq(desks[0].runs, 2);
+	ck_assert_int_eq(desks[1].runs, 0);
+}
+END_TEST
+
+START_TEST(test_what_a_handler_that_fails_has_set_is_forgotten)
+{
+	desks[0].outcome = MESSAGE_FAILED;
+	ck_assert_int_eq(run(&desks[0], MESSAGE_DO), MESSAGE_FAILED);
+	ck_assert_int_eq(run(&desks[0], MESSAGE_UNDO), MESSAGE_OK); /* it bars the do */
+	check_document("");
+	ck_assert_int_eq(run(&desks[0], MESSAGE_DO), MESSAGE_REFUSED);
+	check_document("");
+}
+END_TEST
+
+/* Whatever two processes do at the same time, what is first in the database counts, and
+ * the other one finds it when it tries again. */
+static const struct race {
+	const char *name;
+	bool done; /* before */
+	enum message_verb first, second;
+	enum message_outcome again; /* the second one's answer in the end */
+	const char *document;
+} races[] = {
+	{"the same do twice", false, MESSAGE_DO, MESSAGE_DO, MESSAGE_OK, " cents"},
+	{"what bars a do, and the do", false, MESSAGE_UNDO, MESSAGE_DO, MESSAGE_REFUSED, ""},
+	{"a do, and what would bar it", false, MESSAGE_DO, MESSAGE_UNDO, MESSAGE_OK,
+	 " cents refunded"},
+	{"a revoke, and the do", false, MESSAGE_REVOKE, MESSAGE_DO, MESSAGE_REFUSED, ""},
+	{"a do, and its revoke", false, MESSAGE_DO, MESSAGE_REVOKE, MESSAGE_REFUSED, " cents"},
+	{"the same undo twice", true, MESSAGE_UNDO, MESSAGE_UNDO, MESSAGE_OK,
+	 " cents refunded"},
+};
+
+START_TEST(test_who_is_first_counts)
+{
+	const struct race *race = &races[_i];
+
+	if (race->done)
+		ck_assert_int_eq(run(&desks[0], MESSAGE_DO), MESSAGE_OK);
+	(void)answer(&desks[0], race->first);
+	(void)answer(&desks[1], race->second);
+	ck_assert_int_eq(end(&desks[0]), OK);
+	ck_assert_msg(end(&desks[1]) == ERR_UNAVAILABLE, "%s", race->name);
+	ck_assert_msg(run(&desks[1], race->second) == race->again, "%s", race->name);
+	check_document(race->document);
+}
+END_TEST
+
+START_TEST(test_fields_that_are_not_the_services)
+{
+	static const char *const names[] = {"_id", "skald", "skald.state", "$set", ""};
+
+	for (int i = 0; i < ROWS(names); i++) {
+		bson_t fields = BSON_INITIALIZER;
+
+		BSON_APPEND_INT32(&fields, names[i], 1);
+		ck_assert_msg(!skald_mongo_set(desks[0].mongo, &fields), "%s", names[i]);
+		bson_destroy(&fields);
+	}
+}
+END_TEST
+
+/* Records that hold something of the service's stay, however old. */
+START_TEST(test_pruning_leaves_the_services_data)
+{
+	struct barrier *barrier = barrier_of(desks[0].barrier);
+
+	ck_assert_int_eq(run(&desks[0], MESSAGE_DO), MESSAGE_OK);
+	ck_assert_int_eq(barrier->ops->begin(barrier), OK);
+	keep_record(barrier, "bare", BARRIER_BARRED, "", "", "");
+	ck_assert_int_eq(end(&desks[0]), OK);
+	ck_assert_int_eq(barrier->ops->begin(barrier), OK);
+	ck_assert_int_eq(barrier->ops->prune(barrier, 5000, 100), OK);
+	ck_assert_int_eq(end(&desks[0]), OK);
+	check_document(" cents");
+	ck_assert_int_eq(run(&desks[0], MESSAGE_DO), MESSAGE_OK);
+	ck_assert_int_eq(desks[0].runs, 1);
+}
+END_TEST
+
+START_TEST(test_a_server_that_is_not_there)
+{
+	mongoc_client_t *client = mongoc_client_new("mongodb://127.0.0.1:1/x");
+	mongoc_collection_t *collection = mongoc_client_get_collection(client, "x", "charges");
+	skald_mongo *mongo = NULL;
+	skald_error error = {""};
+
+	ck_assert_ptr_null(skald_mongo_barrier(collection, &mongo, &error));
+	ck_assert_ptr_nonnull(strstr(error.text, "charges"));
+	mongoc_collection_destroy(collection);
+	mongoc_client_destroy(client);
+}
+END_TEST
+
+static void add(TCase *tcase)
+{
+	if (!found)
+		return;
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_add_test(tcase, test_what_a_command_does_and_its_record_are_one_document);
+	tcase_add_test(tcase, test_what_a_handler_that_fails_has_set_is_forgotten);
+	tcase_add_loop_test(tcase, test_who_is_first_counts, 0, ROWS(races));
+	tcase_add_test(tcase, test_fields_that_are_not_the_services);
+	tcase_add_test(tcase, test_pruning_leaves_the_services_data);
+	tcase_add_test(tcase, test_a_server_that_is_not_there);
+}
+
+int main(void)
+{
+	found = mongo_find("mongo-memory");
+	return suite_run("barrier_mongo", add);
+}
