@@ -205,8 +205,9 @@ void answer_duplicate(struct engine *engine, struct waiting *waiting, struct sli
 
 /* --- operate.c ---------------------------------------------------------------------- */
 
-/* A saga that is not in memory: as a rule it has ended. It is held for the length of
- * the batch. ERR_NOT_FOUND, ERR_NOMEM, ERR_CORRUPT (see the diag), of the store. */
+/* A saga that is not in memory: as a rule it has ended, and is held for the length of
+ * the batch. One that has not stays. ERR_NOT_FOUND, ERR_NOMEM, ERR_CORRUPT (see the diag), of
+ * the store. */
 CHECKED enum err visit_saga(struct engine *engine, struct slice id, struct change **out,
 			    struct diag *diag);
 

@@ -3,8 +3,25 @@
 #include "base/utf8.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 /* --- the saga that is meant --------------------------------------------------------- */
+
+/* It has not ended, so that a server which is not the owner any more has brought it back:
+ * it is one of ours. What it waits for is sent in the next turn. */
+static enum err take_in(struct engine *engine, struct live *live, struct slice record,
+			const struct saga *saga)
+{
+	char *copy = malloc(record.len);
+
+	if (!copy)
+		return ERR_NOMEM;
+	memcpy(copy, record.at, record.len);
+	live_keep(live, (struct slice){copy, record.len});
+	live->retry_ms = clock_now_ms(engine->parts.clock);
+	live_rewake(&engine->table, live, saga);
+	return OK;
+}
 
 enum err visit_saga(struct engine *engine, struct slice id, struct change **out,
 		    struct diag *diag)
@@ -22,7 +39,9 @@ enum err visit_saga(struct engine *engine, struct slice id, struct change **out,
 	if (err)
 		return err;
 	live = live_add(&engine->table, stored.definition, id);
-	*out = live ? change_add(engine, live) : NULL;
+	if (live && !saga_ended(&stored.saga))
+		err = take_in(engine, live, record, &stored.saga);
+	*out = live && !err ? change_add(engine, live) : NULL;
 	if (!*out) {
 		if (live)
 			live_remove(&engine->table, live);
@@ -32,7 +51,7 @@ enum err visit_saga(struct engine *engine, struct slice id, struct change **out,
 	(*out)->saga = stored.saga;
 	(*out)->stored_revision = stored.saga.revision;
 	(*out)->timeline = stored.timeline;
-	(*out)->visiting = true;
+	(*out)->visiting = saga_ended(&stored.saga);
 	return OK;
 }
 

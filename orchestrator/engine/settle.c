@@ -133,6 +133,8 @@ static enum err take_over(struct engine *engine, struct change *change, struct s
 		tell_watchers(engine, live, saga_status(&stored.saga));
 	forget_sent(engine, live);
 	if (!copy) {
+		if (!err && stored.saga.parent.len) /* whoever ended it may be gone */
+			tell_parent(engine, stored.saga.parent, stored.saga.id);
 		live_remove(&engine->table, live);
 		return OK;
 	}

@@ -96,11 +96,12 @@ static void print_speed(const struct tally *tally, uint64_t n_seeds, int64_t rea
 {
 	double seconds = (double)(real_ms ? real_ms : 1) / 1000;
 
-	printf("time       %.0f days in %.1f s, %.0f times as fast; %" PRIu64
-	       " events; %.0f seeds and %.0f events a second\n",
-	       (double)tally->simulated_ms / 86400000, seconds,
-	       (double)tally->simulated_ms / 1000 / seconds, tally->events,
-	       (double)n_seeds / seconds, (double)tally->events / seconds);
+	printf("time       %" PRIu64 " seeds, %" PRIu64
+	       " events and %.0f days in %.1f s: %.0f seeds and %.0f events a second, %.0f "
+	       "times as fast as a clock\n",
+	       n_seeds, tally->events, (double)tally->simulated_ms / 86400000, seconds,
+	       (double)n_seeds / seconds, (double)tally->events / seconds,
+	       (double)tally->simulated_ms / 1000 / seconds);
 }
 
 /* --- one seed ----------------------------------------------------------------------- */

@@ -301,7 +301,7 @@ static bool go_on(struct world *world)
 		return true;
 	}
 	ended = judge_all_ended(world) && people_satisfied(world->people);
-	if (!ended && world_now_ms(world) > world->part_ms + judge_patience_ms(world))
+	if (!ended && world_now_ms(world) > world->part_ms + world->patience_ms)
 		judge_impatient(world);
 	if (!ended)
 		return true;
@@ -407,6 +407,7 @@ static void world_init(struct world *world, const struct catalogue *catalogue, u
 	world->transport = make_transport(world);
 	world->services = services_new(world);
 	world->people = people_new(world);
+	world->patience_ms = judge_patience_ms(world);
 	chance_reseed(&world->chance, 0, 3);
 	plan_trouble(world, world->plan.cuts, cut);
 	plan_trouble(world, world->plan.hangs, hang);

@@ -77,8 +77,9 @@ struct world {
 	struct diary diary;
 	struct tally tally;
 	enum part part;
-	int64_t part_ms; /* when it began */
-	bool finished;   /* every saga has come to its end */
+	int64_t part_ms;     /* when it began */
+	int64_t patience_ms; /* how long a part may take in which nothing goes wrong */
+	bool finished;       /* every saga has come to its end */
 
 	struct transport *transport;
 	struct vault *vault;   /* the orchestrators' disk */

@@ -167,6 +167,11 @@ static void signal_go(struct world *world, const char *id, const char *signal)
 	ck_assert_int_eq(office_signal(&world->office, id, signal, "1"), OK);
 }
 
+static void no_answer(void *context, const struct answer *answer)
+{
+	ck_assert_msg(!answer->err, "%s", answer->text);
+}
+
 /* --- what becomes of them ------------------------------------------------------------- */
 
 START_TEST(test_a_child_is_completed_and_its_output_is_the_steps)
@@ -219,6 +224,68 @@ START_TEST(test_a_killed_child_parks_its_parent)
 	ck_assert_int_eq(saga_status(office_stored(&world.office, "p")), STATUS_PARKED);
 	operate(&world, "p", EVENT_RETRY, ERR_CONFLICT);
 	operate(&world, "p", EVENT_KILL, OK);
+	close_world(&world);
+}
+END_TEST
+
+/* Another server, which has taken this one for dead, ends the child and dies: the parent
+ * learns of it when this one finds out. */
+START_TEST(test_a_child_that_another_server_ended_is_told)
+{
+	struct world world;
+	struct rival rival;
+	const char *child;
+	size_t n;
+
+	open_world(&world);
+	start(&world, "waiting", "{}");
+	run(&world);
+	child = child_of(&world, "waiting", "ship", 0, 0);
+	rival_open(&rival, &world.office);
+	engine_operate(rival.engine,
+		       &(struct operation){.saga_id = slice_of(child),
+					   .type = EVENT_KILL,
+					   .reason = SLICE_LITERAL("test")},
+		       no_answer, NULL);
+	ck_assert_int_eq(engine_turn(rival.engine, &n), OK);
+	rival_close(&rival);
+	ck_assert_int_eq(saga_status(office_stored(&world.office, "p")), STATUS_RUNNING);
+	operate(&world, child, EVENT_PAUSE, ERR_BUSY);
+	run(&world);
+	ck_assert_int_eq(saga_status(office_stored(&world.office, "p")), STATUS_PARKED);
+	close_world(&world);
+}
+END_TEST
+
+/* Another server brings parent and child back from their end, and dies. */
+START_TEST(test_a_child_that_another_server_took_out_of_its_end_goes_on)
+{
+	struct world world;
+	struct rival rival;
+	const char *child;
+	size_t n;
+
+	open_world(&world);
+	start(&world, "held", "{}");
+	run(&world);
+	signal_go(&world, "p", "s");
+	run(&world);
+	ck_assert_str_eq(phase(&world, "p"), "completed");
+	child = child_of(&world, "held", "ship", 0, 0);
+	rival_open(&rival, &world.office);
+	engine_operate(rival.engine,
+		       &(struct operation){.saga_id = SLICE_LITERAL("p"), .type = EVENT_UNDO},
+		       no_answer, NULL);
+	for (int turn = 0; turn < 3; turn++)
+		ck_assert_int_eq(engine_turn(rival.engine, &n), OK);
+	rival_close(&rival);
+	ck_assert_int_eq(office_stored(&world.office, child)->phase, PHASE_BACK);
+	operate(&world, "p", EVENT_PAUSE, OK);
+	operate(&world, "p", EVENT_RESUME, OK);
+	run(&world);
+	ck_assert_str_eq(phase(&world, child), "compensated");
+	ck_assert_str_eq(phase(&world, "p"), "compensated");
+	ck_assert_uint_eq(desk_live(world.office.engine), 0);
 	close_world(&world);
 }
 END_TEST
@@ -358,11 +425,6 @@ START_TEST(test_one_element_that_is_refused_turns_all_back)
 	close_world(&world);
 }
 END_TEST
-
-static void no_answer(void *context, const struct answer *answer)
-{
-	ck_assert_msg(!answer->err, "%s", answer->text);
-}
 
 /* The step begins and is turned back before anything is stored: the undo, or the revoke,
  * comes first, and the child is there to say so, if there can be one. */
@@ -748,6 +810,8 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_a_child_is_completed_and_its_output_is_the_steps);
 	tcase_add_test(tcase, test_only_its_parent_undoes_a_completed_child);
 	tcase_add_test(tcase, test_a_killed_child_parks_its_parent);
+	tcase_add_test(tcase, test_a_child_that_another_server_ended_is_told);
+	tcase_add_test(tcase, test_a_child_that_another_server_took_out_of_its_end_goes_on);
 	tcase_add_test(tcase, test_a_cancelled_child_turns_its_parent_back);
 	tcase_add_test(tcase, test_a_child_past_its_pivot_takes_its_parent_along);
 	tcase_add_test(tcase, test_a_child_before_its_pivot_turns_back_with_its_parent);
