@@ -105,6 +105,11 @@ static enum err flaky_prune(struct store *base, int64_t ended_before_ms, size_t 
 	return store_prune(flaky_of(base)->real, ended_before_ms, limit, n);
 }
 
+static enum err flaky_removed(struct store *base, int64_t *ended_ms)
+{
+	return store_removed(flaky_of(base)->real, ended_ms);
+}
+
 static enum err flaky_backup(struct store *base, const char *path, struct diag *diag)
 {
 	return diag_set(diag, ERR_INVALID, "a simulated store has no files");
@@ -127,6 +132,7 @@ bool flaky_open(struct world *world)
 		.put_definition = flaky_put_definition,
 		.definitions = flaky_definitions,
 		.prune = flaky_prune,
+		.removed = flaky_removed,
 		.backup = flaky_backup,
 		.close = flaky_done,
 	};

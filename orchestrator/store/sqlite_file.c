@@ -60,8 +60,15 @@ static const char version_2[] =
 	" unsent BLOB NOT NULL);"
 	"INSERT INTO batch VALUES (0, 0, 0, x'00');";
 
+/* When the last saga ended that was removed. Nobody knows that of an older file: it
+ * may be any that ended until now. */
+static const char version_3[] =
+	"CREATE TABLE removed (shard INTEGER PRIMARY KEY, ended_ms INTEGER NOT NULL);"
+	"INSERT INTO removed SELECT 0, CASE WHEN EXISTS (SELECT 1 FROM saga)"
+	" THEN CAST(strftime('%s', 'now') AS INTEGER) * 1000 ELSE 0 END;";
+
 /* migrations[n] makes version n + 1 out of version n. */
-static const char *const migrations[] = {version_1, version_2};
+static const char *const migrations[] = {version_1, version_2, version_3};
 
 _Static_assert(sizeof migrations / sizeof *migrations == SQLITE_FILE_VERSION,
 	       "every version has a migration");

@@ -69,9 +69,11 @@ const char *const statement_texts[N_STATEMENTS] = {
 		" UNION ALL SELECT hash FROM definition WHERE name = ?2 AND version = ?3",
 	[DEFINITIONS] = "SELECT hash, name, version, normal, deployed_ms FROM definition"
 			" ORDER BY number",
-	[ENDED_BEFORE] = "SELECT number, status FROM saga INDEXED BY saga_ended"
+	[ENDED_BEFORE] = "SELECT number, status, ended_ms FROM saga INDEXED BY saga_ended"
 			 " WHERE ended_ms < ?1 ORDER BY ended_ms, number LIMIT ?2",
 	[REMOVE] = "DELETE FROM saga WHERE number = ?1",
+	[GET_REMOVED] = "SELECT ended_ms FROM removed WHERE shard = 0",
+	[SET_REMOVED] = "UPDATE removed SET ended_ms = max(ended_ms, ?1) WHERE shard = 0",
 };
 
 _Static_assert(STATUS_RUNNING == 0 && STATUS_COMPENSATING == 1 && STATUS_PARKED == 4,

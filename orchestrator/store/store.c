@@ -74,6 +74,11 @@ enum err store_prune(struct store *store, int64_t ended_before_ms, size_t limit,
 	return store->ops->prune(store, ended_before_ms, limit, n);
 }
 
+enum err store_removed(struct store *store, int64_t *ended_ms)
+{
+	return store->ops->removed(store, ended_ms);
+}
+
 enum err store_backup(struct store *store, const char *path, struct diag *diag)
 {
 	return store->ops->backup(store, path, diag);

@@ -171,6 +171,10 @@ struct store_ops {
 	enum err (*prune)(struct store *store, int64_t ended_before_ms, size_t limit,
 			  size_t *n);
 
+	/* When the last of all sagas ended that were ever removed; 0: none was. One
+	 * that is not there and that did something later has never been there. */
+	enum err (*removed)(struct store *store, int64_t *ended_ms);
+
 	/* A consistent copy into a new file, while running. ERR_INVALID: this store
 	 * has no files; ERR_CONFLICT: the file is there already; ERR_IO and the like:
 	 * there is no such file. Its sentence is in the diag, not in `trouble`. */
@@ -205,6 +209,7 @@ CHECKED enum err store_definitions(
 	void *context);
 CHECKED enum err store_prune(struct store *store, int64_t ended_before_ms, size_t limit,
 			     size_t *n);
+CHECKED enum err store_removed(struct store *store, int64_t *ended_ms);
 CHECKED enum err store_backup(struct store *store, const char *path, struct diag *diag);
 void store_close(struct store *store); /* NULL is fine */
 

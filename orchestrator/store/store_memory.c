@@ -31,6 +31,7 @@ struct vault {
 	size_t n_rows;
 	uint64_t inserted;
 	struct store_batch batch; /* the newest */
+	int64_t removed_ms;       /* the latest end of what was pruned */
 	struct definition_block *definitions, **definitions_end;
 	struct audit_block *audit; /* newest first */
 };
@@ -465,11 +466,19 @@ static enum err memory_prune(struct store *base, int64_t ended_before_ms, size_t
 		if (!status_ended(row->columns.status) ||
 		    row->columns.ended_ms >= ended_before_ms)
 			continue;
+		if (row->columns.ended_ms > vault->removed_ms)
+			vault->removed_ms = row->columns.ended_ms;
 		leave(vault, row);
 		free(row);
 		++*n;
 	}
 	free(rows);
+	return OK;
+}
+
+static enum err memory_removed(struct store *base, int64_t *ended_ms)
+{
+	*ended_ms = vault_of(base)->removed_ms;
 	return OK;
 }
 
@@ -499,6 +508,7 @@ struct store *store_memory_open(struct vault *vault)
 		.put_definition = memory_put_definition,
 		.definitions = memory_definitions,
 		.prune = memory_prune,
+		.removed = memory_removed,
 		.backup = memory_backup,
 		.close = memory_close,
 	};

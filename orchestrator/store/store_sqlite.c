@@ -335,7 +335,7 @@ static enum err remove_some(struct store_sqlite *store, int64_t ended_before_ms,
 {
 	sqlite3_stmt *ended = store->statements[ENDED_BEFORE];
 	sqlite3_stmt *statement = store->statements[REMOVE];
-	int64_t numbers[PRUNE_BATCH];
+	int64_t numbers[PRUNE_BATCH], last_ms = 0;
 	enum err err = OK;
 
 	assert(limit <= PRUNE_BATCH);
@@ -345,6 +345,7 @@ static enum err remove_some(struct store_sqlite *store, int64_t ended_before_ms,
 		int status = sqlite3_column_int(ended, 1);
 
 		numbers[*n] = sqlite3_column_int64(ended, 0);
+		last_ms = sqlite3_column_int64(ended, 2); /* in this order */
 		if (status < 0 || status >= STATUSES)
 			err = damaged(store, "a saga's status is none");
 		else
@@ -354,6 +355,10 @@ static enum err remove_some(struct store_sqlite *store, int64_t ended_before_ms,
 	for (size_t i = 0; !err && i < *n; i++) {
 		sqlite3_bind_int64(statement, 1, numbers[i]);
 		err = run(store, REMOVE);
+	}
+	if (!err && *n) {
+		sqlite3_bind_int64(store->statements[SET_REMOVED], 1, last_ms);
+		err = run(store, SET_REMOVED);
 	}
 	return err;
 }
@@ -379,6 +384,18 @@ static enum err sqlite_prune(struct store *base, int64_t ended_before_ms, size_t
 			break;
 	}
 	return OK;
+}
+
+static enum err sqlite_removed(struct store *base, int64_t *ended_ms)
+{
+	struct store_sqlite *store = store_of(base);
+	enum err err = OK;
+
+	*ended_ms = 0;
+	if (next(store, GET_REMOVED, &err))
+		*ended_ms = sqlite3_column_int64(store->statements[GET_REMOVED], 0);
+	sqlite3_reset(store->statements[GET_REMOVED]);
+	return err;
 }
 
 /* --- reading -------------------------------------------------------------------------- */
@@ -722,6 +739,7 @@ static const struct store_ops ops = {
 	.put_definition = sqlite_put_definition,
 	.definitions = sqlite_definitions,
 	.prune = sqlite_prune,
+	.removed = sqlite_removed,
 	.backup = sqlite_backup,
 	.close = sqlite_close,
 };

@@ -122,6 +122,14 @@ static enum err tripwire_prune(struct store *base, int64_t ended_before_ms, size
 		       : store_prune(wrapper->real, ended_before_ms, limit, n);
 }
 
+static enum err tripwire_removed(struct store *base, int64_t *ended_ms)
+{
+	struct store_tripwire *wrapper = (struct store_tripwire *)base;
+
+	return tripwire_pull(wrapper->wire) ? ERR_UNAVAILABLE
+					    : store_removed(wrapper->real, ended_ms);
+}
+
 static enum err tripwire_backup(struct store *base, const char *path, struct diag *diag)
 {
 	struct store_tripwire *wrapper = (struct store_tripwire *)base;
@@ -148,6 +156,7 @@ struct store *store_tripwire_init(struct store_tripwire *wrapper, struct store *
 		.put_definition = tripwire_put_definition,
 		.definitions = tripwire_definitions,
 		.prune = tripwire_prune,
+		.removed = tripwire_removed,
 		.backup = tripwire_backup,
 		.close = tripwire_close_store,
 	};
@@ -286,8 +295,12 @@ static void tripwire_close_port(struct port *base)
 struct port *port_tripwire_init(struct port_tripwire *wrapper, struct port *real,
 				struct tripwire *wire)
 {
-	static const struct port_ops ops = {tripwire_poll_command, tripwire_reply,
-					    tripwire_pump_port, tripwire_close_port};
+	static const struct port_ops ops = {
+		.poll = tripwire_poll_command,
+		.reply = tripwire_reply,
+		.pump = tripwire_pump_port,
+		.close = tripwire_close_port,
+	};
 
 	*wrapper = (struct port_tripwire){{&ops}, real, wire};
 	return &wrapper->base;

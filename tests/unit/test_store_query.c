@@ -305,6 +305,14 @@ static void prune(struct shelf *shelf, int64_t ended_before_ms, size_t limit, si
 	ck_assert_uint_eq(n, expected);
 }
 
+static int64_t removed_ms(struct shelf *shelf)
+{
+	int64_t ended_ms = -1;
+
+	ck_assert_int_eq(store_removed(shelf->store, &ended_ms), OK);
+	return ended_ms;
+}
+
 START_TEST(test_prune_removes_what_ended_before)
 {
 	static const struct shelf_saga sagas[] = {
@@ -324,18 +332,24 @@ START_TEST(test_prune_removes_what_ended_before)
 		ck_assert_int_eq(shelf_put(&shelf, sagas[i]), OK);
 	prune(&shelf, 3000, 10, 0);
 	prune(&shelf, INT64_MAX, 0, 0);
-	prune(&shelf, 5000, 2, 2);
+	ck_assert_int_eq(removed_ms(&shelf), 0);
+	prune(&shelf, 5000, 1, 1);
+	ck_assert_int_eq(removed_ms(&shelf), 3000);
+	prune(&shelf, 5000, 1, 1);
+	ck_assert_int_eq(removed_ms(&shelf), 4000);
 	ck_assert(shelf_holds(&shelf, "b", NULL));
 	ck_assert(shelf_holds(&shelf, "e", NULL));
 	ck_assert(shelf_holds(&shelf, "f", "f"));
 	prune(&shelf, 5000, 10, 1);
 	prune(&shelf, 5000, 10, 0);
 	shelf_reopen(&shelf);
+	ck_assert_int_eq(removed_ms(&shelf), 4000);
 	ck_assert_int_eq(
 		store_list(shelf.store, &all, (struct slice){0}, 10, shelf_note_row, &visited),
 		OK);
 	ck_assert_str_eq(visited.text, " d c a");
 	prune(&shelf, INT64_MAX, 10, 1);
+	ck_assert_int_eq(removed_ms(&shelf), 5000);
 	shelf_close(&shelf);
 }
 END_TEST

@@ -394,6 +394,7 @@ static void use_all(struct shelf *shelf, bool seen[ERR_CORRUPT + 1])
 	struct store_batch newest;
 	struct store_counts counts;
 	struct saga_write write;
+	int64_t last_ms;
 	size_t n;
 	char id[16];
 
@@ -411,6 +412,7 @@ static void use_all(struct shelf *shelf, bool seen[ERR_CORRUPT + 1])
 		seen[store_commit(store, &shelf_batch, &write, 1, NULL, 0)] = true;
 	}
 	seen[store_prune(store, INT64_MAX, 10, &n)] = true;
+	seen[store_removed(store, &last_ms)] = true;
 	arena_reset(&shelf->arena);
 }
 
@@ -567,7 +569,7 @@ START_TEST(test_a_newer_file)
 	run_sql(&shelf, "PRAGMA user_version = 99");
 	check_open_fails(&shelf, ERR_INVALID,
 			 "DIR/skald.db is in version 99, of a newer skald; this one knows "
-			 "versions up to 2: run the newer one");
+			 "versions up to 3: run the newer one");
 	shelf_close(&shelf);
 }
 END_TEST
@@ -576,11 +578,15 @@ END_TEST
 START_TEST(test_a_file_of_the_first_version)
 {
 	struct store_batch newest;
+	int64_t removed_ms = 0;
 	struct shelf shelf;
 
 	open_filled(&shelf);
-	run_sql(&shelf, "DROP TABLE batch; PRAGMA user_version = 1");
+	run_sql(&shelf, "DROP TABLE batch; DROP TABLE removed; PRAGMA user_version = 1");
 	ck_assert_int_eq(shelf_open_store(&shelf), OK);
+	/* Any of those that ended until now may have been removed. */
+	ck_assert_int_eq(store_removed(shelf.store, &removed_ms), OK);
+	ck_assert(removed_ms > 1700000000000);
 	ck_assert_int_eq(store_load(shelf.store, &newest, ignore_record, NULL), OK);
 	ck_assert_uint_eq(newest.number, 0);
 	ck_assert_uint_eq(newest.sent, 0);

@@ -57,4 +57,8 @@ CHECKED enum err mongo_take(struct store_mongo *store, const char *owner);
  * ERR_UNAVAILABLE, and base.lost, where it is not. */
 CHECKED enum err mongo_advance(struct store_mongo *store, const struct store_batch *batch);
 
+/* Before sagas are removed of which the last ended then; and see store_removed. */
+CHECKED enum err mongo_mark_removed(struct store_mongo *store, int64_t ended_ms);
+CHECKED enum err mongo_removed(struct store *store, int64_t *ended_ms);
+
 #endif

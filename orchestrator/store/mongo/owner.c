@@ -246,3 +246,30 @@ enum err mongo_advance(struct store_mongo *store, const struct store_batch *batc
 	bson_destroy(filter);
 	return err;
 }
+
+/* --- what was removed ----------------------------------------------------------------------
+ */
+
+enum err mongo_mark_removed(struct store_mongo *store, int64_t ended_ms)
+{
+	bson_t *filter = BCON_NEW("_id", BCON_INT32(SHARD));
+	bson_t *update = BCON_NEW("$max", "{", "removed", BCON_INT64(ended_ms), "}");
+	bson_error_t error;
+	enum err err = OK;
+
+	if (!mongoc_collection_update_one(store->owners, filter, update, NULL, NULL, &error))
+		err = mongo_trouble(store, &error);
+	bson_destroy(update);
+	bson_destroy(filter);
+	return err;
+}
+
+enum err mongo_removed(struct store *base, int64_t *ended_ms)
+{
+	bson_t owner;
+	enum err err = read_owner(mongo_of(base), &owner);
+
+	*ended_ms = err ? 0 : document_number(&owner, "removed");
+	bson_destroy(&owner);
+	return err;
+}

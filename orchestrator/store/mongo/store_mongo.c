@@ -572,6 +572,7 @@ enum { PRUNE_BATCH = 500 };
 struct pruning {
 	bson_t ids; /* an array */
 	uint32_t n;
+	int64_t last_ms; /* when the last of them ended */
 };
 
 static enum err note_id(struct store_mongo *store, const bson_t *document, void *context)
@@ -582,6 +583,7 @@ static enum err note_id(struct store_mongo *store, const bson_t *document, void 
 
 	bson_uint32_to_string(pruning->n++, &key, room, sizeof room);
 	document_add_text(&pruning->ids, key, document_text(document, "_id"));
+	pruning->last_ms = document_number(document, "ended_at"); /* in this order */
 	return OK;
 }
 
@@ -609,9 +611,9 @@ static enum err remove_named(struct store_mongo *store, const struct pruning *pr
 static enum err prune_some(struct store_mongo *store, int64_t ended_before_ms, size_t limit,
 			   size_t *named, size_t *removed)
 {
-	bson_t *opts =
-		BCON_NEW("projection", "{", "_id", BCON_INT32(1), "}", "sort", "{", "ended_at",
-			 BCON_INT32(1), "}", "limit", BCON_INT64((int64_t)limit));
+	bson_t *opts = BCON_NEW("projection", "{", "_id", BCON_INT32(1), "ended_at",
+				BCON_INT32(1), "}", "sort", "{", "ended_at", BCON_INT32(1), "}",
+				"limit", BCON_INT64((int64_t)limit));
 	struct pruning pruning = {.ids = BSON_INITIALIZER};
 	bson_t old = BSON_INITIALIZER, before;
 	enum err err;
@@ -620,6 +622,8 @@ static enum err prune_some(struct store_mongo *store, int64_t ended_before_ms, s
 	BSON_APPEND_DATE_TIME(&before, "$lt", ended_before_ms);
 	bson_append_document_end(&old, &before);
 	err = walk(store, store->sagas, &old, opts, note_id, &pruning);
+	if (!err && pruning.n)
+		err = mongo_mark_removed(store, pruning.last_ms);
 	if (!err && pruning.n)
 		err = remove_named(store, &pruning, &old, removed);
 	*named = pruning.n;
@@ -683,6 +687,7 @@ enum err store_mongo_open(const char *uri, const char *owner, struct store **out
 		.put_definition = mongo_put_definition,
 		.definitions = mongo_definitions,
 		.prune = mongo_prune,
+		.removed = mongo_removed,
 		.backup = mongo_backup,
 		.close = mongo_close,
 	};
