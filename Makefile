@@ -57,7 +57,7 @@ endif
 # main.c of a folder is a program's own, and what only unit tests can be linked
 # with stays out of libtesting.a, so that `make` alone needs no test framework;
 # everything else is the library.
-unit_only := $(addprefix tests/lib/,suite.c rehearsal.c fail_malloc.c process.c background.c folder.c barriers.c stall.c typed.c kafka_broker.c)
+unit_only := $(addprefix tests/lib/,suite.c rehearsal.c fail_malloc.c process.c background.c folder.c barriers.c stall.c typed.c kafka_broker.c yard.c)
 define library
 LIBRARIES += $(1)
 $(1)_objects := $$(patsubst %.c,$(B)/%.o,$$(filter-out %/main.c $(unit_only),$$(wildcard $(2)/*.c)))
@@ -75,6 +75,7 @@ $(eval $(call library,simulate,orchestrator/simulate,))
 $(eval $(call library,server,orchestrator/server,))
 $(eval $(call library,gateway,orchestrator/gateway,libmicrohttpd))
 $(eval $(call library,explain,orchestrator/explain,))
+$(eval $(call library,reconcile,orchestrator/reconcile,))
 $(eval $(call library,participant-sqlite,participants/sqlite,sqlite3))
 $(eval $(call library,participant-mongo,participants/mongo,))
 $(eval $(call library,participant-kafka,participants/kafka,))
@@ -98,7 +99,7 @@ GENERATED := $(B)/gen/skald.pb-c
 PROTOC_C  ?= protoc-c
 $(GENERATED).c: proto/skald.proto
 	@mkdir -p $(@D)
-	@sed -E 's/^( +)string /\1bytes /' $< >$(@D)/skald.proto
+	@sed -E 's/^( +(repeated )?)string /\1bytes /' $< >$(@D)/skald.proto
 	$(call say,GEN)$(PROTOC_C) --proto_path=$(@D) --c_out=$(@D) skald.proto
 $(GENERATED).h: $(GENERATED).c ;
 $(GENERATED).o: $(GENERATED).c $(B)/flags

@@ -48,6 +48,24 @@ void bus_participants(struct bus *bus,
 	bus->ops->participants(bus, visit, context);
 }
 
+enum err bus_inquire(struct bus *bus, struct slice participant, struct inquiry_message *inquiry)
+{
+	assert(participant.len && (inquiry->n_ids || inquiry->limit));
+	return bus->ops->inquire ? bus->ops->inquire(bus, participant, inquiry)
+				 : ERR_UNAVAILABLE;
+}
+
+bool bus_inquired(struct bus *bus, struct inquired *out)
+{
+	return bus->ops->inquired && bus->ops->inquired(bus, out);
+}
+
+void bus_forget(struct bus *bus, uint64_t request)
+{
+	if (bus->ops->forget)
+		bus->ops->forget(bus, request);
+}
+
 void bus_close(struct bus *bus)
 {
 	if (bus)
@@ -68,6 +86,16 @@ enum err port_reply(struct port *port, const struct reply_message *reply)
 void port_pump(struct port *port, int timeout_ms)
 {
 	port->ops->pump(port, timeout_ms);
+}
+
+bool port_inquiry(struct port *port, struct inquiry_message *out)
+{
+	return port->ops->inquiry && port->ops->inquiry(port, out);
+}
+
+void port_records(struct port *port, const struct records_message *records)
+{
+	port->ops->records(port, records);
 }
 
 void port_close(struct port *port)

@@ -28,6 +28,13 @@ struct bus_participant {
 	uint32_t held;      /* commands that wait for a process or its window */
 };
 
+/* What became of an inquiry. */
+struct inquired {
+	uint64_t request;
+	bool lost; /* whoever was asked has left: ask again */
+	struct records_message records;
+};
+
 struct bus_ops {
 	/* Hand a command over towards its participant. What is handed over while
 	 * nobody is connected waits. ERR_BUSY: too much waits for this participant,
@@ -64,6 +71,20 @@ struct bus_ops {
 					   const struct bus_participant *participant),
 			     void *context);
 
+	/* Ask what a participant remembers; NULL, all three: nobody can be asked over
+	 * this bus. The bus sets `request`. ERR_NOT_FOUND: no process of it is
+	 * connected; ERR_INVALID: none that is can answer; ERR_UNAVAILABLE: not over
+	 * this bus; ERR_BUSY: too much is asked already; ERR_NOMEM. Nothing says that an answer
+	 * ever comes. */
+	enum err (*inquire)(struct bus *bus, struct slice participant,
+			    struct inquiry_message *inquiry);
+
+	/* The next answer; false: none is there now. Valid until the next call. */
+	bool (*inquired)(struct bus *bus, struct inquired *out);
+
+	/* Nobody waits for that answer any more. */
+	void (*forget)(struct bus *bus, uint64_t request);
+
 	void (*close)(struct bus *bus);
 };
 CHECKED enum err bus_send(struct bus *bus, const struct command_message *command);
@@ -76,6 +97,10 @@ int bus_fd(struct bus *bus);
 void bus_participants(struct bus *bus,
 		      void (*visit)(void *context, const struct bus_participant *participant),
 		      void *context);
+CHECKED enum err bus_inquire(struct bus *bus, struct slice participant,
+			     struct inquiry_message *inquiry);
+bool bus_inquired(struct bus *bus, struct inquired *out);
+void bus_forget(struct bus *bus, uint64_t request);
 void bus_close(struct bus *bus); /* NULL is fine */
 
 struct port {
@@ -96,12 +121,20 @@ struct port_ops {
 	 * nothing comes. */
 	void (*pump)(struct port *port, int timeout_ms);
 
+	/* The next inquiry, valid until the next call, and its answer. An answer that
+	 * cannot be sent is dropped: whoever waits for it asks again. NULL, both:
+	 * nobody asks over this bus. */
+	bool (*inquiry)(struct port *port, struct inquiry_message *out);
+	void (*records)(struct port *port, const struct records_message *records);
+
 	void (*close)(struct port *port);
 };
 
 bool port_poll(struct port *port, struct command_message *out);
 CHECKED enum err port_reply(struct port *port, const struct reply_message *reply);
 void port_pump(struct port *port, int timeout_ms);
+bool port_inquiry(struct port *port, struct inquiry_message *out);
+void port_records(struct port *port, const struct records_message *records);
 void port_close(struct port *port); /* NULL is fine */
 
 #endif

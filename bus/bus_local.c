@@ -324,6 +324,25 @@ static void local_acknowledge(struct bus *base)
 		ask_for_pump(bus);
 }
 
+static enum err local_inquire(struct bus *base, struct slice participant,
+			      struct inquiry_message *inquiry)
+{
+	struct bus_local *bus = (struct bus_local *)base;
+
+	ask_for_pump(bus);
+	return hub_inquire(bus->hub, participant, inquiry);
+}
+
+static bool local_inquired(struct bus *base, struct inquired *out)
+{
+	return hub_inquired(((struct bus_local *)base)->hub, out);
+}
+
+static void local_forget(struct bus *base, uint64_t request)
+{
+	hub_forget(((struct bus_local *)base)->hub, request);
+}
+
 static int local_fd(struct bus *base)
 {
 	return ((struct bus_local *)base)->epoll;
@@ -417,6 +436,9 @@ enum err bus_local_open(const struct bus_local_setup *setup, struct bus **out,
 		.pump = local_pump,
 		.fd = local_fd,
 		.participants = local_participants,
+		.inquire = local_inquire,
+		.inquired = local_inquired,
+		.forget = local_forget,
 		.close = local_close,
 	};
 	struct bus_local *bus = calloc(1, sizeof *bus);

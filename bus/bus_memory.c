@@ -303,8 +303,12 @@ static void memory_close_port(struct port *base)
 
 struct port *port_memory_open(struct post *post, const char *participant)
 {
-	static const struct port_ops ops = {memory_poll_command, memory_reply, memory_pump_port,
-					    memory_close_port};
+	static const struct port_ops ops = {
+		.poll = memory_poll_command,
+		.reply = memory_reply,
+		.pump = memory_pump_port,
+		.close = memory_close_port,
+	};
 	struct port_memory *port = malloc(sizeof *port);
 	struct mailbox *mailbox = find_mailbox(post, slice_of(participant));
 

@@ -2,6 +2,7 @@
 
 #include "base/utf8.h"
 #include "bus/inbox.h"
+#include "bus/inquiries.h"
 #include "bus/share.h"
 #include "bus/stream.h"
 #include "proto/wire.h"
@@ -33,6 +34,9 @@ struct hub_connection {
 	struct stream out;
 	uint64_t settled;      /* replies of it that are acknowledged */
 	uint64_t settled_told; /* so many it knows of */
+	uint32_t newest;       /* version that it speaks */
+	uint32_t n_inquiries;  /* that it has not answered */
+	char participant[WIRE_NAME_MAX + 1];
 };
 
 struct hub {
@@ -40,6 +44,7 @@ struct hub {
 	const char *server;
 	struct share *share;
 	struct inbox inbox;
+	struct inquiries inquiries;
 	struct bytes scratch; /* the command that is being shared out */
 	struct hub_connection *slots[SLOTS];
 	struct hub_connection *first;
@@ -141,8 +146,9 @@ static bool is_name(struct slice name)
 
 static void greet(struct hub *hub, struct hub_connection *connection, const struct hello *hello)
 {
-	const struct frame welcome = {.type = FRAME_WELCOME,
-				      .welcome = {WIRE_VERSION, slice_of(hub->server)}};
+	const struct frame welcome = {
+		.type = FRAME_WELCOME,
+		.welcome = {WIRE_VERSION, slice_of(hub->server), WIRE_NEWEST}};
 	uint32_t window = hello->window;
 	enum err err;
 
@@ -167,6 +173,8 @@ static void greet(struct hub *hub, struct hub_connection *connection, const stru
 		return;
 	}
 	connection->state = PARTICIPANT;
+	connection->newest = hello->newest;
+	memcpy(connection->participant, hello->participant.at, hello->participant.len);
 	say(hub, connection, &welcome);
 	if (window > hub->limits.window)
 		window = hub->limits.window;
@@ -216,6 +224,15 @@ static void take_request(struct hub *hub, struct hub_connection *connection,
 	deliver(hub, connection, &message);
 }
 
+static void take_records(struct hub *hub, struct hub_connection *connection,
+			 const struct records_message *records)
+{
+	if (connection->n_inquiries)
+		connection->n_inquiries--;
+	if (inquiries_answered(&hub->inquiries, connection->number, records))
+		refuse(hub, connection, "the orchestrator is out of memory; try again");
+}
+
 static void take_frame(struct hub *hub, struct hub_connection *connection,
 		       const struct frame *frame)
 {
@@ -229,6 +246,8 @@ static void take_frame(struct hub *hub, struct hub_connection *connection,
 	case PARTICIPANT:
 		if (frame->type == FRAME_REPLY)
 			take_reply(hub, connection, &frame->reply);
+		else if (frame->type == FRAME_RECORDS)
+			take_records(hub, connection, &frame->records);
 		else
 			refuse(hub, connection,
 			       "after its hello, a participant sends replies "
@@ -358,6 +377,7 @@ bool hub_closing(const struct hub_connection *connection)
 void hub_drop(struct hub *hub, struct hub_connection *connection)
 {
 	share_leave(hub->share, &connection->worker);
+	inquiries_lost(&hub->inquiries, connection->number);
 	*(connection->previous ? &connection->previous->next : &hub->first) = connection->next;
 	if (connection->next)
 		connection->next->previous = connection->previous;
@@ -462,6 +482,62 @@ void hub_participants(const struct hub *hub,
 	share_visit(hub->share, visit, context);
 }
 
+/* --- inquiries --------------------------------------------------------------------- */
+
+/* Whoever has the least to answer: one that is held does not answer at all. ERR_NOT_FOUND:
+ * there is none of that name; ERR_INVALID: none that can answer; ERR_BUSY. */
+static enum err find_witness(const struct hub *hub, struct slice participant,
+			     struct hub_connection **out)
+{
+	struct hub_connection *best = NULL, *connection;
+	enum err err = ERR_NOT_FOUND;
+
+	for (connection = hub->first; connection; connection = connection->next) {
+		if (connection->state != PARTICIPANT ||
+		    !slice_is(participant, connection->participant))
+			continue;
+		if (connection->newest < WIRE_NEWEST) {
+			err = best ? OK : ERR_INVALID;
+			continue;
+		}
+		if (!best || connection->n_inquiries < best->n_inquiries)
+			best = connection;
+		err = OK;
+	}
+	if (!err && (best->n_inquiries >= INQUIRIES_OF_PROCESS_MAX ||
+		     waiting(best) > hub->limits.output_bytes))
+		err = ERR_BUSY;
+	*out = best;
+	return err;
+}
+
+enum err hub_inquire(struct hub *hub, struct slice participant, struct inquiry_message *inquiry)
+{
+	struct frame frame = {.type = FRAME_INQUIRY};
+	struct hub_connection *connection;
+	enum err err = find_witness(hub, participant, &connection);
+
+	if (err)
+		return err;
+	inquiry->request = inquiries_add(&hub->inquiries, connection->number);
+	if (!inquiry->request)
+		return ERR_BUSY;
+	frame.inquiry = *inquiry;
+	connection->n_inquiries++;
+	say(hub, connection, &frame);
+	return OK;
+}
+
+bool hub_inquired(struct hub *hub, struct inquired *out)
+{
+	return inquiries_poll(&hub->inquiries, out);
+}
+
+void hub_forget(struct hub *hub, uint64_t request)
+{
+	inquiries_forget(&hub->inquiries, request);
+}
+
 struct hub *hub_new(const char *server, const struct hub_limits *limits)
 {
 	struct hub *hub = calloc(1, sizeof *hub);
@@ -478,6 +554,7 @@ struct hub *hub_new(const char *server, const struct hub_limits *limits)
 	hub->server = server;
 	hub->scratch = BYTES(WIRE_LENGTH_SIZE + WIRE_FRAME_MAX, NULL);
 	inbox_init(&hub->inbox);
+	inquiries_init(&hub->inquiries);
 	hub->share = share_new(&setup);
 	if (!hub->share) {
 		free(hub);
@@ -493,6 +570,7 @@ void hub_free(struct hub *hub)
 	while (hub->first)
 		hub_drop(hub, hub->first);
 	share_free(hub->share);
+	inquiries_release(&hub->inquiries);
 	inbox_release(&hub->inbox);
 	bytes_release(&hub->scratch);
 	free(hub);

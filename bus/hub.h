@@ -70,5 +70,9 @@ bool hub_acknowledge(struct hub *hub); /* true: there was something */
 void hub_participants(const struct hub *hub,
 		      void (*visit)(void *context, const struct bus_participant *participant),
 		      void *context);
+CHECKED enum err hub_inquire(struct hub *hub, struct slice participant,
+			     struct inquiry_message *inquiry);
+bool hub_inquired(struct hub *hub, struct inquired *out);
+void hub_forget(struct hub *hub, uint64_t request);
 
 #endif

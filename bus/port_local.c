@@ -64,6 +64,16 @@ static void local_pump(struct port *base, int timeout_ms)
 	link_pump(&((struct port_local *)base)->link, timeout_ms);
 }
 
+static bool local_inquiry(struct port *base, struct inquiry_message *out)
+{
+	return session_inquiry(((struct port_local *)base)->session, out);
+}
+
+static void local_records(struct port *base, const struct records_message *records)
+{
+	session_records(((struct port_local *)base)->session, records);
+}
+
 static void local_close(struct port *base)
 {
 	struct port_local *port = (struct port_local *)base;
@@ -87,7 +97,8 @@ static enum err check(const struct session_setup *setup, struct diag *diag)
 {
 	const struct frame hello = {.type = FRAME_HELLO,
 				    .hello = {WIRE_VERSION, slice_of(setup->participant),
-					      setup->window, slice_of(setup->name)}};
+					      setup->window, slice_of(setup->name),
+					      WIRE_NEWEST}};
 
 	if (!*setup->participant || !setup->window)
 		return diag_set(diag, ERR_INVALID,
@@ -98,7 +109,14 @@ static enum err check(const struct session_setup *setup, struct diag *diag)
 enum err port_local_open(const struct port_local_setup *setup, struct port **out,
 			 struct diag *diag)
 {
-	static const struct port_ops ops = {local_poll, local_reply, local_pump, local_close};
+	static const struct port_ops ops = {
+		.poll = local_poll,
+		.reply = local_reply,
+		.pump = local_pump,
+		.inquiry = local_inquiry,
+		.records = local_records,
+		.close = local_close,
+	};
 	static const struct link_user user = {
 		.connected = on_connected,
 		.lost = on_lost,

@@ -20,6 +20,12 @@ struct errand {
 	struct command_message *command;
 };
 
+/* An inquiry that was not polled. */
+struct question {
+	struct question *next;
+	struct inquiry_message *inquiry;
+};
+
 /* A reply, until it is settled. */
 struct kept {
 	struct kept *next;
@@ -39,8 +45,11 @@ struct session {
 	struct kept *kept, **kept_end;
 	struct kept **unsent; /* where the first one hangs that is not in `out` yet */
 	size_t n_kept, kept_bytes;
-	uint64_t settled; /* of this connection */
-	uint64_t sent;    /* replies, likewise */
+	uint64_t settled;                            /* of this connection */
+	uint64_t sent;                               /* replies, likewise */
+	struct question *questions, **questions_end; /* likewise */
+	size_t n_questions;
+	struct inquiry_message *polled_inquiry;
 };
 
 /* --- commands ---------------------------------------------------------------------- */
@@ -167,7 +176,70 @@ bool session_poll(struct session *session, struct command_message *out)
 
 bool session_has_command(const struct session *session)
 {
-	return session->fresh != NULL;
+	return session->fresh != NULL || session->questions != NULL;
+}
+
+/* --- inquiries --------------------------------------------------------------------- */
+
+static enum err take_inquiry(struct session *session, const struct inquiry_message *inquiry,
+			     struct diag *diag)
+{
+	struct question *question;
+
+	if (session->n_questions >= SESSION_INQUIRIES_MAX)
+		return diag_set(diag, ERR_TOO_LARGE,
+				"more than %d inquiries came without an answer",
+				SESSION_INQUIRIES_MAX);
+	question = malloc(sizeof *question);
+	if (!question)
+		return ERR_NOMEM;
+	*question = (struct question){.inquiry = inquiry_message_copy(inquiry)};
+	if (!question->inquiry) {
+		free(question);
+		return ERR_NOMEM;
+	}
+	*session->questions_end = question;
+	session->questions_end = &question->next;
+	session->n_questions++;
+	return OK;
+}
+
+/* Those of a connection that is gone need no answer. */
+bool session_inquiry(struct session *session, struct inquiry_message *out)
+{
+	struct question *question = session->questions;
+
+	free(session->polled_inquiry);
+	session->polled_inquiry = NULL;
+	if (!question)
+		return false;
+	session->questions = question->next;
+	if (!question->next)
+		session->questions_end = &session->questions;
+	session->n_questions--;
+	session->polled_inquiry = question->inquiry;
+	*out = *question->inquiry;
+	free(question);
+	return true;
+}
+
+static void drop_inquiries(struct session *session)
+{
+	struct inquiry_message inquiry;
+
+	while (session_inquiry(session, &inquiry))
+		;
+}
+
+void session_records(struct session *session, const struct records_message *records)
+{
+	const struct frame frame = {.type = FRAME_RECORDS, .records = *records};
+
+	if (!session->polled_inquiry || session->polled_inquiry->request != records->request)
+		return; /* the connection was lost meanwhile */
+	stream_tidy(&session->out);
+	if (wire_write(&frame, &session->out.bytes, NULL))
+		session->out.bytes.err = OK; /* it is asked for again */
 }
 
 /* --- replies ----------------------------------------------------------------------- */
@@ -258,6 +330,7 @@ size_t session_kept(const struct session *session)
 void session_lost(struct session *session)
 {
 	drop_fresh(session);
+	drop_inquiries(session);
 	stream_clear(&session->in);
 	stream_clear(&session->out);
 	session->welcome = false;
@@ -271,7 +344,7 @@ void session_connected(struct session *session)
 	const struct frame hello = {
 		.type = FRAME_HELLO,
 		.hello = {WIRE_VERSION, slice_of(session->setup.participant),
-			  session->setup.window, slice_of(session->setup.name)}};
+			  session->setup.window, slice_of(session->setup.name), WIRE_NEWEST}};
 	enum err err;
 
 	session_lost(session);
@@ -296,6 +369,8 @@ static enum err take_frame(struct session *session, const struct frame *frame,
 		return take_command(session, &frame->command, diag);
 	if (frame->type == FRAME_SETTLED)
 		return take_settled(session, frame->settled, diag);
+	if (frame->type == FRAME_INQUIRY)
+		return take_inquiry(session, &frame->inquiry, diag);
 	return diag_set(diag, ERR_INVALID, "a frame came that is not for a participant");
 }
 
@@ -375,6 +450,7 @@ struct session *session_new(const struct session_setup *setup)
 	session->in = STREAM(IN_BYTES_MAX);
 	session->out = STREAM(2 * (OUT_BYTES + WIRE_FRAME_MAX));
 	session->fresh_end = &session->fresh;
+	session->questions_end = &session->questions;
 	session->kept_end = session->unsent = &session->kept;
 	return session;
 }
@@ -389,6 +465,7 @@ void session_free(struct session *session)
 	if (!session)
 		return;
 	drop_fresh(session);
+	drop_inquiries(session);
 	table_visit(&session->polled, free_polled, NULL);
 	table_release(&session->polled);
 	while (session->kept)

@@ -14,6 +14,7 @@ enum {
 	SESSION_KEPT_MAX = 100000,                 /* replies that are not settled */
 	SESSION_KEPT_BYTES_MAX = 64 * 1024 * 1024, /* their bytes */
 	SESSION_COMMANDS_MAX = 200000,             /* that are not answered */
+	SESSION_INQUIRIES_MAX = 16,                /* likewise */
 };
 
 struct session;
@@ -51,7 +52,10 @@ bool session_welcome(const struct session *session);
 bool session_poll(struct session *session, struct command_message *out);
 CHECKED enum err session_reply(struct session *session, const struct reply_message *reply);
 
-/* A command is there that was not polled. */
+bool session_inquiry(struct session *session, struct inquiry_message *out);
+void session_records(struct session *session, const struct records_message *records);
+
+/* A command or inquiry is there that was not polled. */
 bool session_has_command(const struct session *session);
 
 /* Replies that are not settled yet. */

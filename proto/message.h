@@ -44,6 +44,44 @@ struct reply_message {
 	struct slice text;
 };
 
+/* --- what a participant remembers ------------------------------------------------- */
+
+enum record_state {
+	RECORD_NONE,    /* never seen, or forgotten since */
+	RECORD_OK,      /* done */
+	RECORD_REFUSED, /* refused */
+	RECORD_BARRED,  /* undone or revoked before it came */
+	RECORD_UNDONE,  /* done, and undone since */
+};
+
+enum { RECORDS_MAX = 1000 }; /* that are asked for and told at once */
+
+/* What is asked of a participant's barrier: the records of these commands or, where
+ * none is named, a page of all. */
+struct inquiry_message {
+	uint64_t request; /* whoever asks knows it by this */
+	const struct slice *ids;
+	size_t n_ids;
+	struct slice after; /* the `next` of the page before; empty: the first */
+	int64_t since_ms;   /* without those first sent before */
+	uint32_t limit;     /* look at about so many */
+};
+
+struct record_message {
+	struct slice id; /* of the command */
+	enum record_state state;
+	int64_t first_ms; /* when the do was first sent */
+};
+
+struct records_message {
+	uint64_t request;
+	const struct record_message *records; /* of ids: one for each, in their order */
+	size_t n;
+	struct slice next;    /* a page: where the next begins; empty: it was the last */
+	int64_t kept_ms;      /* what was first sent before may be forgotten; 0: nothing */
+	struct slice trouble; /* why there are none; empty: all is well */
+};
+
 /* Which saga a client wants begun. */
 struct start_message {
 	struct slice saga;

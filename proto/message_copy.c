@@ -48,3 +48,50 @@ struct reply_message *reply_message_copy(const struct reply_message *reply)
 	take(&at, &copy->text);
 	return copy;
 }
+
+struct inquiry_message *inquiry_message_copy(const struct inquiry_message *inquiry)
+{
+	size_t texts = inquiry->after.len;
+	struct inquiry_message *copy;
+	struct slice *ids;
+	char *at;
+
+	for (size_t i = 0; i < inquiry->n_ids; i++)
+		texts += inquiry->ids[i].len;
+	copy = malloc(sizeof *copy + inquiry->n_ids * sizeof *ids + texts);
+	if (!copy)
+		return NULL;
+	*copy = *inquiry;
+	copy->ids = ids = (struct slice *)(copy + 1);
+	at = (char *)(ids + inquiry->n_ids);
+	take(&at, &copy->after);
+	for (size_t i = 0; i < inquiry->n_ids; i++) {
+		ids[i] = inquiry->ids[i];
+		take(&at, &ids[i]);
+	}
+	return copy;
+}
+
+struct records_message *records_message_copy(const struct records_message *records)
+{
+	size_t texts = records->next.len + records->trouble.len;
+	struct records_message *copy;
+	struct record_message *list;
+	char *at;
+
+	for (size_t i = 0; i < records->n; i++)
+		texts += records->records[i].id.len;
+	copy = malloc(sizeof *copy + records->n * sizeof *list + texts);
+	if (!copy)
+		return NULL;
+	*copy = *records;
+	copy->records = list = (struct record_message *)(copy + 1);
+	at = (char *)(list + records->n);
+	take(&at, &copy->next);
+	take(&at, &copy->trouble);
+	for (size_t i = 0; i < records->n; i++) {
+		list[i] = records->records[i];
+		take(&at, &list[i].id);
+	}
+	return copy;
+}

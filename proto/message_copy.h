@@ -7,5 +7,7 @@
 /* The caller frees it with free(); NULL: out of memory. */
 struct command_message *command_message_copy(const struct command_message *command);
 struct reply_message *reply_message_copy(const struct reply_message *reply);
+struct inquiry_message *inquiry_message_copy(const struct inquiry_message *inquiry);
+struct records_message *records_message_copy(const struct records_message *records);
 
 #endif

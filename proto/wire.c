@@ -26,8 +26,14 @@ _Static_assert((int)MESSAGE_OK == SKALD__V1__OUTCOME__OK &&
 		       (int)MESSAGE_FAILED == SKALD__V1__OUTCOME__FAILED &&
 		       (int)MESSAGE_EXPIRED == SKALD__V1__OUTCOME__EXPIRED,
 	       "outcomes");
+_Static_assert((int)RECORD_NONE == SKALD__V1__RECORD_STATE__NO_RECORD &&
+		       (int)RECORD_OK == SKALD__V1__RECORD_STATE__RECORD_OK &&
+		       (int)RECORD_REFUSED == SKALD__V1__RECORD_STATE__RECORD_REFUSED &&
+		       (int)RECORD_BARRED == SKALD__V1__RECORD_STATE__RECORD_BARRED &&
+		       (int)RECORD_UNDONE == SKALD__V1__RECORD_STATE__RECORD_UNDONE,
+	       "states of records");
 _Static_assert((int)FRAME_HELLO == SKALD__V1__FRAME__BODY_HELLO &&
-		       (int)FRAME_ENDED == SKALD__V1__FRAME__BODY_ENDED,
+		       (int)FRAME_RECORDS == SKALD__V1__FRAME__BODY_RECORDS,
 	       "frames");
 
 /* --- writing ----------------------------------------------------------------------- */
@@ -51,6 +57,7 @@ static void put_hello(const struct hello *hello, Skald__V1__Hello *out)
 	out->participant = data(hello->participant);
 	out->window = hello->window;
 	out->name = data(hello->name);
+	out->newest = hello->newest;
 }
 
 static void put_welcome(const struct welcome *welcome, Skald__V1__Welcome *out)
@@ -58,6 +65,7 @@ static void put_welcome(const struct welcome *welcome, Skald__V1__Welcome *out)
 	skald__v1__welcome__init(out);
 	out->version = welcome->version;
 	out->server = data(welcome->server);
+	out->newest = welcome->newest;
 }
 
 static void put_command(const struct command_message *command, Skald__V1__Command *out)
@@ -128,6 +136,54 @@ static void put_ended(const struct ended *ended, Skald__V1__Ended *out)
 	out->status = data(ended->status);
 }
 
+/* What has a list of others in it needs room for these. */
+struct inquiry_body {
+	Skald__V1__Inquiry inquiry;
+	ProtobufCBinaryData ids[RECORDS_MAX];
+};
+
+struct records_body {
+	Skald__V1__Records records;
+	Skald__V1__Record *list[RECORDS_MAX];
+	Skald__V1__Record record[RECORDS_MAX];
+};
+
+static void put_inquiry(const struct inquiry_message *inquiry, struct inquiry_body *body)
+{
+	Skald__V1__Inquiry *out = &body->inquiry;
+
+	skald__v1__inquiry__init(out);
+	out->request = inquiry->request;
+	out->after = data(inquiry->after);
+	out->since_ms = inquiry->since_ms;
+	out->limit = inquiry->limit;
+	out->n_ids = inquiry->n_ids;
+	out->ids = body->ids;
+	for (size_t i = 0; i < inquiry->n_ids; i++)
+		body->ids[i] = data(inquiry->ids[i]);
+}
+
+static void put_records(const struct records_message *records, struct records_body *body)
+{
+	Skald__V1__Records *out = &body->records;
+
+	skald__v1__records__init(out);
+	out->request = records->request;
+	out->next = data(records->next);
+	out->kept_ms = records->kept_ms;
+	out->trouble = data(records->trouble);
+	out->n_records = records->n;
+	out->records = body->list;
+	for (size_t i = 0; i < records->n; i++) {
+		Skald__V1__Record *record = body->list[i] = &body->record[i];
+
+		skald__v1__record__init(record);
+		record->id = data(records->records[i].id);
+		record->state = (Skald__V1__RecordState)records->records[i].state;
+		record->first_ms = records->records[i].first_ms;
+	}
+}
+
 /* The generated structs point at the frame's texts and into *body. */
 static void put_frame(const struct frame *frame, union body *body, Skald__V1__Frame *out)
 {
@@ -171,21 +227,18 @@ static void put_frame(const struct frame *frame, union body *body, Skald__V1__Fr
 		put_ended(&frame->ended, &body->ended);
 		out->ended = &body->ended;
 		break;
+	case FRAME_INQUIRY:
+	case FRAME_RECORDS: break; /* see wire_write */
 	}
 }
 
-enum err wire_write(const struct frame *frame, struct bytes *out, struct diag *diag)
+static enum err write_message(const Skald__V1__Frame *message, struct bytes *out,
+			      struct diag *diag)
 {
-	union body body;
-	Skald__V1__Frame message;
-	enum err err = wire_check(frame, diag);
-	size_t len, written;
+	size_t len = skald__v1__frame__get_packed_size(message), written;
 	char *room;
+	enum err err;
 
-	if (err)
-		return err;
-	put_frame(frame, &body, &message);
-	len = skald__v1__frame__get_packed_size(&message);
 	assert(len > 0 && len <= WIRE_FRAME_MAX); /* no sum of the limits is more */
 	room = bytes_room(out, WIRE_LENGTH_SIZE + len);
 	if (!room) {
@@ -195,9 +248,47 @@ enum err wire_write(const struct frame *frame, struct bytes *out, struct diag *d
 	}
 	for (size_t i = 0; i < WIRE_LENGTH_SIZE; i++)
 		room[i] = (char)(len >> (8 * (WIRE_LENGTH_SIZE - 1 - i)));
-	written = skald__v1__frame__pack(&message, (uint8_t *)room + WIRE_LENGTH_SIZE);
+	written = skald__v1__frame__pack(message, (uint8_t *)room + WIRE_LENGTH_SIZE);
 	assert(written == len);
 	return OK;
+}
+
+static enum err write_inquiry(const struct frame *frame, struct bytes *out, struct diag *diag)
+{
+	struct inquiry_body body;
+	Skald__V1__Frame message = SKALD__V1__FRAME__INIT;
+
+	put_inquiry(&frame->inquiry, &body);
+	message.body_case = SKALD__V1__FRAME__BODY_INQUIRY;
+	message.inquiry = &body.inquiry;
+	return write_message(&message, out, diag);
+}
+
+static enum err write_records(const struct frame *frame, struct bytes *out, struct diag *diag)
+{
+	struct records_body body;
+	Skald__V1__Frame message = SKALD__V1__FRAME__INIT;
+
+	put_records(&frame->records, &body);
+	message.body_case = SKALD__V1__FRAME__BODY_RECORDS;
+	message.records = &body.records;
+	return write_message(&message, out, diag);
+}
+
+enum err wire_write(const struct frame *frame, struct bytes *out, struct diag *diag)
+{
+	union body body;
+	Skald__V1__Frame message;
+	enum err err = wire_check(frame, diag);
+
+	if (err)
+		return err;
+	if (frame->type == FRAME_INQUIRY)
+		return write_inquiry(frame, out, diag);
+	if (frame->type == FRAME_RECORDS)
+		return write_records(frame, out, diag);
+	put_frame(frame, &body, &message);
+	return write_message(&message, out, diag);
 }
 
 /* --- reading ----------------------------------------------------------------------- */
@@ -309,7 +400,61 @@ static void get_result(const Skald__V1__Result *result, struct result_message *o
 	};
 }
 
-static void get_frame(const Skald__V1__Frame *message, struct frame *out)
+/* Lists are no longer than they may be: see wire_read. */
+static enum err get_inquiry(const Skald__V1__Inquiry *inquiry, struct arena *arena,
+			    struct inquiry_message *out)
+{
+	struct slice *ids = arena_array(arena, inquiry->n_ids, sizeof *ids);
+
+	if (!ids)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < inquiry->n_ids; i++)
+		ids[i] = text(inquiry->ids[i]);
+	*out = (struct inquiry_message){
+		.request = inquiry->request,
+		.ids = ids,
+		.n_ids = inquiry->n_ids,
+		.after = text(inquiry->after),
+		.since_ms = inquiry->since_ms,
+		.limit = inquiry->limit,
+	};
+	return OK;
+}
+
+static enum err get_records(const Skald__V1__Records *records, struct arena *arena,
+			    struct records_message *out)
+{
+	struct record_message *list = arena_array(arena, records->n_records, sizeof *list);
+
+	if (!list)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < records->n_records; i++)
+		list[i] = (struct record_message){
+			.id = text(records->records[i]->id),
+			.state = (enum record_state)records->records[i]->state,
+			.first_ms = records->records[i]->first_ms,
+		};
+	*out = (struct records_message){
+		.request = records->request,
+		.records = list,
+		.n = records->n_records,
+		.next = text(records->next),
+		.kept_ms = records->kept_ms,
+		.trouble = text(records->trouble),
+	};
+	return OK;
+}
+
+static bool lists_too_much(const Skald__V1__Frame *message)
+{
+	return (message->body_case == SKALD__V1__FRAME__BODY_INQUIRY &&
+		message->inquiry->n_ids > RECORDS_MAX) ||
+	       (message->body_case == SKALD__V1__FRAME__BODY_RECORDS &&
+		message->records->n_records > RECORDS_MAX);
+}
+
+static enum err get_frame(const Skald__V1__Frame *message, struct arena *arena,
+			  struct frame *out)
 {
 	*out = (struct frame){.type = (enum frame_type)message->body_case,
 			      .request = message->request};
@@ -317,11 +462,13 @@ static void get_frame(const Skald__V1__Frame *message, struct frame *out)
 	case SKALD__V1__FRAME__BODY_HELLO:
 		out->hello = (struct hello){message->hello->version,
 					    text(message->hello->participant),
-					    message->hello->window, text(message->hello->name)};
+					    message->hello->window, text(message->hello->name),
+					    message->hello->newest};
 		break;
 	case SKALD__V1__FRAME__BODY_WELCOME:
 		out->welcome = (struct welcome){message->welcome->version,
-						text(message->welcome->server)};
+						text(message->welcome->server),
+						message->welcome->newest};
 		break;
 	case SKALD__V1__FRAME__BODY_COMMAND:
 		get_command(message->command, &out->command);
@@ -342,8 +489,13 @@ static void get_frame(const Skald__V1__Frame *message, struct frame *out)
 		out->ended = (struct ended){text(message->ended->saga_id),
 					    text(message->ended->status)};
 		break;
+	case SKALD__V1__FRAME__BODY_INQUIRY:
+		return get_inquiry(message->inquiry, arena, &out->inquiry);
+	case SKALD__V1__FRAME__BODY_RECORDS:
+		return get_records(message->records, arena, &out->records);
 	default: break; /* wire_check says that it is unknown */
 	}
+	return OK;
 }
 
 enum err wire_read(struct slice bytes, struct arena *arena, struct frame *out,
@@ -353,6 +505,7 @@ enum err wire_read(struct slice bytes, struct arena *arena, struct frame *out,
 	ProtobufCAllocator allocator = {take_memory, leave_memory, &reading};
 	const Skald__V1__Frame *message =
 		skald__v1__frame__unpack(&allocator, bytes.len, (const uint8_t *)bytes.at);
+	enum err err;
 
 	if (!message && reading.err == ERR_NOMEM)
 		return ERR_NOMEM;
@@ -361,6 +514,9 @@ enum err wire_read(struct slice bytes, struct arena *arena, struct frame *out,
 				WIRE_READ_MAX / 1024 / 1024);
 	if (!message)
 		return diag_set(diag, ERR_INVALID, "the bytes are no frame of the protocol");
-	get_frame(message, out);
-	return wire_check(out, diag);
+	if (lists_too_much(message))
+		return diag_set(diag, ERR_TOO_LARGE, "the frame lists more than %d records",
+				RECORDS_MAX);
+	err = get_frame(message, arena, out);
+	return err ? err : wire_check(out, diag);
 }

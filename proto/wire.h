@@ -15,6 +15,7 @@
 
 enum {
 	WIRE_VERSION = 1,
+	WIRE_NEWEST = 2,                  /* inquiries and records; see docs/protocol.md */
 	WIRE_LENGTH_SIZE = 4,             /* in front of each frame */
 	WIRE_FRAME_MAX = 2 * 1024 * 1024, /* without its length */
 	WIRE_PAYLOAD_MAX = 256 * 1024,
@@ -35,6 +36,8 @@ enum frame_type {
 	FRAME_SIGNAL,
 	FRAME_RESULT,
 	FRAME_ENDED,
+	FRAME_INQUIRY, /* version 2, as are those behind it */
+	FRAME_RECORDS,
 };
 
 struct hello {
@@ -42,11 +45,13 @@ struct hello {
 	struct slice participant; /* empty: a client */
 	uint32_t window;
 	struct slice name;
+	uint32_t newest; /* version that it speaks; 0: `version` */
 };
 
 struct welcome {
 	uint32_t version;
 	struct slice server;
+	uint32_t newest; /* likewise */
 };
 
 struct ended {
@@ -69,6 +74,8 @@ struct frame {
 		struct signal_message signal;
 		struct result_message result;
 		struct ended ended;
+		struct inquiry_message inquiry;
+		struct records_message records;
 	};
 };
 

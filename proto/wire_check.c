@@ -138,6 +138,48 @@ static enum err check_ended(const struct ended *ended, struct diag *diag)
 	return check_fields(fields, sizeof fields / sizeof *fields, diag);
 }
 
+static enum err check_inquiry(const struct inquiry_message *inquiry, struct diag *diag)
+{
+	const struct field after = {"the inquiry's after", inquiry->after, WIRE_ID_MAX, TEXT};
+	enum err err = check_field(&after, diag);
+
+	if (inquiry->n_ids > RECORDS_MAX || inquiry->limit > RECORDS_MAX)
+		return diag_set(diag, ERR_TOO_LARGE,
+				"the inquiry is for more than %d records: ask for fewer",
+				RECORDS_MAX);
+	if (!inquiry->n_ids && !inquiry->limit)
+		return diag_set(diag, ERR_INVALID, "the inquiry's limit is missing");
+	for (size_t i = 0; i < inquiry->n_ids && !err; i++)
+		err = check_field(&(struct field){"an id of the inquiry", inquiry->ids[i],
+						  WIRE_ID_MAX, NEEDED},
+				  diag);
+	return err;
+}
+
+static enum err check_records(const struct records_message *records, struct diag *diag)
+{
+	const struct field fields[] = {
+		{"the records' next", records->next, WIRE_ID_MAX, TEXT},
+		{"the records' trouble", records->trouble, WIRE_TEXT_MAX, TEXT},
+	};
+	enum err err = check_fields(fields, sizeof fields / sizeof *fields, diag);
+
+	if (records->n > RECORDS_MAX)
+		return diag_set(diag, ERR_TOO_LARGE, "there are more than %d records",
+				RECORDS_MAX);
+	for (size_t i = 0; i < records->n && !err; i++) {
+		const struct record_message *record = &records->records[i];
+
+		if ((unsigned int)record->state > RECORD_UNDONE)
+			return diag_set(diag, ERR_INVALID, "%d is no state of a record",
+					(int)record->state);
+		err = check_field(
+			&(struct field){"a record's id", record->id, WIRE_ID_MAX, NEEDED},
+			diag);
+	}
+	return err;
+}
+
 static enum err check_text(const char *name, struct slice text, size_t max, struct diag *diag)
 {
 	const struct field field = {name, text, max, TEXT};
@@ -160,8 +202,10 @@ enum err wire_check(const struct frame *frame, struct diag *diag)
 	case FRAME_SIGNAL: return check_signal(&frame->signal, diag);
 	case FRAME_RESULT: return check_result(&frame->result, diag);
 	case FRAME_ENDED: return check_ended(&frame->ended, diag);
+	case FRAME_INQUIRY: return check_inquiry(&frame->inquiry, diag);
+	case FRAME_RECORDS: return check_records(&frame->records, diag);
 	}
 	return diag_set(diag, ERR_INVALID,
 			"the frame says nothing that version %d of the protocol knows",
-			WIRE_VERSION);
+			WIRE_NEWEST);
 }

@@ -804,7 +804,12 @@ static enum err check(struct port_kafka_setup *setup, struct diag *diag)
 enum err port_kafka_open(const struct port_kafka_setup *setup, struct port **out,
 			 struct diag *diag)
 {
-	static const struct port_ops ops = {kafka_poll, kafka_reply, kafka_pump, kafka_close};
+	static const struct port_ops ops = {
+		.poll = kafka_poll,
+		.reply = kafka_reply,
+		.pump = kafka_pump,
+		.close = kafka_close,
+	};
 	struct port_kafka_setup checked = *setup;
 	struct port_kafka *port;
 	enum err err = check(&checked, diag);

@@ -49,6 +49,13 @@ typedef struct skald_found skald_found;
 /* Hand over a record; its texts are copied. */
 SKALD_API void skald_found_set(skald_found *found, const skald_record *record);
 
+/* Where list() puts the records that it passes. */
+typedef struct skald_page skald_page;
+
+/* Pass a record on; the id is copied. */
+SKALD_API void skald_page_add(skald_page *page, const char *id, skald_record_state state,
+			      int64_t first_ms);
+
 /* Functions of the host. Each is called in the thread that polls the participant,
  * with the context that skald_barrier_new was given. Those that return int return
  * 0, or anything else where they failed: then the transaction is rolled back, and
@@ -76,6 +83,13 @@ typedef struct {
 	/* Remove records whose first_ms is less than that; look at about `limit` of
 	 * them at the most. NULL: records are removed by others, or kept for good. */
 	int (*prune)(void *context, int64_t before_ms, size_t limit);
+
+	/* Give the records whose ids are behind `after` to skald_page_add, in the order
+	 * of the bytes of their ids (a database may need COLLATE "C" or BINARY for
+	 * that), `limit` of them at the most. It is called in a transaction that
+	 * writes nothing. NULL: `skald reconcile` cannot look for effects of sagas that
+	 * nobody knows. */
+	int (*list)(void *context, const char *after, size_t limit, skald_page *page);
 
 	/* Why the last call failed, for the log. NULL: nothing is known. */
 	const char *(*why)(void *context);

@@ -186,6 +186,29 @@ enum err barrier_answer(const struct barrier_desk *desk, const struct command_me
 	return err;
 }
 
+_Static_assert((int)BARRIER_NONE == (int)RECORD_NONE && (int)BARRIER_OK == (int)RECORD_OK &&
+		       (int)BARRIER_REFUSED == (int)RECORD_REFUSED &&
+		       (int)BARRIER_BARRED == (int)RECORD_BARRED &&
+		       (int)BARRIER_UNDONE == (int)RECORD_UNDONE,
+	       "states go over the wire");
+
+enum err barrier_page_add(struct barrier_page *page, struct slice id, enum barrier_state state,
+			  int64_t first_ms, struct arena *arena)
+{
+	struct record_message *record = &page->records[page->n];
+
+	if (first_ms < page->since_ms)
+		return OK;
+	if (page->n == page->max)
+		return ERR_TOO_LARGE;
+	*record = (struct record_message){.state = (enum record_state)state,
+					  .first_ms = first_ms};
+	if (!arena_copy(arena, id, &record->id))
+		return ERR_NOMEM;
+	page->n++;
+	return OK;
+}
+
 bool barrier_has_marks(const struct barrier *barrier)
 {
 	return barrier->ops->mark != NULL;

@@ -38,6 +38,18 @@ struct barrier_record {
 	int64_t first_ms; /* when the do was first sent: what its age is counted from */
 };
 
+/* Records that are told, no more than there is room for. */
+struct barrier_page {
+	struct record_message *records;
+	size_t n, max;
+	int64_t since_ms; /* those first sent before are left out */
+};
+
+/* Add one, its id copied into the arena. ERR_TOO_LARGE, ERR_NOMEM. */
+CHECKED enum err barrier_page_add(struct barrier_page *page, struct slice id,
+				  enum barrier_state state, int64_t first_ms,
+				  struct arena *arena);
+
 struct barrier {
 	const struct barrier_ops *ops;
 };
@@ -70,6 +82,13 @@ struct barrier_ops {
 	 * about `limit` of all. Called with every batch it gets to each of them.
 	 * NULL: that is not its business. */
 	enum err (*prune)(struct barrier *barrier, int64_t before_ms, size_t limit);
+
+	/* Within a transaction: visit about `limit` records, beginning where the page
+	 * before ended (empty: with the first). *next is where the next page begins,
+	 * in the arena; empty: this was the last. A record that is there all the while
+	 * is on one of the pages, or on two. NULL: it cannot be walked through. */
+	enum err (*list)(struct barrier *barrier, struct slice after, size_t limit,
+			 struct barrier_page *page, struct arena *arena, struct slice *next);
 
 	/* Why the last call failed; borrowed until the next. NULL: nothing is known. */
 	const char *(*why)(struct barrier *barrier);

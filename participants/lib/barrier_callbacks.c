@@ -149,6 +149,46 @@ static enum err callbacks_prune(struct barrier *base, int64_t before_ms, size_t 
 	return err_of(barrier->host.prune(barrier->context, before_ms, limit));
 }
 
+struct skald_page {
+	struct barrier_page *page;
+	struct arena *arena;
+	struct slice last; /* id of the last one, in the arena */
+	size_t n;          /* that were looked at */
+	enum err err;
+};
+
+void skald_page_add(skald_page *page, const char *id, skald_record_state state,
+		    int64_t first_ms)
+{
+	page->n++;
+	if (page->err)
+		return;
+	if (!is_state(state))
+		page->err = ERR_CORRUPT;
+	else if (!arena_copy(page->arena, slice_of(id), &page->last))
+		page->err = ERR_NOMEM;
+	else
+		page->err = barrier_page_add(page->page, page->last, (enum barrier_state)state,
+					     first_ms, page->arena);
+}
+
+static enum err callbacks_list(struct barrier *base, struct slice after, size_t limit,
+			       struct barrier_page *page, struct arena *arena,
+			       struct slice *next)
+{
+	struct barrier_callbacks *barrier = (struct barrier_callbacks *)base;
+	struct skald_page of = {.page = page, .arena = arena};
+	const char *name;
+
+	arena_reset(&barrier->texts);
+	if (!terminated(barrier, after, &name))
+		return ERR_NOMEM;
+	if (barrier->host.list(barrier->context, name ? name : "", limit, &of))
+		return ERR_UNAVAILABLE;
+	*next = of.n >= limit ? of.last : (struct slice){0};
+	return of.err;
+}
+
 static const char *callbacks_why(struct barrier *base)
 {
 	struct barrier_callbacks *barrier = (struct barrier_callbacks *)base;
@@ -187,6 +227,7 @@ skald_barrier *skald_barrier_new(const skald_barrier_callbacks *callbacks, void 
 		.find = callbacks_find,
 		.keep = callbacks_keep,
 		.prune = callbacks->prune ? callbacks_prune : NULL,
+		.list = callbacks->list ? callbacks_list : NULL,
 		.why = callbacks->why ? callbacks_why : NULL,
 		.close = callbacks_close,
 	};

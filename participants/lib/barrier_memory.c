@@ -1,6 +1,7 @@
 #include "participants/lib/barrier_memory.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* A record and its texts in one block. */
@@ -246,6 +247,35 @@ static enum err memory_keep(struct barrier *base, struct slice id,
 	return OK;
 }
 
+/* A page is some buckets, the cursor the number of the next. Where there are twice as
+ * many meanwhile, those that were in a bucket behind it still are. */
+static enum err memory_list(struct barrier *base, struct slice after, size_t limit,
+			    struct barrier_page *page, struct arena *arena, struct slice *next)
+{
+	struct barrier_memory *barrier = (struct barrier_memory *)base;
+	size_t bucket = 0, looked = 0;
+	char text[24];
+
+	for (size_t i = 0; i < after.len; i++)
+		bucket = bucket * 10 + (size_t)(after.at[i] - '0');
+	for (; looked < limit && bucket < barrier->n_buckets; bucket++, looked++) {
+		for (const struct kept *kept = barrier->buckets[bucket]; kept;
+		     kept = kept->next) {
+			enum err err = barrier_page_add(page, kept->id, kept->record.state,
+							kept->record.first_ms, arena);
+
+			if (err)
+				return err;
+			looked++;
+		}
+	}
+	*next = (struct slice){0};
+	if (bucket == barrier->n_buckets)
+		return OK;
+	snprintf(text, sizeof text, "%zu", bucket);
+	return arena_copy(arena, slice_of(text), next) ? OK : ERR_NOMEM;
+}
+
 static void memory_close(struct barrier *base)
 {
 	struct barrier_memory *barrier = (struct barrier_memory *)base;
@@ -274,6 +304,7 @@ struct barrier *barrier_memory_new(void)
 		.find = memory_find,
 		.keep = memory_keep,
 		.prune = memory_prune,
+		.list = memory_list,
 		.close = memory_close,
 	};
 	struct barrier_memory *barrier = calloc(1, sizeof *barrier);

@@ -3,6 +3,7 @@
 #include "base/utf8.h"
 #include "participants/lib/command.h"
 #include "participants/lib/deferral.h"
+#include "participants/lib/inquiry.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -387,6 +388,23 @@ static void take(skald_participant *participant)
 	}
 }
 
+/* One, so that the commands behind it need not wait for all that may be asked. */
+static void answer_inquiry(skald_participant *participant)
+{
+	int64_t horizon_ms = participant->horizon_ms;
+	struct inquiry_message inquiry;
+	struct records_message records;
+
+	if (participant->n_jobs || !port_inquiry(participant->port, &inquiry))
+		return;
+	arena_reset(&participant->arena);
+	inquiry_answer(participant->barrier, &inquiry,
+		       horizon_ms ? clock_now_ms(participant->clock) - horizon_ms : 0,
+		       &participant->arena, &records);
+	port_records(participant->port, &records);
+	port_pump(participant->port, 0);
+}
+
 static bool is_stopping(const skald_participant *participant)
 {
 	return __atomic_load_n(&participant->stopping, __ATOMIC_RELAXED);
@@ -397,6 +415,7 @@ size_t skald_participant_poll(skald_participant *participant)
 	size_t n_sent = 0;
 
 	port_pump(participant->port, 0);
+	answer_inquiry(participant);
 	for (int n = 0; n < POLL_BATCHES_MAX && !is_stopping(participant); n++) {
 		if (!participant->n_jobs)
 			take(participant);

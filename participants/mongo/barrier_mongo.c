@@ -116,12 +116,22 @@ static bool part_of(const bson_t *document, const char *name, bson_t *out)
 	return bson_init_static(out, bytes, len);
 }
 
+static skald_record_state state_of(const bson_t *record)
+{
+	const char *state = text_of(record, "state");
+
+	for (int i = SKALD_RECORD_OK; state && i <= SKALD_RECORD_UNDONE; i++)
+		if (strcmp(states[i], state) == 0)
+			return (skald_record_state)i;
+	return SKALD_RECORD_OK;
+}
+
 /* Of the do whose document it is, or of its undo. */
 static bool set_found(const bson_t *document, const char *id, skald_found *found)
 {
 	bson_t record, undo;
 	skald_record out = {.state = SKALD_RECORD_OK};
-	const char *state, *own = text_of(document, "_id");
+	const char *own = text_of(document, "_id");
 
 	if (!part_of(document, "skald", &record))
 		return false;
@@ -133,10 +143,7 @@ static bool set_found(const bson_t *document, const char *id, skald_found *found
 		skald_found_set(found, &out);
 		return true;
 	}
-	state = text_of(&record, "state");
-	for (int i = SKALD_RECORD_OK; state && i <= SKALD_RECORD_UNDONE; i++)
-		if (strcmp(states[i], state) == 0)
-			out.state = (skald_record_state)i;
+	out.state = state_of(&record);
 	out.first_ms = time_of(&record, "first_at");
 	out.output = text_of(&record, "output");
 	out.code = text_of(&record, "code");
@@ -185,6 +192,35 @@ static int mongo_find(void *context, const char *id, skald_found *found)
 	if (!result && mongo->n_absent < ABSENT_MAX)
 		snprintf(mongo->absent[mongo->n_absent++], ID_SIZE, "%s", id);
 	return result < 0;
+}
+
+/* Of undos the records of their dos tell. */
+static int mongo_list(void *context, const char *after, size_t limit, skald_page *page)
+{
+	struct skald_mongo *mongo = context;
+	bson_t *filter = BCON_NEW("_id", "{", "$gt", BCON_UTF8(after), "}", "skald.state", "{",
+				  "$exists", BCON_BOOL(true), "}");
+	bson_t *opts =
+		BCON_NEW("limit", BCON_INT64((int64_t)limit), "sort", "{", "_id", BCON_INT32(1),
+			 "}", "projection", "{", "skald", BCON_INT32(1), "}");
+	mongoc_cursor_t *cursor =
+		mongoc_collection_find_with_opts(mongo->collection, filter, opts, NULL);
+	const bson_t *document;
+	bson_t record;
+	int result;
+
+	while (mongoc_cursor_next(cursor, &document)) {
+		const char *id = text_of(document, "_id");
+
+		if (id && part_of(document, "skald", &record))
+			skald_page_add(page, id, state_of(&record),
+				       time_of(&record, "first_at"));
+	}
+	result = mongoc_cursor_error(cursor, &mongo->error);
+	mongoc_cursor_destroy(cursor);
+	bson_destroy(opts);
+	bson_destroy(filter);
+	return result;
 }
 
 /* --- keeping ------------------------------------------------------------------------- */
@@ -456,6 +492,7 @@ skald_barrier *skald_mongo_barrier(mongoc_collection_t *collection, skald_mongo 
 		.find = mongo_find,
 		.keep = mongo_keep,
 		.prune = mongo_prune,
+		.list = mongo_list,
 		.why = mongo_why,
 		.close = mongo_close,
 	};

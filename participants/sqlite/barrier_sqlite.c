@@ -33,6 +33,7 @@ enum {
 	KEEP,
 	LOOK,
 	PRUNE,
+	LIST,
 	N_STATEMENTS,
 };
 
@@ -51,6 +52,8 @@ static const char *const statements[N_STATEMENTS] = {
 	[LOOK] = "SELECT count(*), min(first_ms), max(id) FROM (SELECT first_ms, id"
 		 " FROM skald_barrier WHERE id > ?1 ORDER BY id LIMIT ?2)",
 	[PRUNE] = "DELETE FROM skald_barrier WHERE id > ?1 AND id <= ?2 AND first_ms < ?3",
+	[LIST] = "SELECT id, state, first_ms FROM skald_barrier WHERE id > ?1"
+		 " ORDER BY id LIMIT ?2",
 };
 
 struct barrier_sqlite {
@@ -247,6 +250,27 @@ static int sqlite_prune(void *context, int64_t before_ms, size_t limit)
 	return result;
 }
 
+/* --- looking ------------------------------------------------------------------------------ */
+
+static int sqlite_list(void *context, const char *after, size_t limit, skald_page *page)
+{
+	struct barrier_sqlite *barrier = context;
+	sqlite3_stmt *list = barrier->statements[LIST];
+	int result;
+
+	sqlite3_bind_text(list, 1, after, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(list, 2, (sqlite3_int64)limit);
+	while ((result = sqlite3_step(list)) == SQLITE_ROW) {
+		const char *id = text_of(list, 0);
+
+		skald_page_add(page, id ? id : "",
+			       (skald_record_state)sqlite3_column_int(list, 1),
+			       sqlite3_column_int64(list, 2));
+	}
+	sqlite3_reset(list);
+	return result == SQLITE_DONE ? 0 : result;
+}
+
 /* --- making one ------------------------------------------------------------------------- */
 
 /* A disk without room, or a file that may not grow, which SQLite tells as any other
@@ -359,6 +383,7 @@ skald_barrier *skald_sqlite_barrier(struct sqlite3 *db, skald_error *error)
 		.find = sqlite_find,
 		.keep = sqlite_keep,
 		.prune = sqlite_prune,
+		.list = sqlite_list,
 		.why = sqlite_why,
 		.close = sqlite_close,
 	};

@@ -170,6 +170,22 @@ static void pipe_participants(struct bus *base,
 	hub_participants(((struct bus_end *)base)->pipe->hub, visit, context);
 }
 
+static enum err pipe_inquire(struct bus *base, struct slice participant,
+			     struct inquiry_message *inquiry)
+{
+	return hub_inquire(((struct bus_end *)base)->pipe->hub, participant, inquiry);
+}
+
+static bool pipe_inquired(struct bus *base, struct inquired *out)
+{
+	return hub_inquired(((struct bus_end *)base)->pipe->hub, out);
+}
+
+static void pipe_forget(struct bus *base, uint64_t request)
+{
+	hub_forget(((struct bus_end *)base)->pipe->hub, request);
+}
+
 static void pipe_close(struct bus *base)
 {
 	struct bus_pipe *pipe = ((struct bus_end *)base)->pipe;
@@ -192,6 +208,9 @@ struct bus *bus_pipe_open(struct bus_pipe *pipe)
 		.pump = pipe_pump,
 		.fd = pipe_fd,
 		.participants = pipe_participants,
+		.inquire = pipe_inquire,
+		.inquired = pipe_inquired,
+		.forget = pipe_forget,
 		.close = pipe_close,
 	};
 	struct bus_end *end = malloc(sizeof *end);
@@ -213,6 +232,16 @@ static bool pipe_poll_command(struct port *base, struct command_message *out)
 static enum err pipe_reply(struct port *base, const struct reply_message *reply)
 {
 	return session_reply(((struct port_pipe *)base)->session, reply);
+}
+
+static bool pipe_inquiry(struct port *base, struct inquiry_message *out)
+{
+	return session_inquiry(((struct port_pipe *)base)->session, out);
+}
+
+static void pipe_records(struct port *base, const struct records_message *records)
+{
+	session_records(((struct port_pipe *)base)->session, records);
 }
 
 static void pipe_pump_port(struct port *base, int timeout_ms)
@@ -241,8 +270,14 @@ static void pipe_close_port(struct port *base)
 
 struct port *port_pipe_open(struct bus_pipe *pipe, const char *participant, uint32_t window)
 {
-	static const struct port_ops ops = {pipe_poll_command, pipe_reply, pipe_pump_port,
-					    pipe_close_port};
+	static const struct port_ops ops = {
+		.poll = pipe_poll_command,
+		.reply = pipe_reply,
+		.pump = pipe_pump_port,
+		.inquiry = pipe_inquiry,
+		.records = pipe_records,
+		.close = pipe_close_port,
+	};
 	const struct session_setup setup = {participant, "pipe", window};
 	struct port_pipe *port = malloc(sizeof *port);
 

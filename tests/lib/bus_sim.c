@@ -217,8 +217,12 @@ static void sim_close_port(struct port *base)
 
 struct port *port_sim_open(struct bus_sim *sim, const char *participant)
 {
-	static const struct port_ops ops = {sim_poll_command, sim_reply, sim_pump_port,
-					    sim_close_port};
+	static const struct port_ops ops = {
+		.poll = sim_poll_command,
+		.reply = sim_reply,
+		.pump = sim_pump_port,
+		.close = sim_close_port,
+	};
 	struct port_sim *port = malloc(sizeof *port);
 
 	assert(port);

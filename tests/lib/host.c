@@ -185,6 +185,33 @@ static int host_prune(void *context, int64_t before_ms, size_t limit)
 	return 0;
 }
 
+/* The rows are in no order: look for the next one each time. */
+static int host_list(void *context, const char *after, size_t limit, skald_page *page)
+{
+	struct host *host = context;
+
+	if (!host->open)
+		abort();
+	if (fails(host))
+		return 1;
+	for (size_t n = 0; n < limit; n++) {
+		const struct row *next = NULL;
+
+		for (size_t i = 0; i < host->now.n_rows; i++) {
+			const struct row *row = &host->now.rows[i];
+
+			if (strcmp(row->id, after) > 0 &&
+			    (!next || strcmp(row->id, next->id) < 0))
+				next = row;
+		}
+		if (!next)
+			break;
+		skald_page_add(page, next->id, next->state, next->first_ms);
+		after = next->id;
+	}
+	return 0;
+}
+
 static const char *host_why(void *context)
 {
 	return "the host is out of order";
@@ -220,6 +247,7 @@ skald_barrier *host_barrier(struct host *host, bool marks)
 		.find = host_find,
 		.keep = host_keep,
 		.prune = host_prune,
+		.list = host_list,
 		.why = host_why,
 	};
 

@@ -260,7 +260,12 @@ static void talk_close_port(struct port *base)
 struct port *talk_open(struct talk *talk, struct world *world, struct port *real,
 		       const char *name)
 {
-	static const struct port_ops ops = {talk_poll, talk_reply, talk_pump, talk_close_port};
+	static const struct port_ops ops = {
+		.poll = talk_poll,
+		.reply = talk_reply,
+		.pump = talk_pump,
+		.close = talk_close_port,
+	};
 
 	*talk = (struct talk){.base = {&ops},
 			      .real = real,

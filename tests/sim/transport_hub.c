@@ -347,8 +347,12 @@ static void hub_port_close(struct port *base)
 static struct port *hub_open_port(struct transport *transport, const char *participant,
 				  uint32_t process)
 {
-	static const struct port_ops ops = {hub_port_poll, hub_port_reply, hub_port_pump,
-					    hub_port_close};
+	static const struct port_ops ops = {
+		.poll = hub_port_poll,
+		.reply = hub_port_reply,
+		.pump = hub_port_pump,
+		.close = hub_port_close,
+	};
 	const struct session_setup setup = {participant, "sim", transport->setup.window};
 	struct hub_port *port = calloc(1, sizeof *port);
 

@@ -407,8 +407,12 @@ static void post_close_port(struct port *base)
 static struct port *post_open_port(struct transport *transport, const char *participant,
 				   uint32_t process)
 {
-	static const struct port_ops ops = {post_poll_command, post_reply, post_pump_port,
-					    post_close_port};
+	static const struct port_ops ops = {
+		.poll = post_poll_command,
+		.reply = post_reply,
+		.pump = post_pump_port,
+		.close = post_close_port,
+	};
 	struct post_transport *post = (struct post_transport *)transport;
 	struct post_port *port = calloc(1, sizeof *port);
 

@@ -57,8 +57,9 @@ static void say(struct hub *hub, struct hub_connection *connection, const struct
 static void say_hello(struct hub *hub, struct hub_connection *connection,
 		      const char *participant, uint32_t window)
 {
-	const struct frame hello = {.type = FRAME_HELLO,
-				    .hello = {1, slice_of(participant), window, TEXT("x")}};
+	const struct frame hello = {
+		.type = FRAME_HELLO,
+		.hello = {1, slice_of(participant), window, TEXT("x"), WIRE_NEWEST}};
 
 	say(hub, connection, &hello);
 }
@@ -130,10 +131,14 @@ static const char *describe(const struct frame *frame)
 		snprintf(text, sizeof text, "ended %.*s %.*s", SLICE_ARG(frame->ended.saga_id),
 			 SLICE_ARG(frame->ended.status));
 		return text;
+	case FRAME_INQUIRY:
+		snprintf(text, sizeof text, "inquiry %u", (unsigned int)frame->inquiry.request);
+		return text;
 	case FRAME_HELLO:
 	case FRAME_REPLY:
 	case FRAME_START:
-	case FRAME_SIGNAL: break;
+	case FRAME_SIGNAL:
+	case FRAME_RECORDS: break;
 	}
 	return "what nobody may say";
 }
@@ -280,7 +285,7 @@ static const struct garbage_row {
 	 "refuse the length of a frame is 1 to 2097152, so these are no frames"},
 	{"no protobuf", TEXT("\0\0\0\3xyz"), "refuse the bytes are no frame of the protocol"},
 	{"a frame of no kind", TEXT("\0\0\0\2\x78\1"),
-	 "refuse the frame says nothing that version 1 of the protocol knows"},
+	 "refuse the frame says nothing that version 2 of the protocol knows"},
 	{"a reply without an id", TEXT("\0\0\0\4\x22\2\x10\1"),
 	 "refuse the reply's id is missing"},
 	{"half a frame", TEXT("\0\0\0\4\x22\2"), ""},
@@ -860,6 +865,107 @@ START_TEST(test_pipes_that_break)
 }
 END_TEST
 
+/* --- inquiries --------------------------------------------------------------------- */
+
+static struct inquiry_message page_of_all(void)
+{
+	return (struct inquiry_message){.limit = 10};
+}
+
+static void say_records(struct hub *hub, struct hub_connection *connection, uint64_t request,
+			const char *next)
+{
+	static const struct record_message list[] = {{TEXT("a"), RECORD_OK, 5},
+						     {TEXT("b"), RECORD_BARRED, 6}};
+	const struct frame frame = {
+		.type = FRAME_RECORDS,
+		.records = {
+			.request = request, .records = list, .n = 2, .next = slice_of(next)}};
+
+	say(hub, connection, &frame);
+}
+
+START_TEST(test_an_inquiry_is_answered_to_whoever_asked)
+{
+	struct hub *hub = hub_new("test", &hub_default_limits);
+	struct hub_connection *stock = come(hub, "stock", 1), *other = come(hub, "cash", 1);
+	struct inquiry_message first = page_of_all(), second = page_of_all();
+	struct inquired inquired;
+
+	ck_assert_int_eq(hub_inquire(hub, TEXT("stock"), &first), OK);
+	ck_assert_int_eq(hub_inquire(hub, TEXT("stock"), &second), OK);
+	ck_assert(first.request && second.request && first.request != second.request);
+	ck_assert_str_eq(talk(hub, stock), "welcome, inquiry 1, inquiry 2");
+	ck_assert_str_eq(talk(hub, other), "welcome");
+	ck_assert(!hub_inquired(hub, &inquired));
+	say_records(hub, stock, second.request, "b");
+	say_records(hub, stock, second.request, "c"); /* once is enough */
+	say_records(hub, other, first.request, "b");  /* who was not asked */
+	ck_assert(hub_inquired(hub, &inquired));
+	ck_assert_uint_eq(inquired.request, second.request);
+	ck_assert(!inquired.lost);
+	ck_assert_uint_eq(inquired.records.n, 2);
+	ck_assert(slice_is(inquired.records.records[1].id, "b"));
+	ck_assert_int_eq(inquired.records.records[1].state, RECORD_BARRED);
+	ck_assert_int_eq(inquired.records.records[1].first_ms, 6);
+	ck_assert(slice_is(inquired.records.next, "b"));
+	ck_assert(!hub_inquired(hub, &inquired));
+	say_records(hub, stock, first.request, "");
+	ck_assert(hub_inquired(hub, &inquired));
+	ck_assert_uint_eq(inquired.request, first.request);
+	ck_assert_str_eq(talk(hub, stock), ""); /* nothing of that is settled */
+	hub_free(hub);
+}
+END_TEST
+
+START_TEST(test_who_leaves_loses_what_it_was_asked)
+{
+	struct hub *hub = hub_new("test", &hub_default_limits);
+	struct hub_connection *stock = come(hub, "stock", 1);
+	struct inquiry_message inquiry = page_of_all(), forgotten = page_of_all();
+	struct inquired inquired;
+
+	ck_assert_int_eq(hub_inquire(hub, TEXT("stock"), &inquiry), OK);
+	ck_assert_int_eq(hub_inquire(hub, TEXT("stock"), &forgotten), OK);
+	hub_forget(hub, forgotten.request);
+	hub_drop(hub, stock);
+	ck_assert(hub_inquired(hub, &inquired));
+	ck_assert_uint_eq(inquired.request, inquiry.request);
+	ck_assert(inquired.lost);
+	ck_assert(!hub_inquired(hub, &inquired));
+	hub_free(hub);
+}
+END_TEST
+
+START_TEST(test_who_can_be_asked)
+{
+	struct hub *hub = hub_new("test", &hub_default_limits);
+	struct hub_connection *old = connect_to(hub), *one, *two;
+	const struct frame hello = {.type = FRAME_HELLO,
+				    .hello = {1, TEXT("stock"), 2, TEXT("x"), 0}};
+	struct inquiry_message inquiry = page_of_all();
+
+	ck_assert_int_eq(hub_inquire(hub, TEXT("stock"), &inquiry), ERR_NOT_FOUND);
+	say(hub, old, &hello);
+	ck_assert_int_eq(hub_inquire(hub, TEXT("stock"), &inquiry), ERR_INVALID);
+	one = come(hub, "stock", 1);
+	two = come(hub, "stock", 1);
+	ck_assert_int_eq(hub_inquire(hub, TEXT("stock"), &inquiry), OK);
+	ck_assert_int_eq(hub_inquire(hub, TEXT("stock"), &inquiry), OK);
+	/* Each has one: they have as much to answer. */
+	ck_assert(strstr(talk(hub, one), "inquiry"));
+	ck_assert(strstr(talk(hub, two), "inquiry"));
+	ck_assert_str_eq(talk(hub, old), "welcome");
+	for (int i = 0; i < 14; i++)
+		ck_assert_int_eq(hub_inquire(hub, TEXT("stock"), &inquiry), OK);
+	ck_assert_int_eq(hub_inquire(hub, TEXT("stock"), &inquiry), ERR_BUSY);
+	hub_drop(hub, one);
+	say_records(hub, two, 9999, ""); /* forgotten by now, and answered all the same */
+	ck_assert_int_eq(hub_inquire(hub, TEXT("stock"), &inquiry), OK);
+	hub_free(hub);
+}
+END_TEST
+
 static void add(TCase *tcase)
 {
 	tcase_add_loop_test(tcase, test_hello, 0, ROWS(hello_rows));
@@ -882,6 +988,9 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_a_result_goes_to_who_asked);
 	tcase_add_test(tcase, test_who_gives_no_number_gets_no_result);
 	tcase_add_test(tcase, test_a_result_is_cut_to_what_can_be_carried);
+	tcase_add_test(tcase, test_an_inquiry_is_answered_to_whoever_asked);
+	tcase_add_test(tcase, test_who_leaves_loses_what_it_was_asked);
+	tcase_add_test(tcase, test_who_can_be_asked);
 	tcase_add_test(tcase, test_every_allocation_fails_in_turn);
 	tcase_add_loop_test(tcase, test_pipes_that_break, 0, SEEDS);
 }

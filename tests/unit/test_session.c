@@ -85,6 +85,10 @@ static const char *talk(struct session *session)
 		ck_assert_int_eq(wire_read(frame_bytes, &arena, &frame, NULL), OK);
 		if (frame.type == FRAME_HELLO)
 			len += (size_t)snprintf(text + len, sizeof text - len, "hello");
+		else if (frame.type == FRAME_RECORDS)
+			len += (size_t)snprintf(text + len, sizeof text - len, "%srecords %u",
+						len ? ", " : "",
+						(unsigned int)frame.records.request);
 		else
 			len += (size_t)snprintf(text + len, sizeof text - len, "%s%.*s#%u",
 						len ? ", " : "", SLICE_ARG(frame.reply.id),
@@ -384,8 +388,65 @@ START_TEST(test_every_allocation_fails_in_turn)
 }
 END_TEST
 
+/* --- inquiries --------------------------------------------------------------------- */
+
+static enum err say_inquiry(struct session *session, uint64_t request)
+{
+	static const struct slice ids[] = {{"a", 1}, {"bc", 2}};
+	const struct frame frame = {.type = FRAME_INQUIRY,
+				    .inquiry = {.request = request, .ids = ids, .n_ids = 2}};
+
+	return say(session, &frame, NULL);
+}
+
+START_TEST(test_inquiries_are_answered_one_by_one)
+{
+	struct session *session = open_session();
+	struct inquiry_message inquiry;
+
+	connect_well(session);
+	ck_assert_str_eq(talk(session), "hello");
+	ck_assert(!session_inquiry(session, &inquiry));
+	ck_assert_int_eq(say_inquiry(session, 7), OK);
+	ck_assert_int_eq(say_inquiry(session, 8), OK);
+	ck_assert(session_has_command(session));
+	ck_assert(session_inquiry(session, &inquiry));
+	ck_assert_uint_eq(inquiry.request, 7);
+	ck_assert_uint_eq(inquiry.n_ids, 2);
+	ck_assert(slice_is(inquiry.ids[0], "a") && slice_is(inquiry.ids[1], "bc"));
+	session_records(session, &(struct records_message){.request = 7});
+	ck_assert_int_eq(reply(session, "a", 1), OK);
+	ck_assert_str_eq(talk(session), "records 7, a#1");
+	ck_assert_uint_eq(session_kept(session), 1); /* of which the records are none */
+	ck_assert_int_eq(say_settled(session, 1), OK);
+	ck_assert(session_inquiry(session, &inquiry));
+	ck_assert(!session_has_command(session));
+	/* What was asked on a connection that is gone is nobody's business. */
+	ck_assert_int_eq(say_inquiry(session, 9), OK);
+	connect_well(session);
+	ck_assert(!session_inquiry(session, &inquiry));
+	session_records(session, &(struct records_message){.request = 8});
+	ck_assert_str_eq(talk(session), "hello");
+	session_free(session);
+}
+END_TEST
+
+START_TEST(test_inquiries_have_a_limit)
+{
+	struct session *session = open_session();
+
+	connect_well(session);
+	for (uint64_t i = 1; i <= SESSION_INQUIRIES_MAX; i++)
+		ck_assert_int_eq(say_inquiry(session, i), OK);
+	ck_assert_int_eq(say_inquiry(session, 99), ERR_TOO_LARGE);
+	session_free(session);
+}
+END_TEST
+
 static void add(TCase *tcase)
 {
+	tcase_add_test(tcase, test_inquiries_are_answered_one_by_one);
+	tcase_add_test(tcase, test_inquiries_have_a_limit);
 	tcase_add_test(tcase, test_replies_are_sent_again_until_they_are_settled);
 	tcase_add_test(tcase, test_a_command_that_came_again_is_not_polled_again);
 	tcase_add_test(tcase, test_what_a_polled_attempt_settles_is_not_polled);

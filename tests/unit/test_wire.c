@@ -11,6 +11,13 @@
 
 static const char page_path[] = "docs/protocol.md";
 
+static const struct slice golden_ids[] = {{"order-17/reserve#0/0/do", 23},
+					  {"order-18/reserve#0/0/do", 23}};
+static const struct record_message golden_records[] = {
+	{TEXT("order-17/reserve#0/0/do"), RECORD_UNDONE, 1763715600000},
+	{TEXT("order-18/reserve#0/0/do"), RECORD_NONE, 0},
+};
+
 /* Every kind of frame, as it is for good: tests/golden/wire/NAME.hex. */
 static const struct golden_row {
 	const char *name;
@@ -99,6 +106,27 @@ static const struct golden_row {
 	  .request = 8,
 	  .result = {.code = TEXT("not-found"), .text = TEXT("no such saga is under way")}}},
 	{"ended", {.type = FRAME_ENDED, .ended = {TEXT("order-17"), TEXT("completed")}}},
+	{"hello-newer",
+	 {.type = FRAME_HELLO, .hello = {1, TEXT("inventory"), 100, TEXT("stock-1"), 2}}},
+	{"welcome-newer", {.type = FRAME_WELCOME, .welcome = {1, TEXT("skald 0.1.0"), 2}}},
+	{"inquiry-page",
+	 {.type = FRAME_INQUIRY,
+	  .inquiry = {.request = 3,
+		      .after = TEXT("order-17/reserve#0/0/do"),
+		      .since_ms = 1763715600000,
+		      .limit = 1000}}},
+	{"inquiry-ids",
+	 {.type = FRAME_INQUIRY, .inquiry = {.request = 4, .ids = golden_ids, .n_ids = 2}}},
+	{"records",
+	 {.type = FRAME_RECORDS,
+	  .records = {.request = 4,
+		      .records = golden_records,
+		      .n = 2,
+		      .next = TEXT("order-18/reserve#0/0/do"),
+		      .kept_ms = 1761123600000}}},
+	{"records-trouble",
+	 {.type = FRAME_RECORDS,
+	  .records = {.request = 5, .trouble = TEXT("the disk is full")}}},
 };
 
 /* --- helpers ----------------------------------------------------------------------- */
@@ -278,6 +306,10 @@ static char long_text[WIRE_PAYLOAD_MAX + 2]; /* filled with 'a' */
 		long_text, (n) \
 	}
 
+static const struct slice no_id[1];
+static const struct record_message nameless[1];
+static const struct record_message sixth_state[] = {{TEXT("a"), (enum record_state)5, 0}};
+
 static const struct check_row {
 	const char *name;
 	struct frame frame;
@@ -351,12 +383,33 @@ static const struct check_row {
 	{"a refusal that is not UTF-8",
 	 {.type = FRAME_REFUSE, .refuse = TEXT("\x80")},
 	 "the refusal is not UTF-8"},
+	{"an inquiry for nothing", {.type = FRAME_INQUIRY}, "the inquiry's limit is missing"},
+	{"an inquiry for a page", {.type = FRAME_INQUIRY, .inquiry = {.limit = 1000}}, NULL},
+	{"an inquiry for too large a page",
+	 {.type = FRAME_INQUIRY, .inquiry = {.limit = 1001}},
+	 "the inquiry is for more than 1000 records: ask for fewer"},
+	{"an inquiry for too many ids",
+	 {.type = FRAME_INQUIRY, .inquiry = {.ids = golden_ids, .n_ids = 1001}},
+	 "the inquiry is for more than 1000 records: ask for fewer"},
+	{"an inquiry for an empty id",
+	 {.type = FRAME_INQUIRY, .inquiry = {.ids = no_id, .n_ids = 1}},
+	 "an id of the inquiry is missing"},
+	{"no records", {.type = FRAME_RECORDS}, NULL},
+	{"too many records",
+	 {.type = FRAME_RECORDS, .records = {.records = golden_records, .n = 1001}},
+	 "there are more than 1000 records"},
+	{"a record without an id",
+	 {.type = FRAME_RECORDS, .records = {.records = nameless, .n = 1}},
+	 "a record's id is missing"},
+	{"a record of a sixth state",
+	 {.type = FRAME_RECORDS, .records = {.records = sixth_state, .n = 1}},
+	 "5 is no state of a record"},
 	{"a frame of no kind",
 	 {.type = (enum frame_type)0},
-	 "the frame says nothing that version 1 of the protocol knows"},
+	 "the frame says nothing that version 2 of the protocol knows"},
 	{"a frame of another kind",
-	 {.type = (enum frame_type)11},
-	 "the frame says nothing that version 1 of the protocol knows"},
+	 {.type = (enum frame_type)13},
+	 "the frame says nothing that version 2 of the protocol knows"},
 };
 
 START_TEST(test_what_may_travel)
@@ -400,9 +453,9 @@ static const struct raw_row {
 	{"the last body counts", TEXT("\x28\x01\x28\x02"), NULL},
 	{"a body after a body of another kind", TEXT("\x32\x02no\x28\x01"), NULL},
 	{"nothing but an unknown field", TEXT("\xa0\x06\x05"),
-	 "the frame says nothing that version 1 of the protocol knows"},
+	 "the frame says nothing that version 2 of the protocol knows"},
 	{"nothing but a request's number", TEXT("\x78\x05"),
-	 "the frame says nothing that version 1 of the protocol knows"},
+	 "the frame says nothing that version 2 of the protocol knows"},
 	{"a reply whose outcome is unknown", TEXT("\x22\x07\x0a\x01s\x10\x01\x18\x04"),
 	 "4 is no outcome of a reply"},
 	{"a reply whose outcome is negative",
@@ -592,8 +645,28 @@ START_TEST(test_every_allocation_fails_in_turn)
 }
 END_TEST
 
+/* Two bytes an entry, and in memory 16 or 64. */
+START_TEST(test_lists_have_a_limit)
+{
+	static const struct slice heads[] = {TEXT("\x5a\xd2\x0f"), TEXT("\x62\xd2\x0f")};
+	struct bytes bytes = BYTES(4096, NULL);
+	struct arena arena = {0};
+	struct diag diag = {""};
+	struct frame frame;
+
+	bytes_append(&bytes, heads[_i]);
+	for (int i = 0; i < RECORDS_MAX + 1; i++)
+		bytes_append(&bytes, (struct slice){"\x12\x00", 2});
+	ck_assert_int_eq(wire_read(bytes_slice(&bytes), &arena, &frame, &diag), ERR_TOO_LARGE);
+	ck_assert_str_eq(diag.text, "the frame lists more than 1000 records");
+	arena_release(&arena);
+	bytes_release(&bytes);
+}
+END_TEST
+
 static void add(TCase *tcase)
 {
+	tcase_add_loop_test(tcase, test_lists_have_a_limit, 0, 2);
 	tcase_add_loop_test(tcase, test_golden, 0, ROWS(golden_rows));
 	tcase_add_loop_test(tcase, test_the_page_shows_the_golden_bytes, 0, ROWS(golden_rows));
 	tcase_add_test(tcase, test_a_command_comes_as_it_was);
