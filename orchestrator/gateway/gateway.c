@@ -392,6 +392,7 @@ void gateway_stop(struct gateway *gateway)
 	if (fd >= 0)
 		close(fd);
 	watch_stop(gateway);
+	inspections_stop(gateway);
 }
 
 void gateway_close(struct gateway *gateway)
@@ -470,10 +471,12 @@ bool gateway_pump(struct gateway *gateway)
 	if (now_ms - gateway->heartbeat_ms >= GATEWAY_HEARTBEAT_MS) {
 		gateway->heartbeat_ms = now_ms;
 		watch_heartbeat(gateway);
+		inspections_heartbeat(gateway);
 	}
 	continue_batches(gateway);
+	inspections_pump(gateway);
 	run_daemon(gateway);
-	return gateway->submitted;
+	return gateway->submitted || gateway->inspected;
 }
 
 int64_t gateway_wake_ms(const struct gateway *gateway)
@@ -486,7 +489,10 @@ int64_t gateway_wake_ms(const struct gateway *gateway)
 		wake_ms = now_ms + (int64_t)timeout;
 	if (gateway->waiting && gateway->waiting->since_ms + GATEWAY_PATIENCE_MS < wake_ms)
 		wake_ms = gateway->waiting->since_ms + GATEWAY_PATIENCE_MS;
-	if (gateway->watchers && gateway->heartbeat_ms + GATEWAY_HEARTBEAT_MS < wake_ms)
+	if (inspections_wake_ms(gateway) < wake_ms)
+		wake_ms = inspections_wake_ms(gateway);
+	if ((gateway->watchers || gateway->inspections) &&
+	    gateway->heartbeat_ms + GATEWAY_HEARTBEAT_MS < wake_ms)
 		wake_ms = gateway->heartbeat_ms + GATEWAY_HEARTBEAT_MS;
 	return wake_ms;
 }

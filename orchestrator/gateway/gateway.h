@@ -23,6 +23,7 @@ enum {
 	GATEWAY_BATCH_WINDOW = 1000,          /* starts of one batch that wait at once */
 	GATEWAY_PAGE_MAX = 1000,              /* sagas on one page of a list */
 	GATEWAY_WATCHERS_MAX = 100,           /* streams of events */
+	GATEWAY_RECONCILES_MAX = 4,           /* at once */
 
 	/* Of events that one of them has not taken: more than one turn of the engine
 	 * makes, so that it is the reader who is slow where they are too many. */

@@ -5,6 +5,7 @@
 #include "orchestrator/gateway/request.h"
 #include "orchestrator/gateway/saga_json.h"
 
+struct inspection;
 struct watcher;
 
 struct gateway {
@@ -24,6 +25,10 @@ struct gateway {
 	int64_t heartbeat_ms;
 	uint64_t watchers_dropped;
 	uint64_t watched_bytes; /* that all of them have taken */
+
+	struct inspection *inspections; /* reconciliations under way */
+	size_t n_inspections;
+	bool inspected; /* one of them has more to do at once */
 
 	uint64_t answered[6]; /* requests by the first digit of their status */
 };
@@ -58,6 +63,18 @@ CHECKED enum err gateway_read_saga(const struct gateway_parts *parts, struct sli
 /* The parameter `status`: one or several, with commas between them, or none; false:
  * the request was answered that there is none of that name. */
 bool request_statuses(struct request *request, enum status statuses[STATUSES], size_t *n);
+
+/* The parameter, a time or how long ago it was; 0 where it is not there. False: the
+ * request was answered that it is neither. */
+bool request_time(struct request *request, const char *name, int64_t *out);
+
+/* --- route_reconcile.c ------------------------------------------------------------ */
+
+/* Answers that came over the bus, and a turn for each reconciliation. */
+void inspections_pump(struct gateway *gateway);
+int64_t inspections_wake_ms(const struct gateway *gateway);
+void inspections_heartbeat(struct gateway *gateway);
+void inspections_stop(struct gateway *gateway);
 
 /* --- watch.c ---------------------------------------------------------------------- */
 

@@ -58,8 +58,7 @@ bool request_statuses(struct request *request, enum status statuses[STATUSES], s
 	return true;
 }
 
-/* A time, or how long ago it was. */
-static bool read_time(struct request *request, const char *name, int64_t *out)
+bool request_time(struct request *request, const char *name, int64_t *out)
 {
 	struct slice text = request_query(request, name);
 	int64_t ms;
@@ -153,8 +152,8 @@ void route_list(struct request *request)
 
 	filter.statuses = statuses;
 	if (!request_statuses(request, statuses, &filter.n_statuses) ||
-	    !read_time(request, "since", &filter.since_ms) ||
-	    !read_time(request, "older", &filter.until_ms) ||
+	    !request_time(request, "since", &filter.since_ms) ||
+	    !request_time(request, "older", &filter.until_ms) ||
 	    !read_limit(request, &page.limit) || !read_cursor(request, &cursor))
 		return;
 	json_begin(&request->out);

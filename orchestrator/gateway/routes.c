@@ -4,6 +4,7 @@ static const char *const no_query[] = {NULL};
 static const char *const list_query[] = {"saga",  "status", "key",    "step", "since",
 					 "older", "limit",  "cursor", NULL};
 static const char *const undo_plan_query[] = {"reason", NULL};
+static const char *const reconcile_query[] = {"saga", "since", NULL};
 static const char *const watch_query[] = {"saga", "status", NULL};
 
 enum { NOTHING = 0, BODY = GATEWAY_BODY_MAX, DEFINITION = DEFINITION_TEXT_MAX };
@@ -33,6 +34,7 @@ const struct route routes[] = {
 	{"GET", "/v1/definitions", route_definitions, NOTHING, no_query, 0},
 	{"POST", "/v1/definitions", route_deploy, DEFINITION, no_query, 0},
 	{"GET", "/v1/definitions/{hash}", route_definition, NOTHING, no_query, 0},
+	{"GET", "/v1/reconcile", route_reconcile, NOTHING, reconcile_query, 0},
 	{"GET", "/v1/stats", route_stats, NOTHING, no_query, 0},
 	{"GET", "/healthz", route_health, NOTHING, no_query, 0},
 	{"GET", "/readyz", route_ready, NOTHING, no_query, 0},

@@ -52,6 +52,9 @@ void route_ready(struct request *request);
 void route_metrics(struct request *request);
 void route_openapi(struct request *request);
 
+/* route_reconcile.c */
+void route_reconcile(struct request *request);
+
 /* watch.c */
 void route_watch(struct request *request);
 void route_watch_all(struct request *request);

@@ -115,6 +115,7 @@ static void end(const struct tally *tally, enum order_rule rule, int64_t began_m
 	struct order_ends ends;
 
 	works_wait_idle(&works);
+	works_check_reconciled(&works);
 	ends = orders_check(&orders, &works, rule);
 	works_stop(&works);
 	printf("%d orders: %d completed, %d compensated (%d given up); %d blows (server %d, "

@@ -174,6 +174,24 @@ struct slice works_audit(const struct works *works, enum work work, struct arena
 	return result.out;
 }
 
+struct process_result works_reconcile(const struct works *works, struct arena *arena)
+{
+	struct process_setup setup = {.argv = {programs[SERVER], "reconcile", "--json",
+					       "--server", works->server.url}};
+
+	return process_run(&setup, arena);
+}
+
+void works_check_reconciled(const struct works *works)
+{
+	struct arena arena = {0};
+	struct process_result result = works_reconcile(works, &arena);
+
+	ck_assert_msg(result.exit_code == 0, "the record and the services' barriers: %s%.2000s",
+		      result.errs.at, result.out.at);
+	arena_release(&arena);
+}
+
 static int64_t under_way(const struct works *works)
 {
 	struct arena arena = {0};

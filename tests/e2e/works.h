@@ -8,6 +8,7 @@
 #define SKALD_TESTS_E2E_WORKS_H
 
 #include "tests/lib/background.h"
+#include "tests/lib/process.h"
 
 enum work { SERVER, INVENTORY, PAYMENT, NOTIFICATION, N_WORKS };
 
@@ -49,6 +50,10 @@ void works_stop(struct works *works);
 /* The totals of a service's books, then a line for every saga, as JSON. The books
  * have to agree. */
 struct slice works_audit(const struct works *works, enum work work, struct arena *arena);
+
+/* What `skald reconcile --json` says, and its exit code; and that it finds nothing. */
+struct process_result works_reconcile(const struct works *works, struct arena *arena);
+void works_check_reconciled(const struct works *works);
 
 /* Wait until no saga is running or compensating any more. */
 void works_wait_idle(const struct works *works);

@@ -2,6 +2,8 @@
 
 #include "base/json.h"
 #include "bus/port_local.h"
+#include "participants/lib/barrier_memory.h"
+#include "participants/lib/inquiry.h"
 #include "tests/lib/folder.h"
 
 #include <check.h>
@@ -177,7 +179,8 @@ static long number_of(struct slice args, const char *name)
 }
 
 /* False: no answer at all. */
-static bool serve(const struct command_message *command, struct reply_message *out)
+static bool serve(void *context, const struct command_message *command, struct arena *arena,
+		  struct reply_message *out)
 {
 	struct reply_message reply = {
 		.id = command->id, .attempt = command->attempt, .outcome = MESSAGE_OK};
@@ -202,10 +205,47 @@ static bool serve(const struct command_message *command, struct reply_message *o
 	return true;
 }
 
+/* What one of them is. It remembers what it answered, while it is there. */
+struct service {
+	struct port *port;
+	struct barrier *barrier;
+	struct arena arena;
+};
+
+static void answer_command(struct service *service, const struct command_message *command)
+{
+	struct barrier *barrier = service->barrier;
+	const struct barrier_desk desk = {
+		.barrier = barrier, .run = serve, .arena = &service->arena};
+	struct reply_message reply;
+	enum barrier_answer answer;
+
+	if (barrier->ops->begin(barrier) || barrier_answer(&desk, command, &reply, &answer) ||
+	    barrier->ops->commit(barrier) ||
+	    (answer == BARRIER_ANSWERED && port_reply(service->port, &reply)))
+		_exit(1);
+}
+
+static void turn_service(struct service *service)
+{
+	struct command_message command;
+	struct inquiry_message inquiry;
+	struct records_message records;
+
+	port_pump(service->port, 2);
+	arena_reset(&service->arena);
+	while (port_poll(service->port, &command))
+		answer_command(service, &command);
+	while (port_inquiry(service->port, &inquiry)) {
+		inquiry_answer(service->barrier, &inquiry, 0, &service->arena, &records);
+		port_records(service->port, &records);
+	}
+}
+
 static void run_services(const char *socket)
 {
 	static const char *const names[] = {"inventory", "payment", "notification"};
-	struct port *ports[3];
+	struct service services[3] = {0};
 
 	for (int i = 0; i < 3; i++) {
 		const struct port_local_setup setup = {
@@ -213,21 +253,13 @@ static void run_services(const char *socket)
 			.session = {.participant = names[i], .name = "test", .window = 100},
 		};
 
-		if (port_local_open(&setup, &ports[i], NULL))
+		services[i].barrier = barrier_memory_new();
+		if (!services[i].barrier || port_local_open(&setup, &services[i].port, NULL))
 			_exit(1);
 	}
-	for (;;) {
-		for (int i = 0; i < 3; i++) {
-			struct command_message command;
-			struct reply_message reply;
-
-			port_pump(ports[i], 2);
-			while (port_poll(ports[i], &command)) {
-				if (serve(&command, &reply) && port_reply(ports[i], &reply))
-					break;
-			}
-		}
-	}
+	for (;;)
+		for (int i = 0; i < 3; i++)
+			turn_service(&services[i]);
 }
 
 void services_start(struct background *services, const char *socket)
