@@ -373,7 +373,7 @@ static struct transport *make_transport(struct world *world)
 		.chance = &world->chance,
 		.diary = &world->diary,
 		.limits = &world->plan.limits,
-		.window = world->plan.window,
+		.window = world->sabotage == SABOTAGE_WIDE_WINDOWS ? 1000 : world->plan.window,
 		.line_bytes = world->plan.line_bytes,
 		.queue = world->plan.queue,
 	};

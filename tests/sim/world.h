@@ -43,6 +43,9 @@ enum sabotage {
 	SABOTAGE_NO_ROOM,           /* it takes more sagas than it should */
 	SABOTAGE_SLEEP,             /* it does not wake for its timers */
 
+	/* The bus. */
+	SABOTAGE_WIDE_WINDOWS, /* a participant gets more than it asked for */
+
 	SABOTAGES
 };
 

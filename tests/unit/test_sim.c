@@ -65,6 +65,8 @@ static const struct sabotage_row {
 	 "news: the observer *", 100},
 	{"more sagas than there is room for", SABOTAGE_NO_ROOM,
 	 "bounds: * sagas that have not ended, and 1 is the most there may be", 30},
+	{"a participant that gets more than its window", SABOTAGE_WIDE_WINDOWS,
+	 "bounds: * commands at one participant, and * is the most there may be", 60},
 	{"timers for which nobody wakes", SABOTAGE_SLEEP,
 	 "P*: * is still *, * h after everything went well again", 30},
 };
