@@ -29,19 +29,16 @@ static enum err flaky_commit(struct store *base, const struct store_batch *batch
 {
 	struct flaky_store *flaky = flaky_of(base);
 	struct world *world = flaky->world;
-	bool dies, behind;
+	struct slice who = SLICE_LITERAL("commit");
 
 	if (world->dead)
 		return ERR_UNAVAILABLE;
 	world->n_commits++;
 	if (is_stalled(world))
 		return ERR_UNAVAILABLE;
-	dies = world_fault(world, FAULT_RESTART, SLICE_LITERAL("commit"), world->n_commits,
-			   NULL);
-	behind = world_dice(world, "behind", SLICE_LITERAL("commit"), world->n_commits).state &
-		 1;
-	world->dead = dies;
-	if (dies && !behind)
+	world->dead = world_fault(world, FAULT_RESTART, who, world->n_commits, NULL);
+	world->behind = world_dice(world, "behind", who, world->n_commits).state & 1;
+	if (world->dead && !world->behind)
 		return ERR_UNAVAILABLE;
 	return store_commit(flaky->real, batch, writes, n, audit, n_audit);
 }

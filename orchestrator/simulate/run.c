@@ -233,8 +233,8 @@ static void die(struct world *world)
 	world->dead = false;
 	world->lives++;
 	world->run->restarts++;
-	tell(world, ACTOR_SKALD, ACTOR_SKALD, "dies, and is away for %s",
-	     time_text(away_ms, text));
+	tell(world, ACTOR_SKALD, ACTOR_SKALD, "dies %s a commit, and is away for %s",
+	     world->behind ? "behind" : "before", time_text(away_ms, text));
 	agenda_add(&world->agenda, world_now_ms(world) + away_ms, begin, world, 0);
 }
 

@@ -120,6 +120,7 @@ struct world {
 	struct sim_bus bus;
 	struct engine *engine; /* NULL: it is down */
 	uint64_t lives;        /* of the orchestrator */
+	bool behind;           /* it died behind a commit, not before one */
 	bool dead;             /* it died in the present turn: what it does now is not done */
 	int64_t stalled_until_ms;
 	uint64_t n_commits, n_turns;

@@ -25,7 +25,8 @@ static const struct fault_row {
 	{"fail=30%", "failed charge: failed", 5},
 	{"timeout=30%", "got no answer in time", 30},
 	{"crash=20%:1m", "dies of sim-", 20},
-	{"restart=20%:1m", "dies, and is away for ", 20},
+	{"restart=20%:1m", "dies before a commit, and is away for ", 10},
+	{"restart=20%:1m", "dies behind a commit, and is away for ", 10},
 	{"stall=20%:1m", "the store takes nothing for ", 15},
 	{"clock=20%:1h", "the clock is set ", 30},
 	{"clock=20%:1h", " fast", 10},
@@ -73,6 +74,78 @@ START_TEST(test_no_faults)
 		ck_assert_uint_eq(run->restarts, 0);
 		for (int i = 0; i < ROWS(fault_rows); i++)
 			ck_assert(!rehearsal_tells(run, fault_rows[i].told));
+	}
+	rehearsal_close(&rehearsal);
+}
+END_TEST
+
+/* Of the commits around which it dies one half is stored: it gets on. */
+START_TEST(test_dying_all_the_time)
+{
+	struct rehearsal rehearsal = {.plan = NULL};
+
+	rehearsal_file(&rehearsal, "sagas/order-bench.yaml");
+	rehearsal_faults(&rehearsal, "restart=100%:1s");
+	rehearsal_open(&rehearsal);
+	for (uint64_t seed = 1; seed <= 20; seed++)
+		ck_assert_int_eq(rehearsal_run(&rehearsal, seed)->end, RUN_COMPLETED);
+	rehearsal_close(&rehearsal);
+}
+END_TEST
+
+static int64_t told_ms(const struct run *run, const char *words)
+{
+	for (size_t i = 0; i < run->n_notes; i++)
+		if (strstr(run->notes[i].text.at, words))
+			return run->notes[i].at_ms;
+	return -1;
+}
+
+/* What a participant is working on begins anew when it died of something else. */
+START_TEST(test_work_is_lost)
+{
+	struct rehearsal rehearsal = {.plan = NULL};
+	size_t n_deaths = 0;
+
+	rehearsal_text(
+		&rehearsal,
+		"saga: test\nversion: 1.0.0\nsteps:\n  - both:\n      parallel:\n"
+		"        left: [ { slow: { kind: readonly, call: x.slow, timeout: 1h } } ]\n"
+		"        right: [ { quick: { kind: readonly, call: x.quick } } ]\n");
+	rehearsal_plan(&rehearsal, "participants: { x: { commands: { slow: { latency: 1m }, "
+				   "quick: { latency: 1s } } } }");
+	rehearsal_faults(&rehearsal, "crash=40%:1s");
+	rehearsal_open(&rehearsal);
+	for (uint64_t seed = 1; seed <= 40; seed++) {
+		const struct run *run = rehearsal_run(&rehearsal, seed);
+		int64_t death_ms = told_ms(run, "/quick#0/0/do, and is away");
+
+		n_deaths += death_ms >= 0;
+		ck_assert_int_ge(told_ms(run, "ok slow"), 60000);
+		if (death_ms >= 0)
+			ck_assert_int_gt(told_ms(run, "ok slow"), death_ms + 60000);
+	}
+	ck_assert_uint_gt(n_deaths, 5);
+	rehearsal_close(&rehearsal);
+}
+END_TEST
+
+/* Whoever is restarted tells again what may not have been told: it is noted once. */
+START_TEST(test_told_once)
+{
+	struct rehearsal rehearsal = {.plan = NULL};
+
+	rehearsal_file(&rehearsal, "sagas/order.yaml");
+	rehearsal_faults(&rehearsal, "restart=30%:1s");
+	rehearsal_open(&rehearsal);
+	for (uint64_t seed = 1; seed <= 40; seed++) {
+		const struct run *run = rehearsal_run(&rehearsal, seed);
+		size_t n_ends = 0;
+
+		for (size_t i = 0; i < run->n_notes; i++)
+			n_ends += strstr(run->notes[i].text.at, "the saga ended") != NULL;
+		ck_assert_uint_eq(n_ends, 1);
+		ck_assert_uint_eq(run->attempts, 4);
 	}
 	rehearsal_close(&rehearsal);
 }
@@ -364,6 +437,9 @@ static void add(TCase *tcase)
 {
 	tcase_add_loop_test(tcase, test_fault, 0, ROWS(fault_rows));
 	tcase_add_test(tcase, test_no_faults);
+	tcase_add_test(tcase, test_dying_all_the_time);
+	tcase_add_test(tcase, test_work_is_lost);
+	tcase_add_test(tcase, test_told_once);
 	tcase_add_loop_test(tcase, test_law, 0, ROWS(law_rows));
 	tcase_add_loop_test(tcase, test_end, 0, ROWS(end_rows));
 	tcase_add_test(tcase, test_hanging);
