@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -106,7 +107,14 @@ static void run(struct proxy_orders *orders, int listening, int server_port)
 	}
 }
 
-void proxy_start(struct proxy *proxy, int server_port)
+static int port_of(const char *uri)
+{
+	const char *host = strstr(uri, "://"), *colon = host ? strchr(host + 3, ':') : NULL;
+
+	return colon ? (int)strtol(colon + 1, NULL, 10) : 27017;
+}
+
+void proxy_start(struct proxy *proxy, const char *uri, char behind[MONGO_URI_SIZE])
 {
 	struct sockaddr_in address = at_port(0);
 	socklen_t size = sizeof address;
@@ -117,7 +125,8 @@ void proxy_start(struct proxy *proxy, int server_port)
 		    getsockname(listening, (struct sockaddr *)&address, &size) == 0;
 
 	assert(good);
-	proxy->port = ntohs(address.sin_port);
+	snprintf(behind, MONGO_URI_SIZE, "mongodb://127.0.0.1:%d/%s?retryReads=false",
+		 ntohs(address.sin_port), strrchr(uri, '/') + 1);
 	proxy->orders = mmap(NULL, sizeof *proxy->orders, PROT_READ | PROT_WRITE,
 			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert(proxy->orders != MAP_FAILED);
@@ -126,7 +135,7 @@ void proxy_start(struct proxy *proxy, int server_port)
 	assert(proxy->pid >= 0);
 	if (proxy->pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		run(proxy->orders, listening, server_port);
+		run(proxy->orders, listening, port_of(uri));
 		_exit(0);
 	}
 	close(listening);

@@ -6,6 +6,8 @@
 #ifndef SKALD_TESTS_LIB_PROXY_H
 #define SKALD_TESTS_LIB_PROXY_H
 
+#include "tests/lib/engines.h"
+
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -13,12 +15,12 @@ struct proxy_orders;
 
 struct proxy {
 	pid_t pid;
-	int port;
 	struct proxy_orders *orders; /* shared with the process */
 };
 
-/* To a server of this machine. */
-void proxy_start(struct proxy *proxy, int server_port);
+/* To the server of the URI, which is on this machine; `behind` is the same database by
+ * way of the proxy. What is lost is not asked again by the client itself. */
+void proxy_start(struct proxy *proxy, const char *uri, char behind[MONGO_URI_SIZE]);
 void proxy_stop(struct proxy *proxy);
 
 /* Lose the nth question from now on, counted from 0; or its answer. */

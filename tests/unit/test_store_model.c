@@ -1,13 +1,18 @@
 /* test_store_model.c - every store against a model that anybody can check: an array.
- * Random operations, closed and opened again now and then; whatever a store says
- * must be what the model says. SEED=n runs one seed. */
+ * Random operations, closed and opened again now and then, by a crash in the middle of a
+ * commit, too; whatever a store says must be what the model says. SEED=n runs one seed. */
+#include "tests/lib/proxy.h"
 #include "tests/lib/random.h"
 #include "tests/lib/shelf.h"
 #include "tests/lib/suite.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 enum {
 	SEEDS = 60,
@@ -148,44 +153,165 @@ static struct saga_write to_store(const struct model_saga *from)
 	return write;
 }
 
-static void commit(struct world *world)
-{
-	struct model_saga batch[BATCH_MAX];
+/* A batch, and the saga of the model that each of its writes is about. */
+struct batch {
+	struct model_saga after[BATCH_MAX];
 	struct saga_write writes[BATCH_MAX];
-	size_t n = 1 + random_below(&world->random, BATCH_MAX);
+	struct model_saga *sagas[BATCH_MAX];
+	size_t n;
+};
+
+static void make_batch(struct world *world, struct batch *batch)
+{
 	int first = (int)random_below(&world->random, IDS);
 
+	batch->n = 1 + random_below(&world->random, BATCH_MAX);
 	world->batch.number++;
 	if (random_percent(&world->random, 50)) /* up to two are not sent, or many */
 		world->batch.sent = world->batch.number - 1 -
 				    random_below(&world->random, 2) *
 					    (world->batch.number - 1 - world->batch.sent > 0);
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < batch->n; i++) {
 		int at = (first + (int)i * 3) % IDS;
-		const struct model_saga *saga = &world->sagas[at];
+		struct model_saga *saga = &world->sagas[at];
+		struct saga_write *write = &batch->writes[i];
 
-		batch[i] = random_write(world, saga, at);
-		batch[i].batch = world->batch.number;
-		writes[i] = to_store(&batch[i]);
-		writes[i].before = saga->there ? saga->row.revision : 0;
+		batch->sagas[i] = saga;
+		batch->after[i] = random_write(world, saga, at);
+		batch->after[i].batch = world->batch.number;
+		*write = to_store(&batch->after[i]);
+		write->before = saga->there ? saga->row.revision : 0;
 		if (random_percent(&world->random, 10)) /* somebody else's */
-			writes[i].before = random_below(&world->random, 3);
-		if (writes[i].row.revision <= writes[i].before)
-			writes[i].row.revision = writes[i].before + 1;
-		batch[i].row.revision = writes[i].row.revision;
+			write->before = random_below(&world->random, 3);
+		if (write->row.revision <= write->before)
+			write->row.revision = write->before + 1;
+		batch->after[i].row.revision = write->row.revision;
 	}
-	CHECK(world, store_commit(world->shelf.store, &world->batch, writes, n, NULL, 0) == OK);
-	for (size_t i = 0; i < n; i++) {
-		struct model_saga *saga = &world->sagas[(first + (int)i * 3) % IDS];
-		bool fits =
-			writes[i].before == (saga->there ? saga->row.revision : 0) &&
-			(saga->there || !by_key(world, writes[i].row.saga, writes[i].row.key));
+}
 
-		CHECK(world, writes[i].result == (fits ? OK : ERR_CONFLICT));
-		if (fits)
-			adopt(world, saga, &batch[i]);
+/* Whether the model takes it. */
+static bool fits(struct world *world, const struct batch *batch, size_t i)
+{
+	const struct saga_write *write = &batch->writes[i];
+	const struct model_saga *saga = batch->sagas[i];
+
+	return write->before == (saga->there ? saga->row.revision : 0) &&
+	       (saga->there || !by_key(world, write->row.saga, write->row.key));
+}
+
+static void commit(struct world *world)
+{
+	struct batch batch;
+
+	make_batch(world, &batch);
+	CHECK(world, store_commit(world->shelf.store, &world->batch, batch.writes, batch.n,
+				  NULL, 0) == OK);
+	for (size_t i = 0; i < batch.n; i++) {
+		bool taken = fits(world, &batch, i);
+
+		CHECK(world, batch.writes[i].result == (taken ? OK : ERR_CONFLICT));
+		if (taken)
+			adopt(world, batch.sagas[i], &batch.after[i]);
 	}
+}
+
+/* --- a crash -------------------------------------------------------------------------- */
+
+/* SQLite: another process commits, and is killed meanwhile or soon after. */
+static void commit_and_die(struct world *world, struct batch *batch)
+{
+	struct timespec meanwhile = {0, random_below(&world->random, 6000000)};
+	int ends[2], status;
+	char opened;
+	pid_t pid;
+
+	CHECK(world, pipe(ends) == 0);
+	pid = fork();
+	CHECK(world, pid >= 0);
+	if (pid == 0) {
+		if (shelf_open_store(&world->shelf) != OK || write(ends[1], "o", 1) != 1 ||
+		    store_commit(world->shelf.store, &world->batch, batch->writes, batch->n,
+				 NULL, 0) != OK)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	close(ends[1]);
+	CHECK(world, read(ends[0], &opened, 1) == 1);
+	close(ends[0]);
+	nanosleep(&meanwhile, NULL);
+	CHECK(world, kill(pid, SIGKILL) == 0 && waitpid(pid, &status, 0) == pid);
+	CHECK(world, WIFSIGNALED(status));
+}
+
+/* MongoDB: nothing comes after one of its messages, or after its answer. */
+static void commit_until_cut(struct world *world, struct batch *batch)
+{
+	char direct[MONGO_URI_SIZE];
+	struct proxy proxy;
+	enum err err;
+
+	memcpy(direct, world->shelf.uri, sizeof direct);
+	proxy_start(&proxy, direct, world->shelf.uri);
+	CHECK(world, shelf_open_store(&world->shelf) == OK);
+	proxy_lose(&proxy, (int)random_below(&world->random, 4),
+		   random_percent(&world->random, 50));
+	err = store_commit(world->shelf.store, &world->batch, batch->writes, batch->n, NULL, 0);
+	CHECK(world, err == (proxy_lost(&proxy) ? ERR_UNAVAILABLE : OK));
+	store_close(world->shelf.store);
+	world->shelf.store = NULL;
+	proxy_stop(&proxy);
+	memcpy(world->shelf.uri, direct, sizeof direct);
+}
+
+static enum err visit_nothing(void *context, const struct loaded_saga *saga)
+{
+	return OK;
+}
+
+/* Each saga is as it was before, or as it was to be; in SQLite all are the one or all
+ * the other. What is known of batches is not less than it was. */
+static void crash(struct world *world)
+{
+	struct store_batch before = world->batch, newest;
+	size_t n_fit = 0, n_written = 0;
+	struct batch batch;
+
+	/* A process has a memory of its own, and the proxy is for servers of this machine. */
+	if (world->shelf.kind == SHELF_MEMORY ||
+	    (world->shelf.kind == SHELF_MONGO && getenv("SKALD_TEST_MONGO")))
+		return;
+	make_batch(world, &batch);
+	store_close(world->shelf.store);
+	world->shelf.store = NULL;
+	if (world->shelf.kind == SHELF_SQLITE)
+		commit_and_die(world, &batch);
+	else
+		commit_until_cut(world, &batch);
+	CHECK(world, shelf_open_store(&world->shelf) == OK);
+	for (size_t i = 0; i < batch.n; i++) {
+		struct slice record = {0}, id = slice_of(batch.after[i].id);
+		struct saga_row row = {.revision = 0};
+		bool taken = fits(world, &batch, i);
+		enum err err =
+			store_get(world->shelf.store, id, &world->shelf.arena, &row, &record);
+		bool written = taken && !err && row.revision == batch.after[i].row.revision;
+
+		CHECK(world, !err || err == ERR_NOT_FOUND);
+		if (written) {
+			CHECK(world, slice_is(record, batch.after[i].record));
+			adopt(world, batch.sagas[i], &batch.after[i]);
+		}
+		n_fit += taken;
+		n_written += written;
+	}
+	CHECK(world, world->shelf.kind != SHELF_SQLITE || n_written == 0 || n_written == n_fit);
+	CHECK(world, store_load(world->shelf.store, &newest, visit_nothing, NULL) == OK);
+	CHECK(world, newest.number >= before.number && newest.number <= world->batch.number);
+	CHECK(world, newest.sent >= before.sent && newest.sent <= world->batch.sent);
+	CHECK(world, n_written == 0 || newest.number == world->batch.number);
+	world->batch = newest;
 }
 
 /* --- what is read
@@ -378,8 +504,9 @@ static const struct operation {
 	void (*run)(struct world *world);
 	uint32_t weight;
 } operations[] = {
-	{"commit", commit, 30}, {"get", get, 15},    {"find", find, 15},  {"load", load, 5},
-	{"list", list, 30},     {"count", count, 5}, {"prune", prune, 5}, {"reopen", reopen, 2},
+	{"commit", commit, 30}, {"get", get, 15},      {"find", find, 15},
+	{"load", load, 5},      {"list", list, 30},    {"count", count, 5},
+	{"prune", prune, 5},    {"reopen", reopen, 2}, {"crash", crash, 1},
 };
 
 static void step(struct world *world)

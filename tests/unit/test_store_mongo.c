@@ -138,21 +138,11 @@ END_TEST
 /* --- a network that fails ------------------------------------------------------------------
  */
 
-static int port_of(const char *address)
-{
-	const char *host = strstr(address, "://"), *colon = host ? strchr(host + 3, ':') : NULL;
-
-	return colon ? (int)strtol(colon + 1, NULL, 10) : 27017;
-}
-
-/* The same database, by way of the proxy. */
 static struct store *open_behind(struct proxy *proxy)
 {
 	char behind[MONGO_URI_SIZE];
 
-	proxy_start(proxy, port_of(uri));
-	snprintf(behind, sizeof behind, "mongodb://127.0.0.1:%d/%s?retryReads=false",
-		 proxy->port, strrchr(uri, '/') + 1);
+	proxy_start(proxy, uri, behind);
 	return open_at(behind, "a test");
 }
 
