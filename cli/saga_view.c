@@ -246,6 +246,36 @@ static void add_children(struct page *page)
 	}
 }
 
+struct slice saga_view_absent(struct json saga, struct arena *arena)
+{
+	struct json absent = member_json(saga, "absent");
+	struct json_each each = json_each(absent);
+	struct bytes names = BYTES(SIZE_MAX / 2, arena);
+	struct slice name;
+
+	while (json_next(&each)) {
+		if (!json_text(each.value, arena, &name))
+			break;
+		bytes_text(&names, names.len ? ", " : "");
+		bytes_append(&names, name);
+	}
+	return bytes_slice(&names);
+}
+
+/* Nothing happens before they are there. */
+static void add_absent(struct page *page)
+{
+	struct slice names = saga_view_absent(page->saga, page->arena);
+	struct bytes text = BYTES(SIZE_MAX / 2, page->arena);
+
+	if (!names.len)
+		return;
+	bytes_text(&text, "it waits for ");
+	bytes_append(&text, names);
+	bytes_text(&text, ", of which nothing is connected");
+	add_line(page, "absent", bytes_slice(&text), TONE_RED);
+}
+
 static void add_value(struct page *page, const char *label)
 {
 	struct json value = member_json(page->saga, label);
@@ -294,6 +324,7 @@ static void add_head(struct page *page)
 	add_member(page, "parent", "parent", TONE_PLAIN);
 	add_children(page);
 	add_member(page, "reason", "reason", status_tone(status));
+	add_absent(page);
 	add_time(page, "started", "started_at");
 	add_time(page, ended_ms ? "ended" : "updated", ended_ms ? "ended_at" : "updated_at");
 	if (!ended_ms)

@@ -24,6 +24,10 @@ CHECKED enum err saga_view_write(const struct terminal *terminal, struct json sa
 				 const struct definition *definition, int64_t now_ms,
 				 struct arena *arena, struct bytes *out);
 
+/* "inventory, payment": services that the saga waits for, and of which nothing is
+ * connected; empty: none. */
+struct slice saga_view_absent(struct json saga, struct arena *arena);
+
 /* "+1.204s  reserve: do sent (attempt 1)", with the line break. */
 void saga_view_entry(const struct terminal *terminal, struct json entry, int64_t origin_ms,
 		     struct arena *arena, struct bytes *out);

@@ -13,15 +13,20 @@ enum {
 	AWAY_MAX_MS = 30000, /* how long a server may be away where there is no timeout */
 	AGAIN_FIRST_MS = 100,
 	AGAIN_MAX_MS = 2000,
+	QUIET_MS = 2000, /* nothing has come for so long: who is it that does not answer? */
 	TEXT_MAX = 512,
 };
 
 struct waiting {
 	struct remote *remote;
-	int64_t began_ms; /* monotonic, like the next two */
-	int64_t end_ms;   /* INT64_MAX: none */
-	int64_t heard_ms; /* something came from the server */
-	bool progress;    /* the line on standard error is wanted */
+	struct remote asker; /* asks for the saga while the stream goes on */
+	const char *id;
+	int64_t look_ms;       /* monotonic: when to ask next */
+	char absent[TEXT_MAX]; /* of which it was said */
+	int64_t began_ms;      /* monotonic, like the next two */
+	int64_t end_ms;        /* INT64_MAX: none */
+	int64_t heard_ms;      /* something came from the server */
+	bool progress;         /* the line on standard error is wanted */
 	char status[32];
 	char reason[TEXT_MAX];
 	char news[TEXT_MAX];            /* the newest entry of the timeline */
@@ -91,12 +96,54 @@ static void keep_news(struct waiting *waiting, struct json entries, struct arena
 	}
 }
 
+/* --- who does not answer ---------------------------------------------------------- */
+
+static void say_absent(struct waiting *waiting, struct slice absent)
+{
+	if (slice_is(absent, waiting->absent))
+		return;
+	keep(waiting->absent, sizeof waiting->absent, absent);
+	if (!absent.len)
+		return;
+	clear_line(waiting);
+	complain(waiting->remote->cli,
+		 "%s waits for %s, of which nothing is connected; `skald explain %s` says more",
+		 waiting->id, waiting->absent, waiting->id);
+}
+
+/* Where nothing has come for a while. */
+static void look_for_absent(struct waiting *waiting)
+{
+	struct arena arena = {0};
+	struct remote_request request = {"GET", NULL, {0}, &arena};
+	struct remote_answer answer;
+
+	if (waiting->remote->cli->quiet || !status_goes_on(slice_of(waiting->status)) ||
+	    now_ms() < waiting->look_ms)
+		return;
+	waiting->look_ms = now_ms() + QUIET_MS;
+	request.path = remote_saga_path(&arena, waiting->id, "");
+	if (request.path) {
+		remote_ask(&waiting->asker, &request, &answer);
+		if (!answer.code)
+			say_absent(waiting, saga_view_absent(answer.json, &arena));
+	}
+	arena_release(&arena);
+}
+
+static void on_tick(void *context)
+{
+	draw_line(context);
+	look_for_absent(context);
+}
+
 static bool on_event(void *context, struct slice name, struct json data)
 {
 	struct waiting *waiting = context;
 	struct arena arena = {0};
 
 	waiting->heard_ms = now_ms();
+	waiting->look_ms = waiting->heard_ms + QUIET_MS;
 	if (slice_is(name, "saga") || slice_is(name, "change")) {
 		keep(waiting->status, sizeof waiting->status,
 		     member_text(data, "status", &arena));
@@ -139,7 +186,7 @@ static enum exit_code wait_in_streams(struct waiting *waiting, const char *path)
 {
 	struct arena *arena = waiting->remote->cli->arena;
 	struct remote_stream stream = {
-		.path = path, .event = on_event, .tick = draw_line, .context = waiting};
+		.path = path, .event = on_event, .tick = on_tick, .context = waiting};
 	int64_t pause_ms = AGAIN_FIRST_MS;
 	struct remote_answer answer = {0};
 
@@ -178,6 +225,7 @@ enum exit_code wait_for_end(struct remote *remote, const char *id, int64_t timeo
 	const char *path = remote_saga_path(cli->arena, id, "/events");
 	struct waiting waiting = {
 		.remote = remote,
+		.id = id,
 		.began_ms = now_ms(),
 		.heard_ms = now_ms(),
 		.end_ms = timeout_ms ? now_ms() + timeout_ms : INT64_MAX,
@@ -188,7 +236,10 @@ enum exit_code wait_for_end(struct remote *remote, const char *id, int64_t timeo
 	*out = (struct wait_result){0};
 	if (!path)
 		return complain_err(cli, ERR_NOMEM);
-	code = wait_in_streams(&waiting, path);
+	code = remote_open(cli, &waiting.asker);
+	if (!code)
+		code = wait_in_streams(&waiting, path);
+	remote_close(&waiting.asker);
 	clear_line(&waiting);
 	if (!arena_copy(cli->arena, slice_of(waiting.status), &out->status) ||
 	    !arena_copy(cli->arena, slice_of(waiting.reason), &out->reason))

@@ -12,7 +12,8 @@ struct wait_result {
 
 /* EXIT_DONE: completed. EXIT_NOT_COMPLETED: it ended otherwise, or is parked.
  * EXIT_TIMED_OUT; or it could not be watched any more, which was said. On a
- * terminal a line on standard error tells how far it is. A server that goes away
+ * terminal a line on standard error tells how far it is. Where nothing happens for a
+ * while and a service that it waits for is not connected, that is said. A server that goes away
  * is waited for, as long as the timeout allows and for half a minute without one.
  * timeout_ms of 0: none. */
 enum exit_code wait_for_end(struct remote *remote, const char *id, int64_t timeout_ms,

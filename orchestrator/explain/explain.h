@@ -28,10 +28,8 @@ enum wait_kind {
 
 /* What is known of the participant that a command goes to. */
 struct presence {
-	bool known; /* the rest says something */
-	uint32_t processes;
-	uint32_t inflight;
-	uint32_t held;
+	uint32_t processes; /* that are connected */
+	uint32_t held;      /* commands that wait for one, or for room at one */
 };
 
 /* Why a command is not handed over yet, as the engine says it. */

@@ -298,7 +298,7 @@ static void say_presence(const struct wait *wait, struct bytes *out)
 {
 	const struct presence *presence = &wait->presence;
 
-	if (!presence->known || !presence->processes) {
+	if (!presence->processes) {
 		bytes_text(out, "; nothing of ");
 		bytes_append(out, wait->to->participant);
 		bytes_text(out, " is connected: start it, or look why it stopped");

@@ -6,20 +6,6 @@
 
 /* --- who is asked ----------------------------------------------------------------- */
 
-struct search {
-	struct slice name;
-	struct presence found;
-};
-
-static void look_at(void *context, const struct bus_participant *participant)
-{
-	struct search *search = context;
-
-	if (slice_equal(participant->name, search->name))
-		search->found = (struct presence){true, participant->processes,
-						  participant->inflight, participant->held};
-}
-
 /* The one who asks, and what about. */
 struct asking {
 	struct request *request;
@@ -29,10 +15,9 @@ struct asking {
 static struct presence find_participant(void *context, struct slice name)
 {
 	const struct asking *asking = context;
-	struct search search = {.name = name};
+	struct bus_participant found = participant_of(asking->view->bus, name);
 
-	bus_participants(asking->request->gateway->parts.bus, look_at, &search);
-	return search.found;
+	return (struct presence){found.processes, found.held};
 }
 
 /* The text lives as long as the request. */

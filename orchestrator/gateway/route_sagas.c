@@ -194,6 +194,7 @@ enum err gateway_read_saga(const struct gateway_parts *parts, struct slice id,
 	if (err)
 		return err == ERR_INVALID ? ERR_CORRUPT : err; /* of a newer skald */
 	out->engine = parts->engine;
+	out->bus = parts->bus;
 	out->definition = engine_definition_by_hash(parts->engine, out->hash);
 	if (out->definition && !saga_fits(out->definition, &out->saga))
 		return ERR_CORRUPT;

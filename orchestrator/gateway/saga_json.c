@@ -266,6 +266,77 @@ void timeline_json(struct bytes *out, const struct definition *definition,
 	json_end_list(out);
 }
 
+/* --- who is missing --------------------------------------------------------------- */
+
+static void look_at(void *context, const struct bus_participant *participant)
+{
+	struct bus_participant *found = context;
+
+	if (slice_equal(participant->name, found->name))
+		*found = (struct bus_participant){.name = found->name,
+						  .processes = participant->processes,
+						  .inflight = participant->inflight,
+						  .held = participant->held};
+}
+
+struct bus_participant participant_of(struct bus *bus, struct slice name)
+{
+	struct bus_participant found = {.name = name};
+
+	bus_participants(bus, look_at, &found);
+	return found;
+}
+
+/* Steps that call it, by the definition: an answer of it is waited for. */
+static bool is_waited_for(const struct saga_view *view, uint32_t of, enum verb verb)
+{
+	const struct definition *definition = view->definition;
+
+	for (uint32_t i = 0; i < view->saga.n_steps; i++) {
+		const struct step *step = &view->saga.steps[i];
+
+		if (saga_instance(definition, &view->saga, i).step == of &&
+		    (step->verb == VERB_UNDO) == (verb == VERB_UNDO) &&
+		    (step_in_flight(&definition->steps[of], step) ||
+		     step->state == STEP_BACKOFF || step->state == STEP_UNDO_BACKOFF))
+			return true;
+	}
+	return false;
+}
+
+static void add_absent(struct bytes *out, const struct saga_view *view, const struct call *call,
+		       struct slice *told, size_t *n_told)
+{
+	for (size_t n = 0; n < *n_told; n++)
+		if (slice_equal(told[n], call->participant))
+			return;
+	told[(*n_told)++] = call->participant;
+	if (!participant_of(view->bus, call->participant).processes)
+		json_add_value(out, call->participant);
+}
+
+/* Participants whose answers are waited for, and of which nothing is connected. */
+static void absent_member(struct bytes *out, const struct saga_view *view)
+{
+	const struct definition *definition = view->definition;
+	uint32_t n_steps = definition && !saga_ended(&view->saga) ? definition->n_steps : 0;
+	struct slice told[2 * STEPS_MAX];
+	size_t n_told = 0;
+
+	json_add_name(out, "absent");
+	json_begin_list(out);
+	for (uint32_t i = 0; i < n_steps; i++) {
+		const struct step_definition *step = &definition->steps[i];
+
+		if (step->form == FORM_CALL && is_waited_for(view, i, VERB_DO))
+			add_absent(out, view, &step->call, told, &n_told);
+		if (step->form != FORM_SAGA && step->has_undo &&
+		    is_waited_for(view, i, VERB_UNDO))
+			add_absent(out, view, &step->undo, told, &n_told);
+	}
+	json_end_list(out);
+}
+
 /* --- the whole -------------------------------------------------------------------- */
 
 void saga_head_members(struct bytes *out, const struct saga_view *view)
@@ -304,6 +375,7 @@ void saga_json(struct bytes *out, const struct saga_view *view)
 	json_add_name(out, "input");
 	masked_json(out, view->definition, (struct json){saga->input});
 	json_add_json(out, "output", saga->output);
+	absent_member(out, view);
 	json_add_name(out, "steps");
 	steps_json(out, view);
 	json_add_number(out, "timeline_folded", (int64_t)view->timeline.n_folded);

@@ -27,11 +27,15 @@ struct saga_view {
 	uint8_t hash[SHA256_SIZE];
 	const struct definition *definition; /* may be NULL, as above */
 	const struct engine *engine;         /* knows what is held back */
+	struct bus *bus;                     /* knows who is connected */
 };
 void saga_json(struct bytes *out, const struct saga_view *view);
 
 /* Which one it is, and how it is, into an open object. */
 void saga_head_members(struct bytes *out, const struct saga_view *view);
+
+/* What the bus knows of it; all zero but the name: nothing. */
+struct bus_participant participant_of(struct bus *bus, struct slice name);
 
 /* The command that tells of a saga, to be pasted: no part of an id needs quotes. */
 void look_member(struct bytes *out, const char *name, struct slice id);

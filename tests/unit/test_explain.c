@@ -319,7 +319,7 @@ static const struct row {
 static struct presence find(void *context, struct slice participant)
 {
 	(void)context;
-	return (struct presence){.known = slice_is(participant, "service"), .processes = 1};
+	return (struct presence){.processes = slice_is(participant, "service")};
 }
 
 static struct hold find_hold(void *context, uint32_t step)
@@ -478,15 +478,12 @@ static const struct presence_row {
 	struct presence presence;
 	const char *says;
 } presence_rows[] = {
-	{"connected", {true, 2, 5, 0}, "attempt 1 of 2"},
+	{"connected", {2, 0}, "attempt 1 of 2"},
 	{"gone",
-	 {true, 0, 0, 1},
+	 {0, 1},
 	 "attempt 1 of 2; nothing of service is connected: start it, or look why it stopped"},
-	{"never there",
-	 {false, 0, 0, 0},
-	 "attempt 1 of 2; nothing of service is connected: start it, or look why it stopped"},
-	{"full", {true, 1, 9, 1}, "attempt 1 of 2; 1 command waits for room at service"},
-	{"slow", {true, 1, 9, 7}, "attempt 1 of 2; 7 commands wait for room at service"},
+	{"full", {1, 1}, "attempt 1 of 2; 1 command waits for room at service"},
+	{"slow", {1, 7}, "attempt 1 of 2; 7 commands wait for room at service"},
 };
 
 static struct presence find_this(void *context, struct slice participant)

@@ -357,7 +357,7 @@ START_TEST(test_the_shapes_of_what_is_shown)
 	lobby_start(&lobby, "v1", "1");
 	lobby_serve(&lobby, MESSAGE_REFUSED);
 	saga = parse(&lobby, lobby_ask(&lobby, "GET", "/v1/sagas/v1", NULL));
-	check_names(saga, ROW_NAMES " hash shard deadline_at input output steps "
+	check_names(saga, ROW_NAMES " hash shard deadline_at input output absent steps "
 				    "timeline_folded timeline");
 	ck_assert(json_at(member(saga, "steps"), 0, &step));
 	check_names(step, "name kind participant command state why verb attempt attempts_max "
