@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 /* --- the operations --------------------------------------------------------------- */
@@ -113,6 +114,22 @@ static void count(struct operating *operating, enum exit_code code)
 		operating->code = code;
 }
 
+/* A server that has too much to do says so, and takes it a little later. */
+static void ask_patiently(struct operating *operating, const struct remote_request *request,
+			  struct remote_answer *answer)
+{
+	enum { TIMES = 10 };
+	const struct timespec pause = {1, 0};
+
+	for (int n = 0; n < TIMES; n++) {
+		remote_ask(operating->remote, request, answer);
+		if (!slice_is(answer->problem, "busy"))
+			return;
+		if (n + 1 < TIMES)
+			nanosleep(&pause, NULL);
+	}
+}
+
 static void operate(struct operating *operating, const char *id)
 {
 	const struct cli *cli = operating->remote->cli;
@@ -127,7 +144,7 @@ static void operate(struct operating *operating, const char *id)
 		operating->code = complain_err(cli, ERR_NOMEM);
 		return;
 	}
-	remote_ask(operating->remote, &request, &answer);
+	ask_patiently(operating, &request, &answer);
 	if (answer.code == EXIT_DONE)
 		say_done(cli, id, answer.json, &arena);
 	else
@@ -217,10 +234,23 @@ static enum exit_code run_dry(struct remote *remote)
 	return code;
 }
 
+/* What it is about to be done to, before anybody says yes. */
+static void show_some(const struct found *found)
+{
+	enum { SHOWN_MAX = 10 };
+
+	for (size_t i = 0; i < found->n && i < SHOWN_MAX; i++)
+		fprintf(stderr, "  %s\n", found->ids[i]);
+	if (found->n > SHOWN_MAX)
+		fprintf(stderr, "  and %zu more; --dry-run shows them all\n",
+			found->n - SHOWN_MAX);
+}
+
 /* EXIT_DONE: yes. */
-static enum exit_code confirm(const struct cli *cli, size_t n)
+static enum exit_code confirm(const struct cli *cli, const struct found *found)
 {
 	char answer[16] = "";
+	size_t n = found->n;
 
 	if (options_bool(cli->options, "yes"))
 		return EXIT_DONE;
@@ -230,6 +260,7 @@ static enum exit_code confirm(const struct cli *cli, size_t n)
 			 n, cli->subcommand->name);
 		return EXIT_FAILED;
 	}
+	show_some(found);
 	fprintf(stderr, "%s %zu saga%s? [y/N] ", cli->subcommand->name, n, n == 1 ? "" : "s");
 	if (fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
 		return EXIT_DONE;
@@ -238,15 +269,20 @@ static enum exit_code confirm(const struct cli *cli, size_t n)
 }
 
 /* How it went, of more than what can be seen at a glance. */
-static void sum_up(const struct operating *operating)
+static void sum_up(const struct operating *operating, size_t n)
 {
 	const struct cli *cli = operating->remote->cli;
+	uint64_t left = n - operating->n_done - operating->n_refused - operating->n_failed;
 
-	if (!cli->quiet)
-		fprintf(stderr,
-			"%s: %" PRIu64 " done, %" PRIu64 " refused, %" PRIu64 " failed\n",
-			cli->subcommand->name, operating->n_done, operating->n_refused,
-			operating->n_failed);
+	if (cli->quiet)
+		return;
+	fprintf(stderr, "%s: %" PRIu64 " done, %" PRIu64 " refused, %" PRIu64 " failed",
+		cli->subcommand->name, operating->n_done, operating->n_refused,
+		operating->n_failed);
+	if (left)
+		fprintf(stderr, ", %" PRIu64 " not tried; the same command again is safe",
+			left);
+	fputc('\n', stderr);
 }
 
 static enum exit_code operate_on_filter(struct operating *operating)
@@ -266,12 +302,12 @@ static enum exit_code operate_on_filter(struct operating *operating)
 			fputs("no sagas fit\n", stderr);
 		return EXIT_DONE;
 	}
-	code = confirm(cli, found.n);
+	code = confirm(cli, &found);
 	if (code)
 		return code;
 	for (size_t i = 0; i < found.n && operating->code != EXIT_UNREACHABLE; i++)
 		operate(operating, found.ids[i]);
-	sum_up(operating);
+	sum_up(operating, found.n);
 	return operating->code;
 }
 

@@ -490,7 +490,7 @@ START_TEST(test_operations_ask)
 {
 	console_open();
 	RUN("start", "visit", "--id", "v-1");
-	check(cancel_and_type("n\n"), 1, "cancel 1 saga? [y/N] ", NULL);
+	check(cancel_and_type("n\n"), 1, "  v-1\ncancel 1 saga? [y/N] ", NULL);
 	check(cancel_and_type("\n"), 1, "nothing was done", NULL);
 	ck_assert_uint_eq(count_running(), 1);
 	check(cancel_and_type("y\n"), 0, "v-1 compensating\n", NULL);
@@ -585,9 +585,10 @@ END_TEST
 
 /* --- a server that is none -------------------------------------------------------- */
 
-/* Answers every connection with the same bytes. */
-static pid_t start_liar(const char *bytes, char url[64])
+/* Answers the first connection with these bytes, and every later one with those. */
+static pid_t start_liar(const char *first, const char *later, char url[64])
 {
+	const char *bytes = first;
 	struct sockaddr_in at = {.sin_family = AF_INET,
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof at;
@@ -606,6 +607,7 @@ static pid_t start_liar(const char *bytes, char url[64])
 		    write(client, bytes, strlen(bytes)) > 0)
 			shutdown(client, SHUT_WR);
 		close(client);
+		bytes = later;
 	}
 	close(fd);
 	return pid;
@@ -640,13 +642,31 @@ START_TEST(test_liar)
 	const struct liar_row *row = &liar_rows[_i];
 	struct process_result result;
 	char url[64];
-	pid_t pid = start_liar(row->bytes, url);
+	pid_t pid = start_liar(row->bytes, row->bytes, url);
 	struct background liar = {pid, NULL};
 
 	result = RUN("ls", "--server", url);
 	ck_assert_msg(result.exit_code == row->exit_code && strstr(result.errs.at, row->errs),
 		      "%s: exit %d: %s", row->name, result.exit_code, result.errs.at);
 	background_stop(&liar, SIGKILL);
+	arena_release(&console.arena);
+}
+END_TEST
+
+/* Whoever helps many sagas is not sent away because others want to start more. */
+START_TEST(test_an_operation_waits_for_a_busy_server)
+{
+	char url[64];
+	struct background busy = {
+		start_liar(HTTP("503", "application/problem+json",
+				"{\"code\":\"busy\",\"detail\":\"busy, later\"}"),
+			   HTTP("200", "application/json",
+				"{\"id\":\"o-1\",\"status\":\"compensating\"}"),
+			   url),
+		NULL};
+
+	check(RUN("cancel", "o-1", "--server", url), 0, "o-1 compensating\n", NULL);
+	background_stop(&busy, SIGKILL);
 	arena_release(&console.arena);
 }
 END_TEST
@@ -669,7 +689,7 @@ START_TEST(test_no_server)
 	};
 	struct process_setup setup = {.argv = {console.skald}};
 	char url[64], text[128];
-	struct background liar = {start_liar("", url), NULL};
+	struct background liar = {start_liar("", "", url), NULL};
 
 	/* A port at which nobody listens any more. */
 	background_stop(&liar, SIGKILL);
@@ -730,6 +750,7 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_deploy);
 	tcase_add_test(tcase, test_diff);
 	tcase_add_loop_test(tcase, test_liar, 0, ROWS(liar_rows));
+	tcase_add_test(tcase, test_an_operation_waits_for_a_busy_server);
 	tcase_add_test(tcase, test_no_server);
 	tcase_add_test(tcase, test_wrong_usage);
 }
