@@ -208,7 +208,7 @@ TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
 $(TESTS): %: %.o $(patsubst %.c,$(B)/%.o,$(unit_only)) $(call archives,$(LIBRARIES))
 $(TESTS): private all_ldflags += $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup)
 # These run the programs themselves.
-$(patsubst %,$(B)/tests/unit/test_%,cli cli_remote cli_simulate fmt operations serve serve_limits): | $(B)/skald
+$(patsubst %,$(B)/tests/unit/test_%,cli cli_explain cli_remote cli_simulate fmt operations serve serve_limits): | $(B)/skald
 $(B)/tests/unit/test_floor: | $(FLOOR)
 $(B)/tests/unit/test_stock_example: | $(EXAMPLE)
 $(B)/tests/unit/test_services: | $(SERVICES:%=$(B)/skald-%)
@@ -366,7 +366,7 @@ sanitize: ## Run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	fi; \
 	$(end_tally)
 
-.PHONY: fuzz fuzzers coverage mutate bench bench-limits bench-core bench-bus bench-store bench-engine bench-barrier bench-floor
+.PHONY: fuzz fuzzers coverage mutate bench bench-limits bench-many bench-core bench-bus bench-store bench-engine bench-barrier bench-floor
 fuzzers: $(FUZZERS)
 CLANG ?= $(firstword $(foreach c,clang clang-19 clang-18 clang-17 clang-16 clang-15 clang-14,$(shell command -v $(c))))
 SECONDS ?= 30
@@ -413,6 +413,9 @@ bench: $(PROGRAMS) $(FLOOR) ## Measure Skald's share of what the machine can do
 
 bench-limits: $(PROGRAMS) ## Hold a server to its limits of memory, disk and time to start
 	bench/limits.py $(B)
+
+bench-many: $(PROGRAMS) $(B)/bench/bench_many ## Look at a store of 1,000,000 sagas
+	bench/many.py $(B)
 
 bench-floor: $(FLOOR) ## Measure what the machine can do: sagas without any feature
 	$<

@@ -6,12 +6,18 @@
 #define COLUMNS                                                                 \
 	"number, id, ifnull(key, id), saga, version, status, paused, revision," \
 	" updated_ms, ended_ms, step, reason"
-#define IN_FILTER                                                     \
-	" number >= ?1 AND number < ?2 AND (?3 IS NULL OR saga = ?3)" \
-	" AND (?4 IS NULL OR step = ?4)"
+#define IN_TIME   " number >= ?1 AND number < ?2"
+#define OF_SAGA   " AND (?3 IS NULL OR saga = ?3)"
+#define AT_STEP   " AND (?4 IS NULL OR step = ?4)"
+#define IN_FILTER IN_TIME OF_SAGA AT_STEP
 #define IN_STATUS(parameter)                                                            \
 	"SELECT " COLUMNS " FROM saga INDEXED BY saga_status WHERE status = " parameter \
 	" AND" IN_FILTER
+/* Of one name. */
+#define DONE_IN_STATUS(parameter)                                                 \
+	"SELECT " COLUMNS                                                         \
+	" FROM saga INDEXED BY saga_done WHERE saga = ?3 AND status = " parameter \
+	" AND ended_ms IS NOT NULL AND" IN_TIME AT_STEP
 #define UNFINISHED(status) \
 	"SELECT number, record FROM saga INDEXED BY saga_status WHERE status = " status
 
@@ -48,11 +54,21 @@ const char *const statement_texts[N_STATEMENTS] = {
 		"4") " ORDER BY number",
 	[LOAD_ENDED] = "SELECT record FROM saga WHERE number = ?1 AND ended_ms IS NOT NULL",
 	[LIST] = "SELECT " COLUMNS " FROM saga WHERE" IN_FILTER " ORDER BY number DESC",
-	[LIST_STATUS] = IN_STATUS("?5") " UNION ALL " IN_STATUS("?6") " UNION ALL " IN_STATUS(
-		"?7") " UNION ALL " IN_STATUS("?8") " UNION ALL " IN_STATUS("?9") " UNION "
-										  "ALL"
-										  " " IN_STATUS(
-											  "?10") " ORDER BY number DESC",
+	/* clang-format off */
+	[LIST_STATUS] = IN_STATUS("?5") " UNION ALL " IN_STATUS("?6") " UNION ALL "
+			IN_STATUS("?7") " UNION ALL " IN_STATUS("?8") " UNION ALL "
+			IN_STATUS("?9") " UNION ALL " IN_STATUS("?10")
+			" ORDER BY number DESC",
+	[LIST_SAGA] = IN_STATUS("?5") " UNION ALL " IN_STATUS("?6") " UNION ALL "
+		      DONE_IN_STATUS("?7") " UNION ALL " DONE_IN_STATUS("?8") " UNION ALL "
+		      IN_STATUS("?9") " UNION ALL " DONE_IN_STATUS("?10")
+		      " ORDER BY number DESC",
+	[LIST_STEP] = IN_STATUS("?5") " UNION ALL " IN_STATUS("?6") " UNION ALL "
+		      IN_STATUS("?9") " UNION ALL"
+		      " SELECT " COLUMNS " FROM saga INDEXED BY saga_step WHERE step = ?4"
+		      " AND ended_ms IS NOT NULL AND status IN (?7, ?8, ?10) AND" IN_TIME OF_SAGA
+		      " ORDER BY number DESC",
+	/* clang-format on */
 	[LIST_KEY] = "SELECT " COLUMNS " FROM saga WHERE number IN"
 		     " (SELECT number FROM saga WHERE key = ?5 UNION ALL"
 		     " SELECT number FROM saga WHERE id = ?5 AND key IS NULL) AND" IN_FILTER
@@ -77,5 +93,5 @@ const char *const statement_texts[N_STATEMENTS] = {
 };
 
 _Static_assert(STATUS_RUNNING == 0 && STATUS_COMPENSATING == 1 && STATUS_PARKED == 4,
-	       "the numbers in LOAD");
-_Static_assert(STATUSES == 6, "LIST_STATUS has a branch for each");
+	       "the numbers in LOAD, and what LIST_SAGA and LIST_STEP take from saga_status");
+_Static_assert(STATUSES == 6, "LIST_STATUS and LIST_SAGA have a branch for each");

@@ -22,6 +22,8 @@ enum statement {
 	LOAD_ENDED,
 	LIST,
 	LIST_STATUS,
+	LIST_SAGA,
+	LIST_STEP,
 	LIST_KEY,
 	COUNT,
 	AUDIT,

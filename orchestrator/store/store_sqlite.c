@@ -526,11 +526,29 @@ static enum err sqlite_load(struct store *base, struct store_batch *newest, visi
 	return err;
 }
 
+/* Those that are wanted; a parameter that is NULL fits none. */
+static void bind_statuses(sqlite3_stmt *statement, const struct saga_filter *filter)
+{
+	enum { FIRST = 5 };
+
+	for (int status = 0; status < STATUSES; status++) {
+		if (filter->n_statuses)
+			sqlite3_bind_null(statement, FIRST + status);
+		else
+			sqlite3_bind_int(statement, FIRST + status, status);
+	}
+	for (size_t i = 0; i < filter->n_statuses; i++)
+		sqlite3_bind_int(statement, FIRST + (int)filter->statuses[i],
+				 (int)filter->statuses[i]);
+}
+
 /* The statement that looks at the least, with all that is bound for it. */
 static enum statement choose_list(struct store_sqlite *store, const struct saga_filter *filter,
 				  int64_t upper)
 {
 	enum statement which = filter->key.len      ? LIST_KEY
+			       : filter->step.len   ? LIST_STEP
+			       : filter->saga.len   ? LIST_SAGA
 			       : filter->n_statuses ? LIST_STATUS
 						    : LIST;
 	sqlite3_stmt *statement = store->statements[which];
@@ -541,11 +559,8 @@ static enum statement choose_list(struct store_sqlite *store, const struct saga_
 	bind_text(statement, 4, filter->step);
 	if (which == LIST_KEY)
 		bind_text(statement, 5, filter->key);
-	for (int status = 0; which == LIST_STATUS && status < STATUSES; status++)
-		sqlite3_bind_null(statement, 5 + status);
-	for (size_t i = 0; which == LIST_STATUS && i < filter->n_statuses; i++)
-		sqlite3_bind_int(statement, 5 + (int)filter->statuses[i],
-				 (int)filter->statuses[i]);
+	else if (which != LIST)
+		bind_statuses(statement, filter);
 	return which;
 }
 

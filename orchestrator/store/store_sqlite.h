@@ -8,9 +8,10 @@
  * soon as what was wrong is mended. Rows that are removed leave room that is used
  * again; the file itself does not shrink.
  *
- * Listing by key, by status or by time looks at what fits only; by name or step
- * alone it passes over all newer rows that do not. The first counts() reads an
- * index of all sagas, later ones cost nothing. backup() may be called by any
+ * Listing by key, by status, by time or by name, of sagas that have ended, looks at
+ * what fits only. By name of those that have not ended, and by step, it passes over
+ * those that have not ended and do not fit. The first counts() reads an index of all
+ * sagas, later ones cost nothing. backup() may be called by any
  * thread.
  */
 #ifndef SKALD_STORE_STORE_SQLITE_H
