@@ -15,9 +15,9 @@
 enum {
 	FORECAST_EVENTS_MAX = 20000, /* that are looked ahead: a day of undos takes fewer */
 
-	/* Steps that they look at, all together: for a saga of 4,096 about 500 events, since
+	/* Steps that they look at, all together: for a saga of 4,096 about 250 events, since
 	 * nobody else is served meanwhile. */
-	FORECAST_STEPS_MAX = 2 * 1000 * 1000,
+	FORECAST_STEPS_MAX = 1000 * 1000,
 
 	FORECAST_ATTEMPTS_TOLD = 4, /* entries about attempts; more of them are counted */
 	FORECAST_PROSPECTS_MAX = 32,

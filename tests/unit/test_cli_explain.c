@@ -243,6 +243,63 @@ START_TEST(test_undo_plan)
 }
 END_TEST
 
+/* The steps whose undos the list has, in order: "meet hold#0 "; of the plan, or of the
+ * timeline what was sent. */
+static const char *undos_in(struct process_result result, const char *list, const char *what)
+{
+	static char names[2][256];
+	static int turn;
+	struct bytes out = {.at = names[turn = !turn], .capacity = 256, .max = 256};
+	struct json json, elements, member;
+	struct json_each each;
+	struct slice text;
+
+	ck_assert_int_eq(
+		json_parse(slice_of(result.out.at), SIZE_MAX / 2, &console.arena, &json, NULL),
+		OK);
+	ck_assert(json_get(json, slice_of(list), &elements));
+	for (each = json_each(elements); json_next(&each);) {
+		bool is_undo = json_get(each.value, SLICE_LITERAL("what"), &member) &&
+			       json_text(member, &console.arena, &text) &&
+			       slice_is(text, what) &&
+			       (!json_get(each.value, SLICE_LITERAL("verb"), &member) ||
+				slice_is(member.text, "\"undo\""));
+
+		if (!is_undo || !json_get(each.value, SLICE_LITERAL("step"), &member) ||
+		    !json_text(member, &console.arena, &text))
+			continue;
+		bytes_append(&out, text);
+		bytes_add(&out, ' ');
+	}
+	bytes_add(&out, '\0');
+	ck_assert_int_eq(out.err, OK);
+	return out.at;
+}
+
+/* Elements, and the child that the saga turns back. */
+START_TEST(test_what_is_planned_is_what_is_sent)
+{
+	struct slice look;
+	const char *planned;
+	char child[128];
+
+	console_open();
+	wait_for_child("t-1");
+	look = explained("t-1", "waits", 0, "child");
+	snprintf(child, sizeof child, "%.*s", SLICE_ARG(look));
+	until_step(child, "talk");
+	planned = undos_in(RUN("undo-plan", "t-1", "--json"), "plan", "undo");
+	ck_assert_str_eq(planned, "meet hold#0 hold#1 ");
+	check(RUN("undo-plan", "t-1", "--json"), 0,
+	      "\"what\":\"undo\",\"step\":\"hold\",\"element\":null", NULL);
+	check(RUN("cancel", "t-1"), 0, NULL, NULL);
+	until_status("t-1", "compensated");
+	ck_assert_str_eq(undos_in(RUN("show", "t-1", "--json"), "timeline", "sent"), planned);
+	ck_assert_str_eq(undos_in(RUN("show", child, "--json"), "timeline", "sent"), "hold ");
+	console_close();
+}
+END_TEST
+
 static void add(TCase *tcase)
 {
 	tcase_add_test(tcase, test_explain);
@@ -251,6 +308,7 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_commands_for_another_server);
 	tcase_add_test(tcase, test_a_service_that_is_not_connected);
 	tcase_add_test(tcase, test_undo_plan);
+	tcase_add_test(tcase, test_what_is_planned_is_what_is_sent);
 }
 
 int main(int argc, char **argv)
