@@ -136,8 +136,8 @@ enum err link_open(struct link *link, const char *text, struct diag *diag)
 	err = read_uri(text, &link->uri, diag);
 	if (err)
 		return err;
-	mongoc_init();
 	mongoc_log_set_handler(say_nothing, NULL);
+	mongoc_init();
 	set_default(link->uri, MONGOC_URI_CONNECTTIMEOUTMS, LINK_CONNECT_MS);
 	set_default(link->uri, MONGOC_URI_SOCKETTIMEOUTMS, LINK_SOCKET_MS);
 	database = mongoc_uri_get_database(link->uri);
