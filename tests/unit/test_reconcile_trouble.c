@@ -144,6 +144,7 @@ START_TEST(test_one_that_comes_back_in_time)
 		}
 		ck_assert_int_lt(n, YARD_TURNS_MAX);
 	}
+	ck_assert_int_lt(n, 400); /* it is asked again at once, not when the answer is late */
 	ck_assert_str_eq(yard.lines, "d take desk effect-missing done/nothing\n");
 	yard_close(&yard);
 }
@@ -227,12 +228,17 @@ START_TEST(test_sagas_of_a_name)
 		 "INSERT INTO skald_barrier VALUES ('x/take#0/0/do', 1, 1700000000000, NULL, "
 		 "NULL,"
 		 " NULL)");
+	yard_sql(&yard, DESK,
+		 "INSERT INTO skald_barrier VALUES ('d/steal#0/0/do', 1, 1700000000000, NULL,"
+		 " NULL, NULL)");
 	yard_begin(&yard, "line", 0);
 	yard_finish(&yard);
-	ck_assert_str_eq(yard.lines, "d take desk effect-missing done/nothing\n");
+	ck_assert_str_eq(yard.lines, "d take desk effect-missing done/nothing\n"
+				     "d steal desk effect-without-step /done\n");
 	yard_begin(&yard, "kid", 0);
 	yard_finish(&yard);
 	ck_assert_ptr_null(strstr(yard.lines, "take"));
+	ck_assert_ptr_null(strstr(yard.lines, "steal"));
 	ck_assert_ptr_nonnull(strstr(yard.lines, "hold shelf done-but-refused"));
 	yard_close(&yard);
 }
