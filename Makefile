@@ -220,11 +220,13 @@ e2e_shared := $(patsubst %.c,$(B)/%.o,$(filter-out tests/e2e/test_%,$(wildcard t
 $(E2E): %: %.o $(e2e_shared) $(patsubst %.c,$(B)/%.o,$(unit_only)) $(call archives,$(LIBRARIES)) | $(PROGRAMS)
 $(E2E): private all_ldflags += $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup)
 
-# A fuzz target and the driver that replays its corpus; libFuzzer, where clang
-# has it, takes the driver's place (see the target fuzz).
+# A fuzz target and the driver that replays its corpus and mutants of it; libFuzzer,
+# where clang has it, takes the driver's place (see the target fuzz).
 FUZZERS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_DRIVER ?= $(B)/tests/fuzz/replay.o
+FUZZ_DRIVER ?= $(patsubst %,$(B)/tests/fuzz/%.o,replay mutant budget)
+$(B)/tests/fuzz/fuzz_faults: $(patsubst %,$(B)/participants/service/%.o,faults settings)
 $(FUZZERS): %: %.o $(FUZZ_DRIVER) $(call archives,$(LIBRARIES))
+$(FUZZERS): private all_ldflags += $(if $(FUZZ_DRIVER),$(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup free))
 
 # The simulator; see docs/simulation.md.
 SIM := $(B)/skald-sim
@@ -298,7 +300,8 @@ tally = tools/tally $(if $(T),-v) '$(if $(SANITIZE),$(SANITIZE) )$(1)' $(2);
 
 # corpus/yaml holds what was once found through fuzz_yaml.c.
 corpus = tests/fuzz/corpus/$(patsubst fuzz_%,%,$(notdir $(1)))
-replay = $(call tally,$(1:$(B)/tests/%=%),$(1) $(call corpus,$(1)))
+MUTANTS ?= 1000
+replay = $(call tally,$(1:$(B)/tests/%=%),$(1) --mutants $(MUTANTS) $(call corpus,$(1)))
 
 .PHONY: test threads e2e torture fuzz-replay installed sim sanitize
 # T=editor is the schema for editors, any other T a unit test.
@@ -326,7 +329,7 @@ e2e: $(if $(T),$(B)/tests/e2e/test_$(T),$(E2E)) ## Run server and services as pr
 torture: ## Kill and hold server and services while 5,000 orders are under way
 	@$(MAKE) --no-print-directory T=torture TORTURE_ORDERS=5000 e2e
 
-fuzz-replay: $(FUZZERS) ## Run the corpus through every fuzz target
+fuzz-replay: $(FUZZERS) ## Run the corpus and MUTANTS=1000 changes of it through every fuzz target
 	@$(begin_tally); $(foreach t,$^,$(call replay,$(t))) $(end_tally)
 
 installed: all ## Check what `make install` leaves, with a service built on it
@@ -369,16 +372,19 @@ sanitize: ## Run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 .PHONY: fuzz fuzzers coverage mutate bench bench-limits bench-many bench-core bench-bus bench-store bench-engine bench-barrier bench-floor
 fuzzers: $(FUZZERS)
 CLANG ?= $(firstword $(foreach c,clang clang-19 clang-18 clang-17 clang-16 clang-15 clang-14,$(shell command -v $(c))))
-SECONDS ?= 30
-fuzz: ## Look for new input that breaks a fuzz target (SECONDS=30 for each; needs clang)
-	@[ -n '$(CLANG)' ] || { echo 'make fuzz needs clang for its libFuzzer; make fuzz-replay does not' >&2; exit 1; }
+FUZZ_SECONDS ?= 30
+fuzz: ## Look for new input that breaks a fuzz target (FUZZ_SECONDS=30 for each, T=hub: that one; needs clang)
+	@mkdir -p $(beside)/fuzz; echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | \
+		'$(or $(CLANG),no-clang)' -fsanitize=fuzzer -xc -o $(beside)/fuzz/probe - 2>/dev/null || { \
+		echo 'make fuzz needs clang and its libFuzzer (Debian: apt install clang libclang-rt-dev,' >&2; \
+		echo 'older ones clang alone); make fuzz-replay MUTANTS=100000 needs neither' >&2; exit 1; }
 	+@$(MAKE) --no-print-directory CC=$(CLANG) SANITIZE=address,undefined B=$(beside)/fuzz FUZZ_DRIVER= \
 		CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' LDFLAGS=-fsanitize=fuzzer fuzzers
-	@set -e; for t in $(notdir $(FUZZERS)); do \
+	@set -e; for t in $(if $(T),fuzz_$(T),$(notdir $(FUZZERS))); do \
 		corpus=tests/fuzz/corpus/$${t#fuzz_}; found=$(beside)/fuzz/found/$${t#fuzz_}; \
-		mkdir -p $$corpus $$found; echo "$$t for $(SECONDS) s; what is new goes to $$found"; \
-		$(beside)/fuzz/tests/fuzz/$$t -max_total_time=$(SECONDS) -timeout=5 -rss_limit_mb=512 \
-			-verbosity=0 -print_final_stats=1 -artifact_prefix=$$found/ $$found $$corpus; \
+		mkdir -p $$corpus $$found; echo "$$t for $(FUZZ_SECONDS) s; what is new goes to $$found"; \
+		$(beside)/fuzz/tests/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=1024 \
+			-malloc_limit_mb=96 -verbosity=0 -print_final_stats=1 -artifact_prefix=$$found/ $$found $$corpus; \
 	done
 
 # An assert is a branch that is never taken, so that there are none here.

@@ -11,12 +11,12 @@ struct reading {
 	struct options *options;
 	struct limits *limits;
 	struct arena *arena;
-	struct problems problems;
+	struct problems *problems;
 };
 
 static void add_problem(struct reading *reading, struct place place, const char *text)
 {
-	problem_add(&reading->problems, SEVERITY_ERROR, place, "bad-setting", "%s", text);
+	problem_add(reading->problems, SEVERITY_ERROR, place, "bad-setting", "%s", text);
 }
 
 /* A list as the option has it: with commas. */
@@ -42,7 +42,7 @@ static enum err join_list(struct reading *reading, const struct yaml_node *list,
 static enum err read_entry(struct reading *reading, const struct yaml_entry *entry)
 {
 	const struct yaml_node *value = entry->value;
-	struct option_source source = {ORIGIN_FILE, reading->problems.file, entry->place.line};
+	struct option_source source = {ORIGIN_FILE, reading->problems->file, entry->place.line};
 	struct slice text = value->text;
 	struct diag diag;
 	enum err err = OK;
@@ -50,7 +50,7 @@ static enum err read_entry(struct reading *reading, const struct yaml_entry *ent
 	if (value->broken)
 		return OK;
 	if (slice_is(entry->name, "participants")) {
-		limits_read(&reading->problems, value, reading->limits);
+		limits_read(reading->problems, value, reading->limits);
 		return OK;
 	}
 	if (value->kind == YAML_LIST) {
@@ -74,7 +74,7 @@ static enum err read_entry(struct reading *reading, const struct yaml_entry *ent
 static enum err read_all(struct reading *reading, struct slice text)
 {
 	struct yaml_node *root;
-	enum err err = yaml_tree(text, reading->arena, &reading->problems, &root);
+	enum err err = yaml_tree(text, reading->arena, reading->problems, &root);
 
 	if (err)
 		return err == ERR_INVALID ? OK : err;
@@ -97,24 +97,29 @@ static bool is_empty(struct slice text)
 	return true;
 }
 
+enum err settings_read_text(struct slice text, struct options *options, struct limits *limits,
+			    struct problems *problems)
+{
+	struct reading reading = {options, limits, problems->arena, problems};
+	enum err err = is_empty(text) ? OK : read_all(&reading, text);
+
+	return err ? err : problems->nomem ? ERR_NOMEM : OK;
+}
+
 enum err settings_read(const struct cli *cli, const char *path, struct options *options,
 		       struct limits *limits, struct diag *diag)
 {
-	struct reading reading = {.options = options,
-				  .limits = limits,
-				  .arena = cli->arena,
-				  .problems = {.arena = cli->arena, .file = path}};
+	struct problems problems = {.arena = cli->arena, .file = path};
 	struct slice text;
 	enum err err = file_read(path, SETTINGS_MAX, cli->arena, &text, diag);
 
 	if (err)
 		return err;
-	err = is_empty(text) ? OK : read_all(&reading, text);
-	if (err || reading.problems.nomem)
-		return diag_set(diag, err ? err : ERR_NOMEM, "%.200s: %s", path,
-				err_text(err ? err : ERR_NOMEM));
-	if (!reading.problems.n_errors)
+	err = settings_read_text(text, options, limits, &problems);
+	if (err)
+		return diag_set(diag, err, "%.200s: %s", path, err_text(err));
+	if (!problems.n_errors)
 		return OK;
-	err = report_problems(cli, REPORT_TEXT, &reading.problems);
+	err = report_problems(cli, REPORT_TEXT, &problems);
 	return err ? err : ERR_INVALID;
 }

@@ -19,4 +19,9 @@
 CHECKED enum err settings_read(const struct cli *cli, const char *path, struct options *options,
 			       struct limits *limits, struct diag *diag);
 
+/* The same of a text; what is wrong is added to the problems, which name the file. OK
+ * also where there are some, ERR_NOMEM. */
+CHECKED enum err settings_read_text(struct slice text, struct options *options,
+				    struct limits *limits, struct problems *problems);
+
 #endif

@@ -113,6 +113,43 @@ struct slice saga_step_name(const struct definition *definition, const struct sa
 	return bytes_slice(&out);
 }
 
+/* What is under way is something that the step of the definition has, and has a number.
+ * A back-off may come before the first attempt, in a saga that is paused. */
+static bool step_fits(const struct step_definition *definition, const struct step *step)
+{
+	bool undo = step->verb == VERB_UNDO;
+
+	switch ((enum step_state)step->state) {
+	case STEP_RUNNING:
+		if (!form_commands(definition->form))
+			return definition->form != FORM_NOTHING;
+		return !undo && step->attempt;
+	case STEP_BACKOFF: return form_commands(definition->form) && !undo;
+	case STEP_UNDOING:
+		if (form_is_block(definition->form))
+			return true;
+		return definition->has_undo && undo && step->attempt;
+	case STEP_UNDO_BACKOFF: return definition->has_undo && undo;
+	case STEP_PARKED: return definition->has_undo || !undo;
+	case STEP_WAITING:
+	case STEP_DONE:
+	case STEP_REFUSED:
+	case STEP_SKIPPED:
+	case STEP_IN_DOUBT:
+	case STEP_UNDONE:
+	case STEP_NEVER: return true;
+	}
+	return false;
+}
+
+static bool steps_fit(const struct definition *definition, const struct saga *saga)
+{
+	for (uint32_t i = 0; i < saga->n_steps; i++)
+		if (!step_fits(saga_step_definition(definition, saga, i), &saga->steps[i]))
+			return false;
+	return true;
+}
+
 bool saga_fits(const struct definition *definition, const struct saga *saga)
 {
 	uint64_t n = definition->n_steps;
@@ -127,5 +164,7 @@ bool saga_fits(const struct definition *definition, const struct saga *saga)
 			return false;
 		n += expansion_added(definition, expansion);
 	}
-	return n == saga->n_steps;
+	return n == saga->n_steps && steps_fit(definition, saga) &&
+	       saga_ended(saga) == (saga->ended_ms != 0) && saga->started_ms >= 0 &&
+	       saga->revision && saga->key.len;
 }

@@ -269,7 +269,9 @@ uint32_t expansion_shift(const struct definition *definition, const struct expan
 uint32_t expansion_added(const struct definition *definition,
 			 const struct expansion *expansion);
 
-/* Whether the saga has the steps that its definition and its lists ask for. */
+/* Whether the saga has the steps that its definition and its lists ask for, and what is
+ * under way in them is something that these steps can do: what a damaged store says may
+ * be otherwise. */
 bool saga_fits(const struct definition *definition, const struct saga *saga);
 
 static inline const struct step_definition *saga_step_definition(

@@ -23,8 +23,8 @@ enum err read_record(const struct engine *engine, struct slice record, struct ar
 		return diag_set(diag, ERR_CORRUPT, "its definition is not in the store");
 	if (!saga_fits(out->definition, &out->saga))
 		return diag_set(diag, ERR_CORRUPT,
-				"it has %u steps, which its definition of %u steps and its "
-				"lists do not come to",
+				"its %u steps are not what its definition of %u steps and its "
+				"lists come to",
 				(unsigned int)out->saga.n_steps,
 				(unsigned int)out->definition->n_steps);
 	return OK;

@@ -5,6 +5,7 @@
  * with which of four connections (the next two); some take further bytes. */
 #include "bus/hub.h"
 #include "proto/wire.h"
+#include "tests/fuzz/moves.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -26,12 +27,9 @@ enum move {
 	MOVE_PUMP,
 	MOVE_READ, /* then how many bytes */
 	MOVE_DROP,
+	MOVE_INQUIRE, /* then how much */
+	MOVE_RECORDS, /* then of which inquiry */
 	MOVES
-};
-
-struct input {
-	const uint8_t *at;
-	size_t left;
 };
 
 struct guest {
@@ -45,14 +43,6 @@ struct world {
 	uint64_t origin; /* of the newest start */
 	uint32_t attempt;
 };
-
-static uint8_t next(struct input *input)
-{
-	if (!input->left)
-		return 0;
-	input->left--;
-	return *input->at++;
-}
 
 static void connect_guest(struct world *world, struct guest *guest)
 {
@@ -121,21 +111,17 @@ static void say(struct world *world, struct guest *guest, const struct frame *fr
 	bytes_release(&bytes);
 }
 
-static void say_bytes(struct world *world, struct guest *guest, struct input *input)
+/* Out of a block of their own size. */
+static void say_bytes(struct world *world, struct guest *guest, struct moves *moves)
 {
-	size_t n = next(input);
-	char *copy;
+	struct slice bytes = moves_bytes(moves);
+	char *copy = malloc(bytes.len + 1);
 
-	if (n > input->left)
-		n = input->left;
-	copy = malloc(n + 1);
 	assert(copy);
-	if (n)
-		memcpy(copy, input->at, n);
+	if (bytes.len)
+		memcpy(copy, bytes.at, bytes.len);
 	if (hub_wants(world->hub, guest->connection))
-		hub_receive(world->hub, guest->connection, (struct slice){copy, n});
-	input->at += n;
-	input->left -= n;
+		hub_receive(world->hub, guest->connection, (struct slice){copy, bytes.len});
 	free(copy);
 }
 
@@ -171,19 +157,33 @@ static void poll_one(struct world *world)
 		world->origin = message.origin;
 }
 
-static void move(struct world *world, struct input *input)
+static void inquire(struct world *world, uint8_t limit)
 {
-	uint8_t byte = next(input);
+	struct inquiry_message inquiry = {.limit = 1u + limit};
+	struct inquired inquired;
+	enum err err = hub_inquire(world->hub, SLICE_LITERAL("stock"), &inquiry);
+
+	assert(!err || err == ERR_NOT_FOUND || err == ERR_INVALID || err == ERR_BUSY);
+	while (hub_inquired(world->hub, &inquired))
+		assert(inquired.records.n <= RECORDS_MAX);
+}
+
+static void move(struct world *world, struct moves *moves)
+{
+	uint8_t byte = moves_next(moves);
 	struct guest *guest = &world->guests[byte >> 4 & 3];
 	const struct result_message result = {.saga_id = SLICE_LITERAL("s")};
 
 	connect_guest(world, guest);
 	switch ((enum move)((byte & 15) % MOVES)) {
-	case MOVE_BYTES: say_bytes(world, guest, input); break;
+	case MOVE_BYTES: say_bytes(world, guest, moves); break;
 	case MOVE_HELLO:
 		say(world, guest,
 		    &(struct frame){.type = FRAME_HELLO,
-				    .hello = {1, SLICE_LITERAL("stock"), next(input), {0}}});
+				    .hello = {.version = 1,
+					      .newest = WIRE_NEWEST,
+					      .participant = SLICE_LITERAL("stock"),
+					      .window = moves_next(moves)}});
 		break;
 	case MOVE_HELLO_CLIENT:
 		say(world, guest,
@@ -192,7 +192,7 @@ static void move(struct world *world, struct input *input)
 	case MOVE_REPLY:
 		say(world, guest,
 		    &(struct frame){.type = FRAME_REPLY,
-				    .reply = {.id = id_of(next(input)),
+				    .reply = {.id = id_of(moves_next(moves)),
 					      .attempt = world->attempt + 1}});
 		break;
 	case MOVE_START:
@@ -201,7 +201,7 @@ static void move(struct world *world, struct input *input)
 				    .request = 1,
 				    .start = {.saga = SLICE_LITERAL("order")}});
 		break;
-	case MOVE_COMMAND: command(world, next(input)); break;
+	case MOVE_COMMAND: command(world, moves_next(moves)); break;
 	case MOVE_POLL: poll_one(world); break;
 	case MOVE_ACKNOWLEDGE: hub_acknowledge(world->hub); break;
 	case MOVE_ANSWER:
@@ -210,7 +210,13 @@ static void move(struct world *world, struct input *input)
 			  SLICE_LITERAL("completed"));
 		break;
 	case MOVE_PUMP: hub_pump(world->hub, 0); break;
-	case MOVE_READ: read_some(world, guest, next(input)); break;
+	case MOVE_READ: read_some(world, guest, moves_next(moves)); break;
+	case MOVE_INQUIRE: inquire(world, moves_next(moves)); break;
+	case MOVE_RECORDS:
+		say(world, guest,
+		    &(struct frame){.type = FRAME_RECORDS,
+				    .records = {.request = moves_next(moves)}});
+		break;
 	case MOVE_DROP:
 	case MOVES: drop_guest(world, guest); return;
 	}
@@ -232,12 +238,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 					  .output_bytes = 300,
 					  .output_max = 600,
 					  .hello_ms = 1000};
-	struct input input = {data, size};
+	struct moves moves = {data, size};
 	struct world world = {.hub = hub_new("fuzz", &limits)};
 
 	assert(world.hub);
-	while (input.left)
-		move(&world, &input);
+	while (moves.left)
+		move(&world, &moves);
 	for (int i = 0; i < CONNECTIONS; i++)
 		drop_guest(&world, &world.guests[i]);
 	hub_free(world.hub);

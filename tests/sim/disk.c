@@ -179,6 +179,8 @@ static void forge(struct disk *disk, struct slice id, struct arena *arena, struc
 	    saga_decode(bytes, arena, &saga, hash, NULL))
 		return;
 	saga.phase = PHASE_COMPENSATED;
+	if (!saga.ended_ms)
+		saga.ended_ms = saga.updated_ms;
 	record_write(&forged, &saga, hash, timeline);
 	*record = bytes_slice(&forged);
 }
