@@ -303,7 +303,10 @@ corpus = tests/fuzz/corpus/$(patsubst fuzz_%,%,$(notdir $(1)))
 MUTANTS ?= 1000
 replay = $(call tally,$(1:$(B)/tests/%=%),$(1) --mutants $(MUTANTS) $(call corpus,$(1)))
 
-.PHONY: test threads e2e torture fuzz-replay installed sim sanitize
+# Beside the release flavour, also where B was given.
+beside = $(patsubst %/release,%,$(B))
+
+.PHONY: test threads e2e torture faults fuzz-replay installed sim sanitize
 # T=editor is the schema for editors, any other T a unit test.
 chosen = $(if $(filter editor,$(T)),$(JUDGE),$(B)/tests/unit/test_$(T))
 test: $(if $(T),$(chosen),$(TESTS) $(JUDGE) $(FUZZERS)) ## Run the tests (T=json: that one, and show its output)
@@ -329,6 +332,12 @@ e2e: $(if $(T),$(B)/tests/e2e/test_$(T),$(E2E)) ## Run server and services as pr
 torture: ## Kill and hold server and services while 5,000 orders are under way
 	@$(MAKE) --no-print-directory T=torture TORTURE_ORDERS=5000 e2e
 
+# In a flavour of its own, in which programs have such places (base/fault_point.h).
+FAULTS_AT ?= 1,3
+faults: export FAULTS_AT := $(FAULTS_AT)
+faults: ## Let server and services die at every place where a crash is interesting (FAULTS_ALONE=1: also for every form of saga by itself)
+	+@$(MAKE) --no-print-directory B=$(beside)/faults CPPFLAGS='$(CPPFLAGS) -DSKALD_FAULT_POINTS' T=faults e2e
+
 fuzz-replay: $(FUZZERS) ## Run the corpus and MUTANTS=1000 changes of it through every fuzz target
 	@$(begin_tally); $(foreach t,$^,$(call replay,$(t))) $(end_tally)
 
@@ -352,8 +361,6 @@ else
 	$(end_tally)
 endif
 
-# Beside the release flavour, also where B was given.
-beside = $(patsubst %/release,%,$(B))
 sanitize: ## Run the tests under AddressSanitizer and UndefinedBehaviorSanitizer, and ThreadSanitizer
 	@$(begin_tally); mkdir -p $(B)
 	+@if echo 'int main(void) { return 0; }' | \
@@ -376,8 +383,8 @@ FUZZ_SECONDS ?= 30
 fuzz: ## Look for new input that breaks a fuzz target (FUZZ_SECONDS=30 for each, T=hub: that one; needs clang)
 	@mkdir -p $(beside)/fuzz; echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | \
 		'$(or $(CLANG),no-clang)' -fsanitize=fuzzer -xc -o $(beside)/fuzz/probe - 2>/dev/null || { \
-		echo 'make fuzz needs clang and its libFuzzer (Debian: apt install clang libclang-rt-dev,' >&2; \
-		echo 'older ones clang alone); make fuzz-replay MUTANTS=100000 needs neither' >&2; exit 1; }
+		echo 'make fuzz needs clang and its libFuzzer, which ./run fuzz installs;' >&2; \
+		echo 'make fuzz-replay MUTANTS=100000 does without' >&2; exit 1; }
 	+@$(MAKE) --no-print-directory CC=$(CLANG) SANITIZE=address,undefined B=$(beside)/fuzz FUZZ_DRIVER= \
 		CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' LDFLAGS=-fsanitize=fuzzer fuzzers
 	@set -e; for t in $(if $(T),fuzz_$(T),$(notdir $(FUZZERS))); do \
@@ -462,7 +469,7 @@ check: ## Everything that a change must pass
 	+@for t in layers pure headers format banned; do \
 		tools/tally $$t $(MAKE) --no-print-directory WERROR=1 $$t; \
 	done; \
-	for t in all test e2e installed sim sanitize; do \
+	for t in all test e2e faults installed sim sanitize; do \
 		$(MAKE) --no-print-directory WERROR=1 $$t || tools/tally "make $$t" false; \
 	done; \
 	$(end_tally)

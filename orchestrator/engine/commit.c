@@ -1,3 +1,4 @@
+#include "base/fault_point.h"
 #include "orchestrator/engine/inside.h"
 #include "orchestrator/store/record.h"
 
@@ -182,8 +183,10 @@ enum err commit_batch(struct engine *engine)
 
 	err = make_writes(engine, &n, &n_audit);
 	if (!err && n) {
+		FAULT_POINT("engine.before-store");
 		err = store_commit(engine->parts.store, &batch, engine->writes, n,
 				   engine->audit, n_audit);
+		FAULT_POINT("engine.stored");
 		engine->stats.commits += !err;
 	}
 	if (!err)

@@ -1,5 +1,6 @@
 #include "orchestrator/engine/engine.h"
 
+#include "base/fault_point.h"
 #include "orchestrator/engine/inside.h"
 #include "orchestrator/store/record.h"
 
@@ -68,8 +69,10 @@ static enum err store_batch(struct engine *engine)
 {
 	enum err err = commit_batch(engine);
 
+	FAULT_POINT("engine.before-acknowledge");
 	if (!err && !engine->held)
 		bus_acknowledge(engine->parts.bus);
+	FAULT_POINT("engine.acknowledged");
 	return err;
 }
 
@@ -194,7 +197,9 @@ enum err engine_deploy(struct engine *engine, struct definition **definition, st
 	/* Where the catalog has it, it says whether it is the same. */
 	memcpy(stored.hash, (*definition)->hash, SHA256_SIZE);
 	if (!catalog_find(&engine->catalog, stored.name, stored.version))
-		err = store_put_definition(engine->parts.store, &stored);
+		FAULT_POINT("engine.before-definition");
+	err = store_put_definition(engine->parts.store, &stored);
+	FAULT_POINT("engine.definition-stored");
 	if (!err)
 		return catalog_add(&engine->catalog, definition, diag);
 	if (err == ERR_CONFLICT)
@@ -264,6 +269,7 @@ static enum err load_saga(void *context, const struct loaded_saga *loaded)
 	live->n_entries = stored.n_entries;
 	send_outstanding(engine, live, &stored.saga, &engine->batch);
 	live_rewake(&engine->table, live, &stored.saga);
+	FAULT_POINT("engine.saga-loaded");
 	return OK;
 }
 

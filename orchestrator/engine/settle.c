@@ -1,3 +1,4 @@
+#include "base/fault_point.h"
 #include "orchestrator/engine/inside.h"
 
 #include <stdlib.h>
@@ -37,6 +38,7 @@ static void adopt(struct engine *engine, struct change *change, const struct sag
 		hand_over(engine, live, &change->saga, change->commands, change->n_commands);
 	else if (!ended)
 		send_outstanding(engine, live, &change->saga, &engine->scratch);
+	FAULT_POINT("engine.handed-over");
 	engine->stats.started += change->fresh;
 	engine->stats.ended[row->status] += ended;
 	answer_all(engine, change);
@@ -45,6 +47,7 @@ static void adopt(struct engine *engine, struct change *change, const struct sag
 	tell_watchers(engine, live, row->status);
 	if (ended && change->saga.parent.len)
 		tell_parent(engine, change->saga.parent, change->saga.id);
+	FAULT_POINT("engine.told");
 	live_keep(live, change->record);
 	live->change = NULL;
 	change->record = (struct slice){0};

@@ -1,6 +1,7 @@
 /* gateway.c - between libmicrohttpd and the handlers of the routes. */
 #include "orchestrator/gateway/gateway.h"
 
+#include "base/fault_point.h"
 #include "base/problems.h"
 #include "orchestrator/gateway/parts.h"
 #include "orchestrator/gateway/routes.h"
@@ -224,6 +225,7 @@ static enum MHD_Result send_answer(struct request *request)
 		return MHD_NO;
 	if (out->len) /* it is the response's now */
 		*out = BYTES(ANSWER_MAX, NULL);
+	FAULT_POINT("gateway.before-answer");
 	request->gateway->answered[request->status / 100]++;
 	add_headers(response, request);
 	result = MHD_queue_response(request->connection, request->status, response);
@@ -233,6 +235,7 @@ static enum MHD_Result send_answer(struct request *request)
 
 static void handle(struct request *request)
 {
+	FAULT_POINT("gateway.asked");
 	request->begun = true;
 	if (request->gateway->stopping)
 		request_fail(request, MHD_HTTP_SERVICE_UNAVAILABLE, "stopping",
@@ -303,6 +306,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
 
 	if (!request)
 		return;
+	FAULT_POINT("gateway.answered");
 	if (request->suspended)
 		stop_waiting(request);
 	forget(request);

@@ -1,5 +1,6 @@
 #include "orchestrator/server/server.h"
 
+#include "base/fault_point.h"
 #include "bus/bus_local.h"
 #include "bus/kafka/bus_kafka.h"
 #include "orchestrator/gateway/gateway.h"
@@ -396,6 +397,7 @@ static bool turn(struct server *server)
 	enum err err;
 
 	bus_pump(server->bus);
+	FAULT_POINT("server.pumped");
 	asked = gateway_pump(server->gateway);
 	err = engine_turn(server->engine, &n);
 	note_store(server, err);
@@ -517,6 +519,7 @@ static enum err serve(struct server *server, struct diag *diag)
 {
 	bool more = true;
 
+	FAULT_POINT("server.opened");
 	say_ready(server);
 	while (!server->stopping && !server->store->lost) {
 		wait_for_events(server, more);

@@ -1,5 +1,6 @@
 #include "orchestrator/store/store_sqlite.h"
 
+#include "base/fault_point.h"
 #include "orchestrator/store/folder_lock.h"
 #include "orchestrator/store/sqlite_file.h"
 #include "orchestrator/store/sqlite_statements.h"
@@ -301,6 +302,7 @@ static enum err write_batch(struct store_sqlite *store, const struct store_batch
 		return err;
 	store_batch_advance(&newest, batch);
 	err = write_sagas(store, batch->number, writes, n, unsent);
+	FAULT_POINT("store.written");
 	for (size_t i = 0; !err && i < n_audit; i++)
 		err = add_audit(store, &audit[i]);
 	if (!err)
@@ -355,6 +357,7 @@ static enum err remove_some(struct store_sqlite *store, int64_t ended_before_ms,
 	for (size_t i = 0; !err && i < *n; i++) {
 		sqlite3_bind_int64(statement, 1, numbers[i]);
 		err = run(store, REMOVE);
+		FAULT_POINT("store.removed");
 	}
 	if (!err && *n) {
 		sqlite3_bind_int64(store->statements[SET_REMOVED], 1, last_ms);
@@ -379,6 +382,7 @@ static enum err sqlite_prune(struct store *base, int64_t ended_before_ms, size_t
 			err = run(store, COMMIT);
 		if (err)
 			return roll_back(store, err);
+		FAULT_POINT("store.pruned");
 		*n += removed;
 		if (removed < wanted)
 			break;

@@ -1,5 +1,7 @@
 #include "participants/lib/barrier.h"
 
+#include "base/fault_point.h"
+
 #include <assert.h>
 
 /* One command on its way to its answer. */
@@ -86,7 +88,9 @@ static enum err run_and_keep(struct answering *at, const struct command_message 
 	const struct reply_message *reply = at->reply;
 	struct barrier_record record;
 
+	FAULT_POINT("barrier.before-handler");
 	at->later = !desk->run(desk->context, command, desk->arena, at->reply);
+	FAULT_POINT("barrier.after-handler");
 	if (!leaves_record(at))
 		return take_back(desk->barrier);
 	if (reply->outcome == MESSAGE_OK)
@@ -105,7 +109,9 @@ static enum err undo(struct answering *at, struct barrier_record *done)
 	/* The participant may know what the saga never heard. */
 	if (!known.output.len)
 		known.output = done->output;
+	FAULT_POINT("barrier.before-undo");
 	err = run_and_keep(at, &known);
+	FAULT_POINT("barrier.after-undo");
 	if (err || !leaves_record(at))
 		return err;
 	done->state = BARRIER_UNDONE;
@@ -123,6 +129,7 @@ static enum err bar(struct answering *at, struct barrier_record *done)
 		return OK;
 	}
 	done->state = BARRIER_BARRED;
+	FAULT_POINT("barrier.before-bar");
 	return keep(at, at->command->do_id, *done);
 }
 
@@ -180,6 +187,7 @@ enum err barrier_answer(const struct barrier_desk *desk, const struct command_me
 		.id = command->id, .attempt = command->attempt, .outcome = MESSAGE_OK};
 	if (desk->barrier->ops->mark)
 		err = desk->barrier->ops->mark(desk->barrier);
+	FAULT_POINT("barrier.marked");
 	if (!err)
 		err = decide(&at);
 	*answer = at.later ? BARRIER_LATER : BARRIER_ANSWERED;

@@ -1,5 +1,6 @@
 #include "participants/lib/participant.h"
 
+#include "base/fault_point.h"
 #include "base/utf8.h"
 #include "participants/lib/command.h"
 #include "participants/lib/deferral.h"
@@ -206,6 +207,7 @@ static enum failure transact(skald_participant *participant, struct job *jobs,
 		log_failure(participant, "begin-failed", err);
 		return OF_STORE;
 	}
+	FAULT_POINT("participant.begun");
 	for (size_t i = 0; i < n && !err; i++)
 		err = answer(&desk, participant, &jobs[i], &replies[i]);
 	if (err) {
@@ -214,8 +216,10 @@ static enum failure transact(skald_participant *participant, struct job *jobs,
 		return OF_COMMAND;
 	}
 	err = prune(participant, desk.now_ms, n);
+	FAULT_POINT("participant.before-commit");
 	if (!err)
 		err = barrier->ops->commit(barrier);
+	FAULT_POINT("participant.committed");
 	if (!err)
 		return NONE;
 	log_failure(participant, "commit-failed", err);
@@ -257,6 +261,7 @@ static size_t settle(skald_participant *participant, struct job *job,
 	if (deaths(participant, job) && deaths(participant, job) < GUARD_DEATHS_MAX)
 		guard_clear(participant->guard, job->command.id);
 	sent = send_reply(participant, job, reply);
+	FAULT_POINT("participant.replied");
 	if (answered)
 		later_free(answered);
 	leave(job);
@@ -424,6 +429,7 @@ size_t skald_participant_poll(skald_participant *participant)
 		while (participant->n_jobs) {
 			n_sent += work(participant);
 			port_pump(participant->port, 0);
+			FAULT_POINT("participant.pumped");
 			if (participant->trouble_ms)
 				return n_sent;
 		}
@@ -570,6 +576,7 @@ skald_participant *participant_open(struct port *port, struct barrier *barrier,
 	participant->clock = clock;
 	participant->horizon_ms = horizon_ms;
 	participant->wake[0] = participant->wake[1] = -1;
+	FAULT_POINT("participant.opened");
 	deferrals_init(&participant->deferrals);
 	participant->box = later_box_new();
 	if (!participant->box || participant_set_batch(participant, PARTICIPANT_BATCH)) {

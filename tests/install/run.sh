@@ -54,6 +54,12 @@ starts()
 	[ $status -eq 0 ] || [ $status -eq 143 ]
 }
 
+# What base/fault_point.h makes is for tests alone.
+no_fault_points()
+{
+	! grep -l -a -e SKALD_FAULT -e 'participant\.committed' -e 'engine\.stored' "$@"
+}
+
 build()
 {
 	# shellcheck disable=SC2086 # lists of flags
@@ -83,6 +89,7 @@ for name in skald skald-sqlite skald-kafka skald-mongo; do
 	ok "soname of lib$name.so" test -e "$lib/lib$name.so.0"
 	ok "version of $name.pc" test "$(flags --modversion $name)" = "$(flags --variable=version $name)"
 done
+ok "no fault points" no_fault_points "$root"/usr/bin/skald* "$lib"/libskald*
 ok "build it shared" build "$root/shared" "$(flags --cflags --libs skald-sqlite sqlite3)"
 ok "start it" starts ./shared
 ok "build it static" build "$root/static" \
