@@ -376,7 +376,7 @@ sanitize: ## Run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	fi; \
 	$(end_tally)
 
-.PHONY: fuzz fuzzers coverage mutate bench bench-limits bench-many bench-core bench-bus bench-store bench-engine bench-barrier bench-floor
+.PHONY: fuzz fuzzers coverage mutate bench bench-limits bench-many bench-stall bench-core bench-bus bench-store bench-engine bench-barrier bench-floor
 fuzzers: $(FUZZERS)
 CLANG ?= $(firstword $(foreach c,clang clang-19 clang-18 clang-17 clang-16 clang-15 clang-14,$(shell command -v $(c))))
 FUZZ_SECONDS ?= 30
@@ -429,6 +429,10 @@ bench-limits: $(PROGRAMS) ## Hold a server to its limits of memory, disk and tim
 
 bench-many: $(PROGRAMS) $(B)/bench/bench_many ## Look at a store of 1,000,000 sagas
 	bench/many.py $(B)
+
+STALL ?= 20
+bench-stall: $(PROGRAMS) ## Hold one service, and see what others lose (STALL=60: so many seconds)
+	bench/stall.py $(B) --stall $(STALL)
 
 bench-floor: $(FLOOR) ## Measure what the machine can do: sagas without any feature
 	$<

@@ -52,8 +52,12 @@ class Server:
             found = re.search(r"event=ready url=http://(\S+) .*\n", self.read_log())
             if not found:
                 return False
-            self.connection = http.client.HTTPConnection(found[1])
+            self.url = "http://" + found[1]
+            self.connection = self.connect()
         return self.ask("GET", "/readyz")[0] == 200
+
+    def connect(self):
+        return http.client.HTTPConnection(self.url.removeprefix("http://"))
 
     def ask(self, method, path, body=None):
         self.connection.request(method, path, body)

@@ -170,9 +170,9 @@ bool engine_participant(const struct engine *engine, struct slice name,
 /* Why the command of a saga's step is held back; false: it is not. */
 enum { ENGINE_HOLD_TEXT = 80 };
 struct engine_hold {
-	const char *by;   /* "window", "rate", "breaker", "probe", "bus", "pause"; "":
-			   * its turn is next */
-	int64_t until_ms; /* 0: until something is answered */
+	const char *by; /* "window", "rate", "breaker", "probe", "silence", "bus", "pause"; "":
+			 * its turn is next */
+	int64_t until_ms;            /* 0: until something is answered */
 	char text[ENGINE_HOLD_TEXT]; /* "breaker open, next probe in 12s" */
 };
 bool engine_hold(const struct engine *engine, struct slice saga_id, uint32_t step,

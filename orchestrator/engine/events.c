@@ -127,7 +127,7 @@ static enum limit_end end_of(const struct event *event, uint32_t step)
 		return LIMIT_UNKNOWN;
 	if (event->type == EVENT_REPLY)
 		return event->outcome == OUTCOME_FAILED ? LIMIT_FAILS : LIMIT_WORKS;
-	return event->type == EVENT_TIMEOUT ? LIMIT_FAILS : LIMIT_UNKNOWN;
+	return event->type == EVENT_TIMEOUT ? LIMIT_SILENT : LIMIT_UNKNOWN;
 }
 
 /* An attempt that is over, or is another one now, was not handed over or held back. */

@@ -57,6 +57,22 @@ void log_breaker(const struct engine *engine, const struct lane *lane, enum brea
 	log_end(&line);
 }
 
+void log_silence(const struct engine *engine, const struct lane *lane, bool was)
+{
+	bool silent = limit_silent(&lane->limit);
+	struct log_line line;
+
+	if (silent == was)
+		return;
+	log_begin(&line, engine->parts.log, silent ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
+		  silent ? "participant-silent" : "participant-answers");
+	log_text(&line, "participant", slice_of(lane->name));
+	if (silent)
+		log_number(&line, "unanswered", LIMIT_SILENT_AFTER);
+	log_number(&line, "held", (int64_t)lane->n_held);
+	log_end(&line);
+}
+
 /* --- letting go --------------------------------------------------------------------- */
 
 /* The saga as it is stored; nothing of it is decided and not stored now. ERR_NOMEM. */
@@ -206,6 +222,11 @@ static void describe(const struct limit *limit, struct limit_hold hold, int64_t 
 		break;
 	case LIMIT_PROBE:
 		snprintf(text, ENGINE_HOLD_TEXT, "breaker half-open, its probe is on its way");
+		break;
+	case LIMIT_SILENCE:
+		snprintf(text, ENGINE_HOLD_TEXT,
+			 "no answer to %d attempts in a row, next one in %s",
+			 LIMIT_SILENT_AFTER, span);
 		break;
 	case LIMIT_BUS:
 		snprintf(text, ENGINE_HOLD_TEXT,

@@ -254,6 +254,9 @@ CHECKED enum err release_held(struct engine *engine, int64_t now_ms, size_t *n);
 /* The breaker was `was`: say so where it is another one now. */
 void log_breaker(const struct engine *engine, const struct lane *lane, enum breaker was);
 
+/* The same of a participant from which nothing comes, see limits.h. */
+void log_silence(const struct engine *engine, const struct lane *lane, bool was);
+
 /* --- news.c ------------------------------------------------------------------------- */
 
 void tell_observer(struct engine *engine, const struct definition *definition,

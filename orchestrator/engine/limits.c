@@ -124,14 +124,14 @@ static void note_end(struct limit *limit, int64_t now_ms, enum limit_end end, bo
 		limit->probing = false;
 		if (end == LIMIT_WORKS)
 			close_breaker(limit);
-		else if (end == LIMIT_FAILS)
+		else if (end != LIMIT_UNKNOWN)
 			open_breaker(limit, now_ms);
 		else
 			limit->breaker = BREAKER_OPEN; /* its pause is over: another one */
 	}
 	if (probe || limit->breaker != BREAKER_CLOSED || end == LIMIT_UNKNOWN)
 		return;
-	limit->n_failures = end == LIMIT_FAILS ? limit->n_failures + 1 : 0;
+	limit->n_failures = end == LIMIT_WORKS ? 0 : limit->n_failures + 1;
 	if (limit->n_failures >= limit->settings.failures)
 		open_breaker(limit, now_ms);
 }
@@ -161,6 +161,11 @@ void limit_set(struct limit *limit, const struct limit_settings *settings, int64
 		close_breaker(limit);
 }
 
+bool limit_silent(const struct limit *limit)
+{
+	return limit->n_silent >= LIMIT_SILENT_AFTER;
+}
+
 struct limit_hold limit_ask(const struct limit *limit, int64_t now_ms)
 {
 	const struct limit_settings *settings = &limit->settings;
@@ -172,6 +177,9 @@ struct limit_hold limit_ask(const struct limit *limit, int64_t now_ms)
 		return (struct limit_hold){LIMIT_BREAKER, pause_end_ms(limit, now_ms)};
 	if (settings->window && limit->inflight >= settings->window)
 		return (struct limit_hold){LIMIT_WINDOW, INT64_MAX};
+	wait_ms = now_ms - limit->taken_ms;
+	if (limit_silent(limit) && wait_ms >= 0 && wait_ms < LIMIT_SILENT_MS)
+		return (struct limit_hold){LIMIT_SILENCE, limit->taken_ms + LIMIT_SILENT_MS};
 	wait_ms = settings->rate ? token_wait_ms(limit, now_ms) : 0;
 	if (wait_ms)
 		return (struct limit_hold){LIMIT_RATE, now_ms + wait_ms};
@@ -186,6 +194,7 @@ const char *limit_why_text(enum limit_why why)
 	case LIMIT_RATE: return "rate";
 	case LIMIT_BREAKER: return "breaker";
 	case LIMIT_PROBE: return "probe";
+	case LIMIT_SILENCE: return "silence";
 	case LIMIT_BUS: return "bus";
 	}
 	return "";
@@ -195,6 +204,7 @@ bool limit_take(struct limit *limit, int64_t now_ms)
 {
 	assert(limit_ask(limit, now_ms).why == LIMIT_FREE);
 	limit->inflight++;
+	limit->taken_ms = now_ms;
 	if (limit->settings.rate) {
 		limit->level = level_at(limit, now_ms) - limit->settings.rate_ms;
 		limit->filled_ms = now_ms;
@@ -210,12 +220,16 @@ void limit_settle(struct limit *limit, int64_t now_ms, enum limit_end end, bool 
 {
 	assert(limit->inflight);
 	limit->inflight--;
+	if (end == LIMIT_SILENT)
+		limit->n_silent += !limit_silent(limit);
+	else if (end != LIMIT_UNKNOWN)
+		limit->n_silent = 0;
 	if (limit->settings.failures)
 		note_end(limit, now_ms, end, probe);
 }
 
 bool limit_idle(const struct limit *limit, int64_t now_ms)
 {
-	return !limit->inflight && limit->breaker == BREAKER_CLOSED &&
+	return !limit->inflight && limit->breaker == BREAKER_CLOSED && !limit_silent(limit) &&
 	       (!limit->settings.rate || level_at(limit, now_ms) == full(&limit->settings));
 }

@@ -8,6 +8,11 @@
  * answer closes it or opens it again. Whatever else a participant says, a refusal
  * included, shows that it works.
  *
+ * A fourth one is always there, for a participant from which nothing comes at all:
+ * after 200 attempts in a row without any answer it is asked at most fifty
+ * times a second, until it answers. However many wait for it, that they try again and
+ * again costs others little, and an answer finds everybody in line.
+ *
  * What is held back is not counted here: orchestrator/engine/lanes.h has it in
  * order. This is arithmetic on the time it is given: no clock, no I/O, no memory.
  */
@@ -21,6 +26,10 @@ enum {
 	LIMITS_NAMED_MAX = 256, /* participants that settings name */
 	LIMIT_COUNT_MAX = 1000000,
 	LIMIT_FAILURES_MAX = 10000,
+
+	/* After so many attempts in a row without an answer one goes in this time. */
+	LIMIT_SILENT_AFTER = 200,
+	LIMIT_SILENT_MS = 20,
 };
 
 /* --- what is set -------------------------------------------------------------------- */
@@ -69,6 +78,8 @@ struct limit {
 	int64_t opened_ms;
 	bool probing;      /* the probe is on its way */
 	uint64_t n_opened; /* how often it opened */
+	uint32_t n_silent; /* attempts without an answer in a row; at most AFTER */
+	int64_t taken_ms;  /* when the newest was handed over */
 };
 
 /* Other settings, from now on. What is in flight, the failures so far and an open
@@ -82,6 +93,7 @@ enum limit_why {
 	LIMIT_RATE,
 	LIMIT_BREAKER,
 	LIMIT_PROBE,
+	LIMIT_SILENCE,
 	LIMIT_BUS, /* the bus has no room: of lane_ask alone */
 };
 struct limit_hold {
@@ -90,7 +102,7 @@ struct limit_hold {
 };
 struct limit_hold limit_ask(const struct limit *limit, int64_t now_ms);
 
-/* "window", "rate", "breaker", "probe", "bus"; "" for LIMIT_FREE */
+/* "window", "rate", "breaker", "probe", "silence", "bus"; "" for LIMIT_FREE */
 const char *limit_why_text(enum limit_why why);
 
 /* A command is handed over, which limit_ask allowed. True: it is the probe, and
@@ -100,10 +112,14 @@ CHECKED bool limit_take(struct limit *limit, int64_t now_ms);
 /* It was answered, or nobody waits for an answer any more. */
 enum limit_end {
 	LIMIT_WORKS,  /* ok, refused, expired */
-	LIMIT_FAILS,  /* failed, or no answer in time */
+	LIMIT_FAILS,  /* failed */
+	LIMIT_SILENT, /* no answer in time: has failed, too */
 	LIMIT_UNKNOWN /* nobody waits for it any more: says nothing */
 };
 void limit_settle(struct limit *limit, int64_t now_ms, enum limit_end end, bool probe);
+
+/* Nothing has come from it for long, see above. */
+bool limit_silent(const struct limit *limit);
 
 /* Nothing is lost where it is forgotten. */
 bool limit_idle(const struct limit *limit, int64_t now_ms);

@@ -134,15 +134,18 @@ void settle_handed(struct engine *engine, struct live *live, uint32_t step, enum
 	const struct handed handed = *live_handed(live, step);
 	struct lane *lane;
 	enum breaker was;
+	bool silent;
 
 	live_forget_handed(live, step);
 	if (!handed.lane) /* a child saga */
 		return;
 	lane = &engine->lanes.list[handed.lane];
 	was = lane->limit.breaker;
+	silent = limit_silent(&lane->limit);
 	lane_bus_takes(lane);
 	limit_settle(&lane->limit, clock_now_ms(engine->parts.clock), end, handed.probe);
 	log_breaker(engine, lane, was);
+	log_silence(engine, lane, silent);
 }
 
 void forget_sent(struct engine *engine, struct live *live)

@@ -109,6 +109,8 @@ static const char *advice_on(const char *by)
 			    "others once that works"},
 		{"probe", "the service failed several times in a row; if the probe works the "
 			  "others go, and if not they wait for another pause"},
+		{"silence", "the service has not answered for long: look whether it runs and "
+			    "answers; until it does it is asked fifty times a second"},
 		{"bus",
 		 "the service has not taken what it was sent before: look whether it runs "
 		 "and answers; it is given more once it does"},

@@ -154,12 +154,48 @@ START_TEST(test_the_log_tells_of_the_breaker)
 }
 END_TEST
 
+/* Everybody has tried and got no answer: then they try one after the other, and as soon
+ * as one is answered all at once. */
+START_TEST(test_a_participant_that_says_nothing)
+{
+	enum { SAGAS = LIMIT_SILENT_AFTER + 50 };
+	struct engine_stats before, after;
+	struct stage stage;
+	char id[32];
+
+	stage_open(&stage);
+	for (int i = 0; i < SAGAS; i++) {
+		snprintf(id, sizeof id, "o-%05d", i);
+		stage_start(&stage, 1, stage_errand(id, "{}"));
+	}
+	stage.deaf = true;
+	stage_turns(&stage);
+	stage_advance(&stage, 1000); /* all of them time out */
+	stage_turns(&stage);
+	check_logged(&stage, "level=warn event=participant-silent participant=shop "
+			     "unanswered=200 held=0");
+	engine_stats(stage.engine, &before);
+	stage_advance(&stage, 400); /* they want their second attempt */
+	stage_turns(&stage);
+	engine_stats(stage.engine, &after);
+	ck_assert_uint_eq(after.commands, before.commands + 1);
+	ck_assert_int_eq(engine_wake_ms(stage.engine), stage.clock.now_ms + LIMIT_SILENT_MS);
+	stage_mail_reply(&stage, "o-00000/fetch#0/0/do", MESSAGE_OK, "{}");
+	stage_turns(&stage);
+	engine_stats(stage.engine, &after);
+	ck_assert_uint_eq(after.commands, before.commands + SAGAS);
+	check_logged(&stage, "level=info event=participant-answers participant=shop held=249");
+	stage_close(&stage);
+}
+END_TEST
+
 static void add(TCase *tcase)
 {
 	tcase_add_test(tcase, test_a_turn_lets_so_many_go);
 	tcase_add_test(tcase, test_a_bus_that_is_busy);
 	tcase_add_test(tcase, test_a_bus_that_has_room_again);
 	tcase_add_test(tcase, test_a_store_that_fails);
+	tcase_add_test(tcase, test_a_participant_that_says_nothing);
 	tcase_add_test(tcase, test_the_log_tells_of_the_breaker);
 }
 

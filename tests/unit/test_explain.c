@@ -530,6 +530,7 @@ static const struct hold_row {
 	{"by a rate", "rate", true, "it goes by itself in its turn"},
 	{"by a breaker", "breaker", true, "the service failed several times in a row: look"},
 	{"by its probe", "probe", false, "the service failed several times in a row; if"},
+	{"by a long silence", "silence", true, "the service has not answered for long"},
 	{"by a full bus", "bus", true, "the service has not taken what it was sent before"},
 	{"while the saga is paused", "pause", false, "it goes once the saga is resumed"},
 	{"until it is its turn", "", false, "it goes by itself"},

@@ -23,9 +23,9 @@ enum { T0 = 1000000 };
 	}
 
 /* What is done, a word each: "take" hands a command over where it may, "works",
- * "fails" and "forget" settle the oldest one that is on its way, +N lets time pass, -N sets the
- * clock back, "ask" asks. What is said: "go", "probe" or why not and when, and every change of
- * the breaker. */
+ * "fails", "silent" and "forget" settle the oldest one that is on its way, +N lets time pass,
+ * -N sets the clock back, "ask" asks. What is said: "go", "probe" or why not and when, and
+ * every change of the breaker. */
 struct row {
 	const char *name;
 	struct limit_settings settings;
@@ -91,6 +91,9 @@ static const struct row rows[] = {
 	{"a probe that nobody waits for makes room for another one", BREAKER,
 	 "take take take fails fails fails +500 take forget take works take",
 	 "go go go [open] [half-open] probe [open] [half-open] probe [closed] go"},
+	{"no answer is a failure, of the probe, too", BREAKER,
+	 "take take take silent fails silent +500 take silent +500 take works",
+	 "go go go [open] [half-open] probe [open] [half-open] probe [closed]"},
 	{"what was asked before does not speak for the probe", BREAKER,
 	 "take take take take take fails fails fails +500 take works fails ask works ask",
 	 "go go go go go [open] [half-open] probe held [closed] go"},
@@ -178,6 +181,8 @@ static void act(struct play *play, const char *word)
 		settle(play, LIMIT_WORKS);
 	else if (strcmp(word, "fails") == 0)
 		settle(play, LIMIT_FAILS);
+	else if (strcmp(word, "silent") == 0)
+		settle(play, LIMIT_SILENT);
 	else if (strcmp(word, "forget") == 0)
 		settle(play, LIMIT_UNKNOWN);
 	else if (ask(play))
@@ -203,6 +208,52 @@ START_TEST(test_step_by_step)
 	struct play play = {.now_ms = T0 * INT64_C(1000), .said = BYTES(4096, NULL)};
 
 	limit_set(&play.limit, &row->settings, play.now_ms);
+	play_words(&play, row->does);
+	bytes_add(&play.said, '\0');
+	ck_assert_msg(strcmp(play.said.at, row->says) == 0, "%s: %s", row->name, play.said.at);
+	bytes_release(&play.said);
+}
+END_TEST
+
+/* --- silence ------------------------------------------------------------------------ */
+
+static void be_silent(struct play *play, int n)
+{
+	for (int i = 0; i < n; i++) {
+		ck_assert_int_eq(limit_ask(&play->limit, play->now_ms).why, LIMIT_FREE);
+		ck_assert(!limit_take(&play->limit, play->now_ms));
+		limit_settle(&play->limit, play->now_ms, LIMIT_SILENT, false);
+	}
+}
+
+static const struct silence_row {
+	const char *name;
+	int before; /* attempts without an answer */
+	const char *does, *says;
+} silence_rows[] = {
+	{"nearly as many as it takes", LIMIT_SILENT_AFTER - 1, "take take take", "go go go"},
+	{"then one goes in 20 ms", LIMIT_SILENT_AFTER, "take +19 take +1 take take",
+	 "silence@20 silence@1 go silence@20"},
+	{"an answer ends it", LIMIT_SILENT_AFTER, "+20 take take works take take",
+	 "go silence@20 go go"},
+	{"a failure is an answer", LIMIT_SILENT_AFTER, "+20 take take fails take",
+	 "go silence@20 go"},
+	{"what nobody waits for is none", LIMIT_SILENT_AFTER, "+20 take forget take",
+	 "go silence@20"},
+	{"one answer, and it takes as many again", LIMIT_SILENT_AFTER,
+	 "+20 take works take silent take take", "go go go go"},
+	{"a clock that is set back does not stop anything", LIMIT_SILENT_AFTER,
+	 "take -1000 take take", "silence@20 go silence@20"},
+};
+
+START_TEST(test_silence)
+{
+	const struct silence_row *row = &silence_rows[_i];
+	struct play play = {.now_ms = T0 * INT64_C(1000), .said = BYTES(4096, NULL)};
+
+	be_silent(&play, row->before);
+	ck_assert_int_eq(limit_silent(&play.limit), row->before == LIMIT_SILENT_AFTER);
+	ck_assert_int_eq(limit_idle(&play.limit, play.now_ms), !limit_silent(&play.limit));
 	play_words(&play, row->does);
 	bytes_add(&play.said, '\0');
 	ck_assert_msg(strcmp(play.said.at, row->says) == 0, "%s: %s", row->name, play.said.at);
@@ -360,6 +411,7 @@ END_TEST
 static void add(TCase *tcase)
 {
 	tcase_add_loop_test(tcase, test_step_by_step, 0, ROWS(rows));
+	tcase_add_loop_test(tcase, test_silence, 0, ROWS(silence_rows));
 	tcase_add_loop_test(tcase, test_other_settings, 0, ROWS(changes));
 	tcase_add_test(tcase, test_settings_as_text);
 	tcase_add_test(tcase, test_the_limits_of_a_participant);
