@@ -66,6 +66,19 @@ void bus_forget(struct bus *bus, uint64_t request)
 		bus->ops->forget(bus, request);
 }
 
+bool bus_bury(struct bus *bus, const struct inbox_message *message, struct slice reason,
+	      struct slice text)
+{
+	return bus->ops->bury && bus->ops->bury(bus, message, reason, text);
+}
+
+enum err bus_replay(struct bus *bus, const struct dead_letter *letter, struct diag *diag)
+{
+	if (!bus->ops->replay)
+		return diag_set(diag, ERR_INVALID, "this bus has no place to send it to");
+	return bus->ops->replay(bus, letter, diag);
+}
+
 void bus_close(struct bus *bus)
 {
 	if (bus)

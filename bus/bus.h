@@ -85,6 +85,19 @@ struct bus_ops {
 	/* Nobody waits for that answer any more. */
 	void (*forget)(struct bus *bus, uint64_t request);
 
+	/* --- what a bus may lack: NULL -------------------------------------------- */
+
+	/* This message that was polled is of no use, and why. True: it comes back as
+	 * INBOX_DEAD, with its place and all that it had; it counts as acknowledged
+	 * once it is where that comes from. False: whoever asks has to keep it. */
+	bool (*bury)(struct bus *bus, const struct inbox_message *message, struct slice reason,
+		     struct slice text);
+
+	/* Send a dead letter to where it was found. ERR_INVALID: it cannot be, says the
+	 * diag; ERR_BUSY: not now; ERR_NOMEM. */
+	enum err (*replay)(struct bus *bus, const struct dead_letter *letter,
+			   struct diag *diag);
+
 	void (*close)(struct bus *bus);
 };
 CHECKED enum err bus_send(struct bus *bus, const struct command_message *command);
@@ -101,6 +114,10 @@ CHECKED enum err bus_inquire(struct bus *bus, struct slice participant,
 			     struct inquiry_message *inquiry);
 bool bus_inquired(struct bus *bus, struct inquired *out);
 void bus_forget(struct bus *bus, uint64_t request);
+bool bus_bury(struct bus *bus, const struct inbox_message *message, struct slice reason,
+	      struct slice text);
+CHECKED enum err bus_replay(struct bus *bus, const struct dead_letter *letter,
+			    struct diag *diag);
 void bus_close(struct bus *bus); /* NULL is fine */
 
 struct port {

@@ -356,6 +356,15 @@ static void local_participants(struct bus *base,
 	hub_participants(((struct bus_local *)base)->hub, visit, context);
 }
 
+static enum err local_replay(struct bus *base, const struct dead_letter *letter,
+			     struct diag *diag)
+{
+	struct bus_local *bus = (struct bus_local *)base;
+
+	ask_for_pump(bus);
+	return hub_replay(bus->hub, letter, diag);
+}
+
 /* Unless somebody else has put another socket there. */
 static void remove_file(const struct bus_local *bus)
 {
@@ -439,6 +448,7 @@ enum err bus_local_open(const struct bus_local_setup *setup, struct bus **out,
 		.inquire = local_inquire,
 		.inquired = local_inquired,
 		.forget = local_forget,
+		.replay = local_replay,
 		.close = local_close,
 	};
 	struct bus_local *bus = calloc(1, sizeof *bus);

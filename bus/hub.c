@@ -196,6 +196,30 @@ static void deliver(struct hub *hub, struct hub_connection *connection,
 		refuse(hub, connection, "the orchestrator is out of memory; try again");
 }
 
+/* Nobody can use what it sent: that is kept for people, as far as there is memory, and
+ * the connection is told. Who has not said hello is no concern of theirs. */
+static void refuse_frame(struct hub *hub, struct hub_connection *connection, struct slice bytes,
+			 struct slice reason, const char *text)
+{
+	struct arena *arena = connection->state == NEW ? NULL : inbox_arena(&hub->inbox);
+	struct inbox_message message = {
+		.type = INBOX_DEAD,
+		.dead = {.reason = reason,
+			 .source = connection->state == CLIENT ? SLICE_LITERAL("a client")
+							       : SLICE_LITERAL("a service"),
+			 .partition = -1,
+			 .offset = -1,
+			 .size = bytes.len},
+	};
+
+	if (bytes.len > WIRE_FRAME_MAX)
+		bytes.len = WIRE_FRAME_MAX;
+	if (arena && arena_copy(arena, slice_of(text), &message.dead.text) &&
+	    arena_copy(arena, bytes, &message.dead.value))
+		(void)inbox_add(&hub->inbox, connection->number, &message);
+	refuse(hub, connection, "%s", text);
+}
+
 static void take_reply(struct hub *hub, struct hub_connection *connection,
 		       const struct reply_message *reply)
 {
@@ -234,7 +258,7 @@ static void take_records(struct hub *hub, struct hub_connection *connection,
 }
 
 static void take_frame(struct hub *hub, struct hub_connection *connection,
-		       const struct frame *frame)
+		       const struct frame *frame, struct slice bytes)
 {
 	switch (connection->state) {
 	case NEW:
@@ -249,17 +273,17 @@ static void take_frame(struct hub *hub, struct hub_connection *connection,
 		else if (frame->type == FRAME_RECORDS)
 			take_records(hub, connection, &frame->records);
 		else
-			refuse(hub, connection,
-			       "after its hello, a participant sends replies "
-			       "and nothing else");
+			refuse_frame(hub, connection, bytes, SLICE_LITERAL("unexpected"),
+				     "after its hello, a participant sends replies "
+				     "and nothing else");
 		return;
 	case CLIENT:
 		if (frame->type == FRAME_START || frame->type == FRAME_SIGNAL)
 			take_request(hub, connection, frame);
 		else
-			refuse(hub, connection,
-			       "after its hello, a client sends starts and "
-			       "signals and nothing else");
+			refuse_frame(hub, connection, bytes, SLICE_LITERAL("unexpected"),
+				     "after its hello, a client sends starts and "
+				     "signals and nothing else");
 		return;
 	case CLOSING: return;
 	}
@@ -276,9 +300,19 @@ static void read_frame(struct hub *hub, struct hub_connection *connection, struc
 	if (err == ERR_NOMEM)
 		refuse(hub, connection, "the orchestrator is out of memory; try again");
 	else if (err)
-		refuse(hub, connection, "%s", diag.text);
+		refuse_frame(hub, connection, bytes, SLICE_LITERAL("unreadable"), diag.text);
 	else
-		take_frame(hub, connection, &frame);
+		take_frame(hub, connection, &frame, bytes);
+}
+
+/* As much of it as is here. */
+static void refuse_large(struct hub *hub, struct hub_connection *connection, struct slice rest)
+{
+	char text[96];
+
+	snprintf(text, sizeof text, "the length of a frame is 1 to %d, so these are no frames",
+		 WIRE_FRAME_MAX);
+	refuse_frame(hub, connection, rest, SLICE_LITERAL("too-large"), text);
 }
 
 /* Take as many frames as there are and may be taken; returns how many bytes. */
@@ -291,9 +325,7 @@ static size_t take(struct hub *hub, struct hub_connection *connection, struct sl
 		enum err err = rest.len ? wire_first(rest, &frame) : ERR_NOT_FOUND;
 
 		if (err == ERR_TOO_LARGE)
-			refuse(hub, connection,
-			       "the length of a frame is 1 to %d, so these are no frames",
-			       WIRE_FRAME_MAX);
+			refuse_large(hub, connection, rest);
 		if (err)
 			break;
 		read_frame(hub, connection, frame);
@@ -473,6 +505,39 @@ void hub_ended(struct hub *hub, uint64_t origin, struct slice saga_id, struct sl
 
 	if (connection)
 		say(hub, connection, &frame);
+}
+
+enum err hub_replay(struct hub *hub, const struct dead_letter *letter, struct diag *diag)
+{
+	struct arena *arena = inbox_arena(&hub->inbox);
+	struct inbox_message message = {0};
+	struct frame frame;
+	struct slice value;
+	enum err err;
+
+	if (!arena || !arena_copy(arena, letter->value, &value))
+		return ERR_NOMEM;
+	err = wire_read(value, arena, &frame, diag);
+	if (err)
+		return err == ERR_NOMEM ? err : ERR_INVALID;
+	switch (frame.type) {
+	case FRAME_REPLY:
+		message.type = INBOX_REPLY;
+		message.reply = frame.reply;
+		break;
+	case FRAME_START:
+		message.type = INBOX_START;
+		message.start = frame.start;
+		break;
+	case FRAME_SIGNAL:
+		message.type = INBOX_SIGNAL;
+		message.signal = frame.signal;
+		break;
+	default:
+		return diag_set(diag, ERR_INVALID,
+				"it is neither a reply nor a start nor a signal");
+	}
+	return inbox_add(&hub->inbox, 0, &message) ? OK : ERR_NOMEM;
 }
 
 void hub_participants(const struct hub *hub,

@@ -67,6 +67,8 @@ bool hub_poll(struct hub *hub, struct inbox_message *out);
 void hub_answer(struct hub *hub, uint64_t origin, const struct result_message *result);
 void hub_ended(struct hub *hub, uint64_t origin, struct slice saga_id, struct slice status);
 bool hub_acknowledge(struct hub *hub); /* true: there was something */
+CHECKED enum err hub_replay(struct hub *hub, const struct dead_letter *letter,
+			    struct diag *diag);
 void hub_participants(const struct hub *hub,
 		      void (*visit)(void *context, const struct bus_participant *participant),
 		      void *context);

@@ -6,7 +6,7 @@
 #ifndef SKALD_PROTO_MESSAGE_H
 #define SKALD_PROTO_MESSAGE_H
 
-#include "base/slice.h"
+#include "proto/dead.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -109,7 +109,7 @@ struct result_message {
 	bool created; /* start: false where the saga was there already */
 };
 
-enum inbox_type { INBOX_REPLY, INBOX_START, INBOX_SIGNAL };
+enum inbox_type { INBOX_REPLY, INBOX_START, INBOX_SIGNAL, INBOX_DEAD };
 
 /* What comes to an orchestrator. */
 struct inbox_message {
@@ -120,6 +120,7 @@ struct inbox_message {
 		struct reply_message reply;
 		struct start_message start;
 		struct signal_message signal;
+		struct dead_letter dead; /* what nobody could use: keep it */
 	};
 };
 

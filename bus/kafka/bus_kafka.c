@@ -2,6 +2,7 @@
 
 #include "bus/kafka/dead.h"
 #include "bus/kafka/outbox.h"
+#include "bus/kafka/progress.h"
 #include "bus/kafka/topics.h"
 #include "proto/wire.h"
 
@@ -13,25 +14,6 @@
 
 enum { OPEN_MS = 30000, LOOK_MS = 1000, STEP_MS = 50, FLUSH_MS = 2000, ALONE_MS = 15000 };
 
-/* What is known of a partition of the inbox that is ours. */
-struct shard {
-	int32_t partition;
-	int64_t next; /* all before it is acknowledged, or waits in `again`; -1: none */
-};
-
-/* A message, from when it was polled until what becomes of it is stored. */
-struct taken {
-	rd_kafka_message_t *message;
-	bool again; /* the orchestrator was too busy for it */
-	bool lost;  /* its partition is somebody else's now */
-};
-
-struct again {
-	struct again *next;
-	rd_kafka_message_t *message;
-	int64_t due_ms;
-};
-
 struct bus_kafka {
 	struct bus base; /* first, so that the two pointers are one */
 	struct bus_kafka_setup setup;
@@ -39,24 +21,17 @@ struct bus_kafka {
 	struct outbox *outbox;
 	struct line *dead, *inbox;
 	struct kafka_client consumer;
-	char topic[KAFKA_TOPIC_SIZE]; /* the inbox */
-	int32_t n_partitions;
-	bool partial; /* it is alone and does not have all of them */
-	struct shard *shards;
-	size_t n_shards;
-
-	int64_t seen;              /* behind the last message that was read */
+	char topic[KAFKA_TOPIC_SIZE];      /* the inbox */
+	char dead_topic[KAFKA_TOPIC_SIZE]; /* we read it, too: what others put there */
+	int32_t n_partitions;              /* of the inbox */
+	bool partial;                      /* it is alone and does not have all of them */
+	struct progress progress;
+	int64_t seen;              /* behind the last message of the inbox that was read */
 	rd_kafka_message_t *stash; /* comes next */
-	struct taken *taken;
-	size_t n_taken, taken_capacity;
-	uint64_t first; /* the origin of taken[0] */
-	struct again *again, **again_end;
-	size_t n_again;
-	struct arena arena; /* of the messages that were taken */
+	struct arena arena;        /* of the messages that were taken */
 
-	rd_kafka_topic_partition_list_t *acked;   /* to be committed, and */
-	rd_kafka_topic_partition_list_t *waiting; /* once what was sent is there */
-	bool marked;
+	rd_kafka_topic_partition_list_t *waiting; /* to be committed once all is there */
+	bool marked;                              /* that was sent before */
 };
 
 static int64_t now_ms(const struct bus_kafka *bus)
@@ -71,7 +46,7 @@ static void log_plain(const struct bus_kafka *bus, enum log_level level, const c
 
 	log_begin(&line, bus->setup.kafka.log, level, event);
 	log_text(&line, "topic", slice_of(bus->topic));
-	log_number(&line, "partitions", (int64_t)bus->n_shards);
+	log_number(&line, "partitions", (int64_t)progress_count(&bus->progress, bus->topic));
 	log_number(&line, "of", bus->n_partitions);
 	if (what)
 		log_text(&line, "what", slice_of(what));
@@ -80,63 +55,12 @@ static void log_plain(const struct bus_kafka *bus, enum log_level level, const c
 
 /* --- which partitions are ours ---------------------------------------------------- */
 
-static struct shard *find_shard(const struct bus_kafka *bus, int32_t partition)
-{
-	for (size_t i = 0; i < bus->n_shards; i++)
-		if (bus->shards[i].partition == partition)
-			return &bus->shards[i];
-	return NULL;
-}
-
-static void gain(struct bus_kafka *bus, const rd_kafka_topic_partition_list_t *partitions)
-{
-	size_t n = bus->n_shards + (size_t)partitions->cnt;
-	struct shard *shards = realloc(bus->shards, n * sizeof *shards);
-
-	if (!shards)
-		return; /* then nothing of them is committed, and comes again */
-	bus->shards = shards;
-	for (int i = 0; i < partitions->cnt; i++)
-		if (!find_shard(bus, partitions->elems[i].partition))
-			shards[bus->n_shards++] =
-				(struct shard){partitions->elems[i].partition, -1};
-}
-
-static void drop_again(struct bus_kafka *bus, int32_t partition)
-{
-	struct again **link = &bus->again;
-
-	while (*link) {
-		struct again *again = *link;
-
-		if (again->message->partition != partition) {
-			link = &again->next;
-			continue;
-		}
-		*link = again->next;
-		rd_kafka_message_destroy(again->message);
-		free(again);
-		bus->n_again--;
-	}
-	bus->again_end = link;
-}
-
-/* What was polled of it is still decided, and then counts for nothing. */
 static void lose(struct bus_kafka *bus, const rd_kafka_topic_partition_list_t *partitions)
 {
-	for (int i = 0; i < partitions->cnt; i++) {
-		int32_t partition = partitions->elems[i].partition;
-		struct shard *shard = find_shard(bus, partition);
-
-		if (shard)
-			*shard = bus->shards[--bus->n_shards];
-		drop_again(bus, partition);
-		for (size_t n = 0; n < bus->n_taken; n++)
-			if (bus->taken[n].message->partition == partition)
-				bus->taken[n].lost = true;
-		rd_kafka_topic_partition_list_del(bus->acked, bus->topic, partition);
-		rd_kafka_topic_partition_list_del(bus->waiting, bus->topic, partition);
-	}
+	progress_lose(&bus->progress, partitions);
+	for (int i = 0; i < partitions->cnt; i++)
+		rd_kafka_topic_partition_list_del(bus->waiting, partitions->elems[i].topic,
+						  partitions->elems[i].partition);
 }
 
 static void count_partitions(struct bus_kafka *bus)
@@ -175,8 +99,9 @@ static void on_rebalanced(void *context, bool gained,
 		return;
 	}
 	count_partitions(bus);
-	gain(bus, partitions);
-	bus->partial = bus->setup.alone && bus->n_shards < (size_t)bus->n_partitions;
+	progress_gain(&bus->progress, partitions);
+	bus->partial = bus->setup.alone &&
+		       progress_count(&bus->progress, bus->topic) < (size_t)bus->n_partitions;
 	if (bus->partial) {
 		log_plain(bus, LOG_LEVEL_ERROR, "inbox-shared",
 			  "another orchestrator has a part of the inbox, so nothing is taken "
@@ -234,7 +159,7 @@ static bool pass_on(struct bus_kafka *bus, struct taken *taken, struct slice key
 	struct parcel parcel = {
 		.key = key, .value = {message->payload, message->len}, .partition = home};
 
-	if (home == message->partition || find_shard(bus, home))
+	if (home == message->partition || progress_has(&bus->progress, bus->topic, home))
 		return false;
 	if (!rd_kafka_message_headers(message, &headers))
 		parcel.headers = rd_kafka_headers_copy(headers);
@@ -244,54 +169,23 @@ static bool pass_on(struct bus_kafka *bus, struct taken *taken, struct slice key
 
 /* --- taking ------------------------------------------------------------------------ */
 
-static rd_kafka_message_t *first_again(struct bus_kafka *bus)
-{
-	struct again *again = bus->again;
-	rd_kafka_message_t *message;
-
-	if (!again || again->due_ms > now_ms(bus))
-		return NULL;
-	message = again->message;
-	bus->again = again->next;
-	if (!bus->again)
-		bus->again_end = &bus->again;
-	bus->n_again--;
-	free(again);
-	return message;
-}
-
 /* The next message, an error of the consumer left out; NULL: none. */
 static rd_kafka_message_t *next_message(struct bus_kafka *bus, int timeout_ms)
 {
-	rd_kafka_message_t *message = bus->stash ? bus->stash : first_again(bus);
+	rd_kafka_message_t *message = bus->stash ? bus->stash : progress_again(&bus->progress);
 
 	bus->stash = NULL;
 	while (!message && bus->consumer.rk &&
 	       (message = rd_kafka_consumer_poll(bus->consumer.rk, timeout_ms))) {
 		if (!message->err) {
-			bus->seen = message->offset + 1;
+			if (strcmp(rd_kafka_topic_name(message->rkt), bus->topic) == 0)
+				bus->seen = message->offset + 1;
 			break;
 		}
 		rd_kafka_message_destroy(message);
 		message = NULL;
 	}
 	return message;
-}
-
-static bool keep(struct bus_kafka *bus, rd_kafka_message_t *message)
-{
-	size_t capacity = bus->taken_capacity ? 2 * bus->taken_capacity : 64;
-	struct taken *grown;
-
-	if (bus->n_taken == bus->taken_capacity) {
-		grown = realloc(bus->taken, capacity * sizeof *grown);
-		if (!grown)
-			return false;
-		bus->taken = grown;
-		bus->taken_capacity = capacity;
-	}
-	bus->taken[bus->n_taken++] = (struct taken){.message = message};
-	return true;
 }
 
 static struct slice key_of(const struct frame *frame)
@@ -306,7 +200,8 @@ static struct slice key_of(const struct frame *frame)
 
 static bool give(struct bus_kafka *bus, const struct frame *frame, struct inbox_message *out)
 {
-	*out = (struct inbox_message){.origin = bus->first + bus->n_taken - 1};
+	*out = (struct inbox_message){.origin =
+					      bus->progress.first + bus->progress.n_taken - 1};
 	switch (frame->type) {
 	case FRAME_REPLY:
 		out->type = INBOX_REPLY;
@@ -335,6 +230,10 @@ static enum err read_message(struct bus_kafka *bus, struct taken *taken,
 	struct frame frame;
 	enum err err;
 
+	if (taken->topic == bus->dead_topic) {
+		*out = (struct inbox_message){.type = INBOX_DEAD};
+		return dead_read(message, &bus->arena, &out->dead);
+	}
 	err = value.len > WIRE_FRAME_MAX
 		      ? diag_set(&diag, ERR_TOO_LARGE,
 				 "it has %zu bytes, more than a frame may", value.len)
@@ -361,90 +260,32 @@ static bool kafka_poll(struct bus *base, struct inbox_message *out)
 {
 	struct bus_kafka *bus = (struct bus_kafka *)base;
 	rd_kafka_message_t *message;
-	enum err err;
 
-	while (bus->n_taken < BUS_KAFKA_TAKEN_MAX && bus->n_again < BUS_KAFKA_AGAIN_MAX &&
-	       (message = next_message(bus, 0))) {
-		err = keep(bus, message) ? OK : ERR_NOMEM;
-		if (!err) {
-			err = read_message(bus, &bus->taken[bus->n_taken - 1], out);
-			if (!err)
-				return true;
-			bus->n_taken -= err == ERR_NOMEM;
-		}
-		if (err == ERR_NOMEM) {
-			bus->stash = message;
-			return false;
-		}
+	while (!progress_full(&bus->progress) && (message = next_message(bus, 0))) {
+		struct taken *taken = progress_take(&bus->progress, message);
+		enum err err = taken ? read_message(bus, taken, out) : ERR_NOMEM;
+
+		if (!err)
+			return true;
+		if (err != ERR_NOMEM)
+			continue;
+		if (taken)
+			progress_untake(&bus->progress);
+		bus->stash = message;
+		return false;
 	}
 	return false;
 }
 
 /* --- acknowledging -------------------------------------------------------------------- */
 
-/* Out of memory: it is gone here, and its partition is not committed beyond it, so
- * that it comes again some time. */
-static void take_again(struct bus_kafka *bus, rd_kafka_message_t *message)
-{
-	struct again *again = malloc(sizeof *again);
-
-	if (!again) {
-		rd_kafka_message_destroy(message);
-		return;
-	}
-	*again = (struct again){NULL, message, now_ms(bus) + BUS_KAFKA_AGAIN_MS};
-	*bus->again_end = again;
-	bus->again_end = &again->next;
-	bus->n_again++;
-}
-
-static void acknowledge(struct bus_kafka *bus, const struct taken *taken)
-{
-	rd_kafka_message_t *message = taken->message;
-	struct shard *shard = taken->lost ? NULL : find_shard(bus, message->partition);
-
-	if (shard && shard->next <= message->offset)
-		shard->next = message->offset + 1;
-	if (shard && taken->again)
-		take_again(bus, message);
-	else
-		rd_kafka_message_destroy(message);
-}
-
-static void set_offset(rd_kafka_topic_partition_list_t *list, const char *topic,
-		       int32_t partition, int64_t offset)
-{
-	rd_kafka_topic_partition_t *entry =
-		rd_kafka_topic_partition_list_find(list, topic, partition);
-
-	if (!entry)
-		entry = rd_kafka_topic_partition_list_add(list, topic, partition);
-	entry->offset = offset;
-}
-
-/* How far each partition is done with. */
-static void note_progress(struct bus_kafka *bus)
-{
-	for (size_t i = 0; i < bus->n_shards; i++)
-		if (bus->shards[i].next >= 0)
-			set_offset(bus->acked, bus->topic, bus->shards[i].partition,
-				   bus->shards[i].next);
-	for (const struct again *again = bus->again; again; again = again->next) {
-		rd_kafka_topic_partition_t *entry = rd_kafka_topic_partition_list_find(
-			bus->acked, bus->topic, again->message->partition);
-
-		if (entry && entry->offset > again->message->offset)
-			entry->offset = again->message->offset;
-	}
-}
-
 /* Commit what was acknowledged, once all that was sent before is there. */
 static void advance(struct bus_kafka *bus)
 {
-	rd_kafka_topic_partition_list_t *acked = bus->acked;
+	rd_kafka_topic_partition_list_t *acked = bus->progress.acked;
 
 	if (!bus->marked && acked->cnt) {
-		bus->acked = bus->waiting;
+		bus->progress.acked = bus->waiting;
 		bus->waiting = acked;
 		bus->marked = true;
 		outbox_mark(bus->outbox);
@@ -463,14 +304,9 @@ static void kafka_acknowledge(struct bus *base)
 {
 	struct bus_kafka *bus = (struct bus_kafka *)base;
 
-	if (!bus->n_taken)
+	if (!progress_acknowledge(&bus->progress))
 		return;
-	for (size_t i = 0; i < bus->n_taken; i++)
-		acknowledge(bus, &bus->taken[i]);
-	bus->first += bus->n_taken;
-	bus->n_taken = 0;
 	arena_reset(&bus->arena);
-	note_progress(bus);
 	advance(bus);
 }
 
@@ -492,13 +328,45 @@ static bool is_busy(struct slice code)
 static void kafka_answer(struct bus *base, uint64_t origin, const struct result_message *result)
 {
 	struct bus_kafka *bus = (struct bus_kafka *)base;
+	struct taken *taken = progress_find(&bus->progress, origin);
 
-	if (!result->code.len || origin < bus->first || origin - bus->first >= bus->n_taken)
+	if (!taken || !result->code.len)
 		return;
 	if (is_busy(result->code))
-		bus->taken[origin - bus->first].again = true;
+		taken->again = true;
 	else
-		bury(bus, &bus->taken[origin - bus->first], result->code, result->text);
+		bury(bus, taken, result->code, result->text);
+}
+
+static bool kafka_bury(struct bus *base, const struct inbox_message *message,
+		       struct slice reason, struct slice text)
+{
+	struct bus_kafka *bus = (struct bus_kafka *)base;
+	struct taken *taken = progress_find(&bus->progress, message->origin);
+
+	if (taken)
+		bury(bus, taken, reason, text);
+	return taken != NULL;
+}
+
+/* A letter that was read goes to where its key says, as then there may have been other
+ * partitions. */
+static enum err kafka_replay(struct bus *base, const struct dead_letter *letter,
+			     struct diag *diag)
+{
+	struct bus_kafka *bus = (struct bus_kafka *)base;
+	struct parcel parcel = {
+		.key = letter->key,
+		.value = letter->value,
+		.partition = letter->key.len ? -1 : letter->partition,
+	};
+
+	if (letter->size > letter->value.len)
+		return diag_set(diag, ERR_INVALID,
+				"only the first %zu of its %llu bytes are here",
+				letter->value.len, (unsigned long long)letter->size);
+	parcel.headers = dead_original_headers(letter);
+	return outbox_replay(bus->outbox, letter->source, &parcel, diag);
 }
 
 static void kafka_ended(struct bus *base, uint64_t origin, struct slice saga_id,
@@ -512,27 +380,19 @@ static void kafka_ended(struct bus *base, uint64_t origin, struct slice saga_id,
 static enum err join(struct bus_kafka *bus, struct diag *diag)
 {
 	static const struct kafka_user user = {.rebalanced = on_rebalanced};
-	rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
+	rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(2);
 	enum err err = kafka_consumer_open(&bus->consumer, &bus->setup.kafka, bus->topic,
 					   bus->setup.instance, &user, bus, diag);
 
 	if (!err) {
 		kafka_client_wake(&bus->consumer, bus->wake);
 		rd_kafka_topic_partition_list_add(topics, bus->topic, RD_KAFKA_PARTITION_UA);
+		rd_kafka_topic_partition_list_add(topics, bus->dead_topic,
+						  RD_KAFKA_PARTITION_UA);
 		rd_kafka_subscribe(bus->consumer.rk, topics);
 	}
 	rd_kafka_topic_partition_list_destroy(topics);
 	return err;
-}
-
-static void lose_all(struct bus_kafka *bus)
-{
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
-
-	for (size_t i = 0; i < bus->n_shards; i++)
-		rd_kafka_topic_partition_list_add(list, bus->topic, bus->shards[i].partition);
-	lose(bus, list);
-	rd_kafka_topic_partition_list_destroy(list);
 }
 
 /* After an outage the brokers may take us for an impostor of ourselves, and librdkafka
@@ -544,7 +404,9 @@ static void join_again(struct bus_kafka *bus)
 	if (bus->stash)
 		rd_kafka_message_destroy(bus->stash);
 	bus->stash = NULL;
-	lose_all(bus);
+	progress_lose_all(&bus->progress);
+	rd_kafka_topic_partition_list_destroy(bus->waiting);
+	bus->waiting = rd_kafka_topic_partition_list_new(16);
 	kafka_client_close(&bus->consumer, 0);
 	if (join(bus, &diag))
 		log_plain(bus, LOG_LEVEL_ERROR, "inbox-not-joined", diag.text);
@@ -571,9 +433,10 @@ static void kafka_pump(struct bus *base)
 		n = 0; /* nothing woke us, but we look all the same */
 	outbox_pump(bus->outbox);
 	advance(bus);
-	if (!bus->n_taken && (!bus->consumer.rk || kafka_client_failed(&bus->consumer)))
+	if (!bus->progress.n_taken &&
+	    (!bus->consumer.rk || kafka_client_failed(&bus->consumer)))
 		join_again(bus);
-	if (!bus->stash && bus->n_taken < BUS_KAFKA_TAKEN_MAX)
+	if (!bus->stash && !progress_full(&bus->progress))
 		bus->stash = next_message(bus, 0);
 }
 
@@ -590,35 +453,24 @@ static void kafka_participants(struct bus *base,
 	outbox_visit(((struct bus_kafka *)base)->outbox, visit, context);
 }
 
-static void free_messages(struct bus_kafka *bus)
-{
-	for (size_t i = 0; i < bus->n_taken; i++)
-		rd_kafka_message_destroy(bus->taken[i].message);
-	while (bus->again)
-		drop_again(bus, bus->again->message->partition);
-	if (bus->stash)
-		rd_kafka_message_destroy(bus->stash);
-	bus->stash = NULL;
-	bus->n_taken = 0;
-}
-
 static void kafka_close(struct bus *base)
 {
 	struct bus_kafka *bus = (struct bus_kafka *)base;
 	int64_t end_ms = now_ms(bus) + FLUSH_MS;
 
-	while (bus->consumer.rk && (bus->marked || bus->acked->cnt) && now_ms(bus) < end_ms) {
+	while (bus->consumer.rk && (bus->marked || bus->progress.acked->cnt) &&
+	       now_ms(bus) < end_ms) {
 		outbox_pump(bus->outbox);
 		advance(bus);
 	}
-	free_messages(bus);
+	if (bus->stash)
+		rd_kafka_message_destroy(bus->stash);
+	progress_drop(&bus->progress);
 	kafka_client_close(&bus->consumer, 0);
 	outbox_close(bus->outbox, FLUSH_MS);
-	rd_kafka_topic_partition_list_destroy(bus->acked);
+	progress_release(&bus->progress);
 	rd_kafka_topic_partition_list_destroy(bus->waiting);
 	arena_release(&bus->arena);
-	free(bus->shards);
-	free(bus->taken);
 	if (bus->wake >= 0)
 		close(bus->wake);
 	free(bus);
@@ -682,29 +534,32 @@ static enum err wait_until_alone(struct bus_kafka *bus, struct diag *diag)
 static enum err need_topics(struct bus_kafka *bus, struct diag *diag)
 {
 	const struct kafka_setup *setup = &bus->setup.kafka;
-	char dead[KAFKA_TOPIC_SIZE];
 	enum err err;
 
-	kafka_topic(setup, "dead", dead);
 	err = outbox_need(bus->outbox, bus->topic, setup->partitions, bus->setup.open_ms, diag);
 	if (!err)
-		err = outbox_need(bus->outbox, dead, 1, bus->setup.open_ms, diag);
+		err = outbox_need(bus->outbox, bus->dead_topic, 1, bus->setup.open_ms, diag);
 	if (err)
 		return err;
 	bus->inbox = outbox_line(bus->outbox, bus->topic);
-	bus->dead = outbox_line(bus->outbox, dead);
+	bus->dead = outbox_line(bus->outbox, bus->dead_topic);
 	return bus->inbox && bus->dead ? OK : ERR_NOMEM;
+}
+
+static bool bus_ours(const struct bus_kafka *bus)
+{
+	return progress_count(&bus->progress, bus->topic) > 0;
 }
 
 static enum err wait_for_inbox(struct bus_kafka *bus, struct diag *diag)
 {
 	int64_t end_ms = now_ms(bus) + bus->setup.open_ms;
 
-	while (!bus->n_shards && now_ms(bus) < end_ms) {
+	while (!bus_ours(bus) && now_ms(bus) < end_ms) {
 		bus->stash = next_message(bus, STEP_MS);
 		outbox_pump(bus->outbox);
 	}
-	if (bus->n_shards)
+	if (bus_ours(bus))
 		return OK;
 	if (bus->partial)
 		return diag_set(
@@ -728,6 +583,7 @@ static enum err open_all(struct bus_kafka *bus, struct diag *diag)
 	if (bus->wake < 0)
 		return diag_set(diag, ERR_IO, "cannot make an eventfd");
 	kafka_topic(&bus->setup.kafka, "inbox", bus->topic);
+	kafka_topic(&bus->setup.kafka, "dead", bus->dead_topic);
 	err = outbox_open(&bus->setup.kafka, bus->wake, &bus->outbox, diag);
 	if (!err)
 		err = need_topics(bus, diag);
@@ -749,7 +605,7 @@ bool bus_kafka_idle(struct bus *base, int64_t end)
 	rd_kafka_topic_partition_list_t *list;
 	int64_t at;
 
-	if (outbox_busy(bus->outbox) || bus->marked || bus->acked->cnt)
+	if (outbox_busy(bus->outbox) || bus->marked || bus->progress.acked->cnt)
 		return false;
 	if (bus->stash || end <= bus->seen)
 		return true;
@@ -772,6 +628,8 @@ enum err bus_kafka_open(const struct bus_kafka_setup *setup, struct bus **out,
 		.pump = kafka_pump,
 		.fd = kafka_fd,
 		.participants = kafka_participants,
+		.bury = kafka_bury,
+		.replay = kafka_replay,
 		.close = kafka_close,
 	};
 	struct bus_kafka *bus = calloc(1, sizeof *bus);
@@ -784,9 +642,7 @@ enum err bus_kafka_open(const struct bus_kafka_setup *setup, struct bus **out,
 	if (!bus->setup.open_ms)
 		bus->setup.open_ms = OPEN_MS;
 	bus->wake = -1;
-	bus->first = 1; /* 0: nobody */
-	bus->again_end = &bus->again;
-	bus->acked = rd_kafka_topic_partition_list_new(16);
+	progress_init(&bus->progress, setup->kafka.clock, bus->topic, bus->dead_topic);
 	bus->waiting = rd_kafka_topic_partition_list_new(16);
 	err = open_all(bus, diag);
 	if (err) {

@@ -13,12 +13,6 @@
 #include "bus/bus.h"
 #include "bus/kafka/kafka.h"
 
-enum {
-	BUS_KAFKA_TAKEN_MAX = 20000, /* messages that are polled and not acknowledged */
-	BUS_KAFKA_AGAIN_MAX = 10000, /* those that the orchestrator was too busy for */
-	BUS_KAFKA_AGAIN_MS = 1000,   /* until it is asked again */
-};
-
 struct bus_kafka_setup {
 	struct kafka_setup kafka;
 

@@ -7,6 +7,7 @@
 #define SKALD_BUS_KAFKA_DEAD_H
 
 #include "bus/kafka/kafka.h"
+#include "proto/dead.h"
 
 /* The headers, for whoever produces the letter. `code` is for programs, `text` for
  * people. */
@@ -15,5 +16,13 @@ rd_kafka_headers_t *dead_headers(const rd_kafka_message_t *message, struct slice
 
 /* What of the value goes along: all that a frame may have. */
 struct slice dead_value(const rd_kafka_message_t *message);
+
+/* A message of PREFIX.dead as a letter, whoever put it there; its id is the place where
+ * it was found first. The message is borrowed, the rest in the arena. ERR_NOMEM. */
+CHECKED enum err dead_read(const rd_kafka_message_t *message, struct arena *arena,
+			   struct dead_letter *out);
+
+/* The headers that it had; NULL: none. */
+rd_kafka_headers_t *dead_original_headers(const struct dead_letter *letter);
 
 #endif

@@ -254,6 +254,42 @@ enum err outbox_put(struct outbox *outbox, struct line *line, const struct parce
 	return err;
 }
 
+/* The line to a topic that is known by its name; NULL: there is none. */
+static struct line *line_of_topic(struct outbox *outbox, struct slice topic)
+{
+	char commands[KAFKA_TOPIC_SIZE];
+	struct line *line = outbox->lines;
+	size_t len;
+
+	while (line && !slice_is(topic, line->topic))
+		line = line->next;
+	if (line)
+		return line;
+	kafka_topic(outbox->setup, "cmd.", commands);
+	len = strlen(commands);
+	if (topic.len <= len || memcmp(topic.at, commands, len) != 0 ||
+	    line_to(outbox, (struct slice){topic.at + len, topic.len - len}, &line))
+		return NULL;
+	return line;
+}
+
+enum err outbox_replay(struct outbox *outbox, struct slice topic, const struct parcel *parcel,
+		       struct diag *diag)
+{
+	char dead[KAFKA_TOPIC_SIZE];
+	struct line *line = line_of_topic(outbox, topic);
+
+	kafka_topic(outbox->setup, "dead", dead);
+	if (line && !slice_is(topic, dead))
+		return outbox_put(outbox, line, parcel);
+	if (parcel->headers)
+		rd_kafka_headers_destroy(parcel->headers);
+	return diag_set(diag, ERR_INVALID,
+			"it was found in `%.*s`, which is neither the inbox nor the topic of a "
+			"participant",
+			SLICE_ARG(topic));
+}
+
 static rd_kafka_headers_t *command_headers(const struct command_message *command,
 					   int32_t reply_partition)
 {

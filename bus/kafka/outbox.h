@@ -68,6 +68,11 @@ struct parcel {
 CHECKED enum err outbox_put(struct outbox *outbox, struct line *line,
 			    const struct parcel *parcel);
 
+/* To a topic of ours by its name: the inbox, or a participant's. ERR_INVALID: it is none
+ * of them, says the diag. */
+CHECKED enum err outbox_replay(struct outbox *outbox, struct slice topic,
+			       const struct parcel *parcel, struct diag *diag);
+
 /* --- when it is there --------------------------------------------------------------- */
 
 /* Remember what was handed over so far; one such mark at a time. */

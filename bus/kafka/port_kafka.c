@@ -2,6 +2,7 @@
 
 #include "bus/kafka/dead.h"
 #include "bus/kafka/topics.h"
+#include "bus/kafka/tracks.h"
 #include "bus/table.h"
 #include "proto/message_copy.h"
 #include "proto/wire.h"
@@ -14,33 +15,6 @@
 #include <unistd.h>
 
 enum { FLUSH_MS = 5000, PURGE_MS = 200, ASK_AGAIN_MS = 1000, FULL_MS = 1000, LOOK_MS = 500 };
-
-/* A partition that is ours, and what came of it in the order of the offsets. */
-struct lane {
-	struct lane *next;
-	int32_t partition;
-	struct errand *first, *last;
-	int64_t done; /* all before it is answered; -1: nothing is */
-	bool dirty;   /* and that is not stored yet */
-};
-
-/* A message, until it is answered and so are those before it. */
-struct errand {
-	struct table_node by_id; /* first; while it is polled */
-	struct errand *next;     /* of a list, or answered by the same reply */
-	struct errand *next_in_lane;
-	struct lane *lane; /* NULL: its partition is somebody else's now */
-	int64_t offset;
-	bool done;
-	struct command_message *command; /* NULL: none, or it is answered */
-	int32_t reply_partition;         /* -1: none was asked for */
-	char trace[KAFKA_TRACE_SIZE];
-};
-
-struct errands {
-	struct errand *first, **end;
-	size_t n;
-};
 
 enum topic_state { TOPIC_UNKNOWN, TOPIC_ASKED, TOPIC_THERE };
 
@@ -56,7 +30,7 @@ struct port_kafka {
 	int64_t ask_ms;
 	struct diag trouble; /* with the topic */
 
-	struct lane *lanes;
+	struct tracks tracks;
 	struct errands fresh; /* that were not polled */
 	struct errand *again; /* whose reply could not be kept, newest first */
 	struct table polled;
@@ -77,33 +51,6 @@ static int64_t now_ms(const struct port_kafka *port)
 
 /* --- errands ------------------------------------------------------------------------ */
 
-static void free_errand(struct errand *errand)
-{
-	free(errand->command);
-	free(errand);
-}
-
-static void append(struct errands *list, struct errand *errand)
-{
-	errand->next = NULL;
-	*list->end = errand;
-	list->end = &errand->next;
-	list->n++;
-}
-
-static struct errand *take_first(struct errands *list)
-{
-	struct errand *errand = list->first;
-
-	if (!errand)
-		return NULL;
-	list->first = errand->next;
-	if (!list->first)
-		list->end = &list->first;
-	list->n--;
-	return errand;
-}
-
 /* One that was polled, the latest of those attempts; NULL: there is none. */
 static struct errand *find_polled(const struct port_kafka *port, struct slice id,
 				  uint32_t attempt_max)
@@ -122,89 +69,24 @@ static struct errand *find_polled(const struct port_kafka *port, struct slice id
 	return found;
 }
 
-/* --- lanes -------------------------------------------------------------------------- */
-
-static struct lane *find_lane(const struct port_kafka *port, int32_t partition)
-{
-	struct lane *lane = port->lanes;
-
-	while (lane && lane->partition != partition)
-		lane = lane->next;
-	return lane;
-}
-
-static void add_to_lane(struct lane *lane, struct errand *errand)
-{
-	errand->lane = lane;
-	if (lane->last)
-		lane->last->next_in_lane = errand;
-	else
-		lane->first = errand;
-	lane->last = errand;
-}
-
-/* It needs no answer any more. */
-static void finish(struct errand *errand)
-{
-	struct lane *lane = errand->lane;
-
-	errand->done = true;
-	if (!lane) {
-		free_errand(errand);
-		return;
-	}
-	while (lane->first && lane->first->done) {
-		struct errand *first = lane->first;
-
-		lane->first = first->next_in_lane;
-		lane->done = first->offset + 1;
-		lane->dirty = true;
-		free_errand(first);
-	}
-	if (!lane->first)
-		lane->last = NULL;
-}
-
 static void store_progress(struct port_kafka *port)
 {
 	rd_kafka_topic_partition_list_t *list = NULL;
 
-	for (struct lane *lane = port->lanes; lane; lane = lane->next) {
-		if (!lane->dirty)
+	for (struct track *track = port->tracks.first; track; track = track->next) {
+		if (!track->dirty)
 			continue;
 		if (!list)
 			list = rd_kafka_topic_partition_list_new(16);
-		rd_kafka_topic_partition_list_add(list, port->topic, lane->partition)->offset =
-			lane->done;
-		lane->dirty = false;
+		rd_kafka_topic_partition_list_add(list, port->topic, track->partition)->offset =
+			track->done;
+		track->dirty = false;
 	}
 	if (!list)
 		return;
 	/* A partition that is somebody else's meanwhile is refused, and no harm done. */
 	(void)rd_kafka_offsets_store(port->consumer.rk, list);
 	rd_kafka_topic_partition_list_destroy(list);
-}
-
-/* Those that nobody has polled are forgotten, the others may still be answered. */
-static void free_lane(struct port_kafka *port, struct lane *lane)
-{
-	struct errands fresh = port->fresh;
-	struct errand *errand;
-
-	port->fresh = (struct errands){NULL, &port->fresh.first, 0};
-	fresh.end = &fresh.first;
-	while ((errand = take_first(&fresh)))
-		if (errand->lane != lane)
-			append(&port->fresh, errand);
-		else
-			errand->done = true; /* freed below */
-	while ((errand = lane->first)) {
-		lane->first = errand->next_in_lane;
-		errand->lane = NULL;
-		if (errand->done)
-			free_errand(errand);
-	}
-	free(lane);
 }
 
 static void on_rebalanced(void *context, bool gained,
@@ -214,17 +96,8 @@ static void on_rebalanced(void *context, bool gained,
 	rd_kafka_t *rk = port->consumer.rk;
 	rd_kafka_error_t *error = NULL;
 
-	for (int i = 0; i < partitions->cnt; i++) {
-		struct lane **link = &port->lanes, *lane;
-
-		while (*link && (*link)->partition != partitions->elems[i].partition)
-			link = &(*link)->next;
-		lane = *link;
-		if (!gained && lane) {
-			*link = lane->next;
-			free_lane(port, lane);
-		}
-	}
+	for (int i = 0; i < partitions->cnt && !gained; i++)
+		tracks_close(&port->tracks, partitions->elems[i].partition, &port->fresh);
 	port->paused = false;
 	if (strcmp(rd_kafka_rebalance_protocol(rk), "COOPERATIVE") == 0)
 		error = gained ? rd_kafka_incremental_assign(rk, partitions)
@@ -233,22 +106,6 @@ static void on_rebalanced(void *context, bool gained,
 		rd_kafka_assign(rk, gained ? partitions : NULL);
 	if (error)
 		rd_kafka_error_destroy(error);
-}
-
-static struct lane *lane_of(struct port_kafka *port, int32_t partition)
-{
-	struct lane *lane = find_lane(port, partition);
-
-	if (lane)
-		return lane;
-	lane = calloc(1, sizeof *lane);
-	if (!lane)
-		return NULL;
-	lane->partition = partition;
-	lane->done = -1;
-	lane->next = port->lanes;
-	port->lanes = lane;
-	return lane;
 }
 
 /* --- sending ------------------------------------------------------------------------- */
@@ -280,9 +137,9 @@ static void on_delivered(void *context, const rd_kafka_message_t *message)
 		struct errand *next = errand->next;
 
 		if (!given_up)
-			finish(errand);
-		else if (!errand->lane)
-			free_errand(errand);
+			track_finish(errand);
+		else if (!errand->track)
+			errand_free(errand);
 		errand = next;
 	}
 }
@@ -390,7 +247,7 @@ static enum err bury(struct port_kafka *port, const rd_kafka_message_t *message,
 	if (err == ERR_BUSY)
 		return err;
 	if (err)
-		finish(errand);
+		track_finish(errand);
 	log_begin(&line, port->setup.kafka.log, LOG_LEVEL_WARN, "dead-letter");
 	log_text(&line, "topic", slice_of(port->topic));
 	log_number(&line, "partition", message->partition);
@@ -423,23 +280,29 @@ static void read_headers(const rd_kafka_message_t *message, struct errand *erran
 		memcpy(errand->trace, value, size);
 }
 
-/* ERR_NOMEM; ERR_INVALID, ERR_TOO_LARGE: it is no command for us, says the diag. */
+/* ERR_NOMEM. Otherwise it is no command for us: *reason is for programs, the diag for
+ * people. */
 static enum err read_command(struct port_kafka *port, const rd_kafka_message_t *message,
-			     struct command_message **out, struct diag *diag)
+			     struct command_message **out, const char **reason,
+			     struct diag *diag)
 {
 	const struct slice value = {message->payload, message->len};
 	struct frame frame;
 	enum err err;
 
+	*reason = "too-large";
 	if (value.len > WIRE_FRAME_MAX)
 		return diag_set(diag, ERR_TOO_LARGE, "it has %zu bytes, more than a frame may",
 				value.len);
+	*reason = "unreadable";
 	arena_reset(&port->arena);
 	err = wire_read(value, &port->arena, &frame, diag);
 	if (err)
 		return err;
+	*reason = "unexpected";
 	if (frame.type != FRAME_COMMAND)
 		return diag_set(diag, ERR_INVALID, "it is no command");
+	*reason = "unknown-participant";
 	if (!slice_is(frame.command.participant, port->setup.participant))
 		return diag_set(diag, ERR_INVALID, "it is for the participant %.*s",
 				SLICE_ARG(frame.command.participant));
@@ -450,45 +313,25 @@ static enum err read_command(struct port_kafka *port, const rd_kafka_message_t *
 /* The message is done with, unless there is no memory or no room. */
 static enum err take(struct port_kafka *port, rd_kafka_message_t *message)
 {
-	struct lane *lane = lane_of(port, message->partition);
-	struct errand *errand = lane ? calloc(1, sizeof *errand) : NULL;
+	struct track *track = tracks_open(&port->tracks, message->partition);
+	struct errand *errand = track ? calloc(1, sizeof *errand) : NULL;
 	struct diag diag = {""};
-	enum err err =
-		errand ? read_command(port, message, &errand->command, &diag) : ERR_NOMEM;
+	const char *reason = NULL;
+	enum err err = errand ? read_command(port, message, &errand->command, &reason, &diag)
+			      : ERR_NOMEM;
 
 	if (err == ERR_NOMEM) {
 		free(errand);
 		return err;
 	}
 	errand->offset = message->offset;
-	add_to_lane(lane, errand);
+	track_add(track, errand);
 	if (!err) {
 		read_headers(message, errand);
-		append(&port->fresh, errand);
+		errands_add(&port->fresh, errand);
 		return OK;
 	}
-	return bury(port, message, errand, err == ERR_TOO_LARGE ? "too-large" : "unreadable",
-		    diag.text);
-}
-
-/* One that could not be buried is the last of its lane. */
-static void untake(struct port_kafka *port, const rd_kafka_message_t *message)
-{
-	struct lane *lane = find_lane(port, message->partition);
-	struct errand *errand = lane ? lane->first : NULL, *before = NULL;
-
-	while (errand && errand->next_in_lane) {
-		before = errand;
-		errand = errand->next_in_lane;
-	}
-	if (!errand || errand->offset != message->offset)
-		return;
-	if (before)
-		before->next_in_lane = NULL;
-	else
-		lane->first = NULL;
-	lane->last = before;
-	free_errand(errand);
+	return bury(port, message, errand, reason, diag.text);
 }
 
 static void pause_partitions(struct port_kafka *port, bool pause)
@@ -541,7 +384,8 @@ static void take_all(struct port_kafka *port)
 			enum err err = take(port, message);
 
 			if (err == ERR_BUSY)
-				untake(port, message);
+				tracks_untake(&port->tracks, message->partition,
+					      message->offset);
 			if (err) {
 				port->stash = message;
 				return;
@@ -652,7 +496,7 @@ static bool kafka_poll(struct port *base, struct command_message *out)
 	struct port_kafka *port = (struct port_kafka *)base;
 
 	while (port->polled.n < port->setup.window && port->fresh.first) {
-		struct errand *errand = take_first(&port->fresh);
+		struct errand *errand = errands_take(&port->fresh);
 		const struct command_message *command = errand->command;
 		struct errand *same = find_polled(port, command->id, command->attempt);
 
@@ -670,11 +514,11 @@ static void free_polled(void *context, struct table_node *node)
 {
 	struct errand *errand = (struct errand *)node;
 
-	if (!errand->lane)
-		free_errand(errand);
+	if (!errand->track)
+		errand_free(errand);
 }
 
-/* All that is left hangs in its lane, or has none. */
+/* All that is left hangs in its track, or has none. */
 static void free_errands(struct port_kafka *port)
 {
 	struct errand *errand;
@@ -682,19 +526,10 @@ static void free_errands(struct port_kafka *port)
 	table_visit(&port->polled, free_polled, NULL);
 	table_release(&port->polled);
 	take_again(port);
-	while ((errand = take_first(&port->fresh)))
-		if (!errand->lane)
-			free_errand(errand);
-	while (port->lanes) {
-		struct lane *lane = port->lanes;
-
-		port->lanes = lane->next;
-		while ((errand = lane->first)) {
-			lane->first = errand->next_in_lane;
-			free_errand(errand);
-		}
-		free(lane);
-	}
+	while ((errand = errands_take(&port->fresh)))
+		if (!errand->track)
+			errand_free(errand);
+	tracks_release(&port->tracks);
 }
 
 static void kafka_close(struct port *base)
@@ -822,7 +657,7 @@ enum err port_kafka_open(const struct port_kafka_setup *setup, struct port **out
 	port->base.ops = &ops;
 	port->setup = checked;
 	port->wake = -1;
-	port->fresh.end = &port->fresh.first;
+	errands_init(&port->fresh);
 	port->bytes = BYTES(WIRE_LENGTH_SIZE + WIRE_FRAME_MAX, NULL);
 	err = table_init(&port->polled) ? open_all(port, diag) : ERR_NOMEM;
 	if (err) {

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum { ANSWER_MS = 10000, LOOK_MS = 3000 };
 
@@ -176,6 +177,19 @@ static enum err compare(const struct kafka_client *client, const struct kafka_se
 	return OK;
 }
 
+/* What was made is not known to all brokers at once; and who subscribes to a topic that is
+ * not known yet hears of it with the next look at all topics, a minute later. */
+static void wait_until_seen(const struct kafka_client *client, const struct kafka_setup *setup,
+			    const char *topic, int timeout_ms)
+{
+	const struct timespec step = {0, 20 * 1000 * 1000};
+	int64_t end_ms = clock_monotonic_ms(setup->clock) + timeout_ms;
+
+	while (!kafka_topic_partitions(client, topic, LOOK_MS) &&
+	       clock_monotonic_ms(setup->clock) < end_ms)
+		nanosleep(&step, NULL);
+}
+
 enum err kafka_topic_need(const struct kafka_client *client, const struct kafka_setup *setup,
 			  const char *topic, int32_t partitions, int timeout_ms,
 			  rd_kafka_queue_t *later, struct diag *diag)
@@ -196,8 +210,10 @@ enum err kafka_topic_need(const struct kafka_client *client, const struct kafka_
 		rd_kafka_event_destroy(event);
 	}
 	rd_kafka_queue_destroy(queue);
-	if (!err || err == ERR_CONFLICT) /* somebody else was faster */
+	if (!err || err == ERR_CONFLICT) { /* somebody else was faster */
+		wait_until_seen(client, setup, topic, timeout_ms);
 		return OK;
+	}
 	return diag_set(diag, err == ERR_UNAVAILABLE ? err : ERR_NOT_FOUND,
 			"the topic %s is not there and cannot be made (%.200s); have it made, "
 			"with %d partitions",

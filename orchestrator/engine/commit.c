@@ -181,7 +181,9 @@ enum err commit_batch(struct engine *engine)
 	size_t n, n_audit;
 	enum err err;
 
-	err = make_writes(engine, &n, &n_audit);
+	err = store_dead(engine);
+	if (!err)
+		err = make_writes(engine, &n, &n_audit);
 	if (!err && n) {
 		FAULT_POINT("engine.before-store");
 		err = store_commit(engine->parts.store, &batch, engine->writes, n,

@@ -26,9 +26,10 @@ bool batch_full_for_operations(const struct engine *engine)
 static enum err take_message(struct engine *engine, const struct inbox_message *message)
 {
 	switch (message->type) {
-	case INBOX_REPLY: return receive_reply(engine, &message->reply);
+	case INBOX_REPLY: return receive_reply(engine, message);
 	case INBOX_START: receive_start(engine, message); return OK;
 	case INBOX_SIGNAL: receive_signal(engine, message); return OK;
+	case INBOX_DEAD: return keep_dead(engine, &message->dead);
 	}
 	return OK;
 }
@@ -289,6 +290,7 @@ enum err engine_open(const struct engine_parts *parts, struct engine **out, stru
 		engine->parts.live_max = LIVE_MAX;
 	engine->changes_end = &engine->changes;
 	engine->untold_end = &engine->untold;
+	engine->dead_end = &engine->dead;
 	if (parts->limits)
 		engine->lanes.limits = *parts->limits;
 	engine->timeline = BYTES(TIMELINE_BYTES_MAX, NULL);

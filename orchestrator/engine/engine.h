@@ -199,6 +199,7 @@ struct engine_stats {
 	uint64_t started;                  /* since the engine was opened */
 	uint64_t ended[STATUS_KILLED + 1]; /* by status */
 	uint64_t turns, events, commands, commits, commit_failures, unreadable;
+	uint64_t dead;   /* letters that were kept */
 	int64_t busy_ms; /* spent in turns */
 };
 void engine_stats(const struct engine *engine, struct engine_stats *out);

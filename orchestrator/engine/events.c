@@ -209,8 +209,30 @@ static enum err take_output(struct engine *engine, const struct reply_message *r
 	return OK;
 }
 
-enum err receive_reply(struct engine *engine, const struct reply_message *reply)
+/* A late answer to a saga that has ended is nothing special; one to a saga that never
+ * was is for people. Where the store does not say, nobody waits for it. */
+static enum err bury_stranger(struct engine *engine, const struct inbox_message *message,
+			      struct slice saga_id)
 {
+	struct slice record;
+	enum err err;
+
+	arena_reset(&engine->scratch);
+	err = store_get(engine->parts.store, saga_id, &engine->scratch, NULL, &record);
+	return err == ERR_NOT_FOUND ? bury_reply(engine, message, "unknown-saga",
+						 "the reply is for a saga that is not there")
+				    : OK;
+}
+
+static enum err bury_unknown_step(struct engine *engine, const struct inbox_message *message)
+{
+	return bury_reply(engine, message, "unknown-step",
+			  "the reply is for a step that its saga does not have");
+}
+
+enum err receive_reply(struct engine *engine, const struct inbox_message *message)
+{
+	const struct reply_message *reply = &message->reply;
 	struct event event = {
 		.type = EVENT_REPLY,
 		.at_ms = clock_now_ms(engine->parts.clock),
@@ -226,16 +248,16 @@ enum err receive_reply(struct engine *engine, const struct reply_message *reply)
 	enum err err;
 	bool taken;
 
-	/* Of a saga that has ended, or of none: nobody waits for it. */
 	if (!address_parse(reply->id, &address))
-		return OK;
+		return bury_reply(engine, message, "unknown-command",
+				  "the reply is for a command whose id is none");
 	live = live_find(&engine->table, address.saga_id);
 	if (!live)
-		return OK;
+		return bury_stranger(engine, message, address.saga_id);
 	at.step = definition_find(live->definition, address.step);
 	at.element = address.element;
 	if (at.step == NO_STEP || live->definition->steps[at.step].form == FORM_SAGA)
-		return OK;
+		return bury_unknown_step(engine, message);
 	change = change_of(engine, live);
 	if (!change)
 		return ERR_NOMEM;
@@ -243,7 +265,7 @@ enum err receive_reply(struct engine *engine, const struct reply_message *reply)
 		event.error.message = utf8_cut(event.error.message, TEXT_MAX_EACH);
 	event.step = saga_instance_at(live->definition, &change->saga, at);
 	if (event.step == NO_STEP)
-		return OK;
+		return bury_unknown_step(engine, message);
 	event.verb = address.verb;
 	event.round = address.round;
 	handed = live_handed(live, event.step);

@@ -6,6 +6,7 @@
  * stores the changes; settle.c does what is true then, with send.c, which hands
  * commands over, hold.c, which lets those go that were held back, answer.c, which tells those
  * who asked, and news.c, which tells the observer, after a crash once more.
+ * dead.c keeps what nobody could use.
  */
 #ifndef SKALD_ENGINE_INSIDE_H
 #define SKALD_ENGINE_INSIDE_H
@@ -71,6 +72,13 @@ struct change {
 	uint32_t n_entries_stored; /* of its timeline */
 };
 
+/* A dead letter of the present batch. Lives in the batch's memory; the texts are the
+ * message's, or there, too. */
+struct dead_note {
+	struct dead_note *next;
+	struct dead_letter letter;
+};
+
 struct engine {
 	struct engine_parts parts;
 	struct catalog catalog;
@@ -81,7 +89,9 @@ struct engine {
 	size_t n_changes;
 	uint64_t sent; /* the newest batch of which all was sent; the next one is the
 			* present one, however often it is tried */
-	bool crowded;  /* one of them has as many entries as a batch may add */
+	struct dead_note *dead, **dead_end;
+	size_t n_dead;
+	bool crowded; /* one of them has as many entries as a batch may add */
 
 	/* Kept from batch to batch, so that storing one asks for little memory. */
 	struct saga_write *writes;
@@ -154,11 +164,24 @@ CHECKED enum err keep_effects(struct engine *engine, struct change *change,
 			      const struct effects *effects);
 
 /* ERR_NOMEM: the same message is to be taken once more. */
-CHECKED enum err receive_reply(struct engine *engine, const struct reply_message *reply);
+CHECKED enum err receive_reply(struct engine *engine, const struct inbox_message *message);
 
 /* Attempts that got no answer in time and timers that ran out. ERR_NOMEM: what is
  * left of them stays due. */
 CHECKED enum err wake_saga(struct engine *engine, struct live *live, int64_t now_ms);
+
+/* --- dead.c ------------------------------------------------------------------------- */
+
+/* Keep a letter with the batch. ERR_NOMEM: the same message is to be taken once more. */
+CHECKED enum err keep_dead(struct engine *engine, const struct dead_letter *letter);
+
+/* A reply that is for nothing that there is; likewise. */
+CHECKED enum err bury_reply(struct engine *engine, const struct inbox_message *message,
+			    const char *reason, const char *text);
+
+/* Store those of the batch, with which they are forgotten. What it returns is of the
+ * store. */
+CHECKED enum err store_dead(struct engine *engine);
 
 /* --- answer.c ----------------------------------------------------------------------- */
 

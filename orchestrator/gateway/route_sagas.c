@@ -80,7 +80,7 @@ bool request_time(struct request *request, const char *name, int64_t *out)
 	return false;
 }
 
-static bool read_limit(struct request *request, size_t *out)
+bool request_limit(struct request *request, size_t *out)
 {
 	struct slice text = request_query(request, "limit");
 	size_t n = 0;
@@ -154,7 +154,7 @@ void route_list(struct request *request)
 	if (!request_statuses(request, statuses, &filter.n_statuses) ||
 	    !request_time(request, "since", &filter.since_ms) ||
 	    !request_time(request, "older", &filter.until_ms) ||
-	    !read_limit(request, &page.limit) || !read_cursor(request, &cursor))
+	    !request_limit(request, &page.limit) || !read_cursor(request, &cursor))
 		return;
 	json_begin(&request->out);
 	json_add_name(&request->out, "sagas");

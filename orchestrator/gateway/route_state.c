@@ -206,6 +206,8 @@ static void engine_metrics(struct bytes *out, const struct engine_stats *stats)
 		"Batches stored; events by commits is the size of a batch.", stats->commits);
 	counter(out, "skald_commit_failures_total", "Batches that could not be stored.",
 		stats->commit_failures);
+	counter(out, "skald_dead_letters_total",
+		"Messages that nobody could use, since the server started.", stats->dead);
 	metric(out, "skald_busy_seconds_total", "counter", "Time spent in turns.");
 	bytes_format(out, "skald_busy_seconds_total %" PRId64 ".%03" PRId64 "\n",
 		     stats->busy_ms / 1000, stats->busy_ms % 1000);

@@ -5,6 +5,7 @@ static const char *const list_query[] = {"saga",  "status", "key",    "step", "s
 					 "older", "limit",  "cursor", NULL};
 static const char *const undo_plan_query[] = {"reason", NULL};
 static const char *const reconcile_query[] = {"saga", "since", NULL};
+static const char *const dead_query[] = {"limit", "cursor", NULL};
 static const char *const watch_query[] = {"saga", "status", NULL};
 
 enum { NOTHING = 0, BODY = GATEWAY_BODY_MAX, DEFINITION = DEFINITION_TEXT_MAX };
@@ -35,6 +36,10 @@ const struct route routes[] = {
 	{"POST", "/v1/definitions", route_deploy, DEFINITION, no_query, 0},
 	{"GET", "/v1/definitions/{hash}", route_definition, NOTHING, no_query, 0},
 	{"GET", "/v1/reconcile", route_reconcile, NOTHING, reconcile_query, 0},
+	{"GET", "/v1/dead", route_dead_list, NOTHING, dead_query, 0},
+	{"GET", "/v1/dead/{id}", route_dead_show, NOTHING, no_query, 0},
+	{"POST", "/v1/dead/{id}/replay", route_dead_replay, NOTHING, no_query, 0},
+	{"DELETE", "/v1/dead/{id}", route_dead_drop, NOTHING, no_query, 0},
 	{"GET", "/v1/stats", route_stats, NOTHING, no_query, 0},
 	{"GET", "/healthz", route_health, NOTHING, no_query, 0},
 	{"GET", "/readyz", route_ready, NOTHING, no_query, 0},

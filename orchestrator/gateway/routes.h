@@ -40,6 +40,12 @@ void route_undo_plan(struct request *request);
 void route_signal(struct request *request);
 void route_operate(struct request *request);
 
+/* route_dead.c */
+void route_dead_list(struct request *request);
+void route_dead_show(struct request *request);
+void route_dead_replay(struct request *request);
+void route_dead_drop(struct request *request);
+
 /* route_definitions.c */
 void route_definitions(struct request *request);
 void route_definition(struct request *request);

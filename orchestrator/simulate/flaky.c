@@ -96,6 +96,31 @@ static enum err flaky_definitions(struct store *base,
 	return store_definitions(flaky_of(base)->real, visit, context);
 }
 
+static enum err flaky_put_dead(struct store *base, const struct dead_letter *letters, size_t n,
+			       size_t *n_dropped)
+{
+	return store_put_dead(flaky_of(base)->real, letters, n, n_dropped);
+}
+
+static enum err flaky_list_dead(struct store *base, struct slice after, size_t limit,
+				enum err (*visit)(void *context,
+						  const struct dead_letter *letter),
+				void *context)
+{
+	return store_list_dead(flaky_of(base)->real, after, limit, visit, context);
+}
+
+static enum err flaky_get_dead(struct store *base, struct slice id, struct arena *arena,
+			       struct dead_letter *out)
+{
+	return store_get_dead(flaky_of(base)->real, id, arena, out);
+}
+
+static enum err flaky_remove_dead(struct store *base, struct slice id)
+{
+	return store_remove_dead(flaky_of(base)->real, id);
+}
+
 static enum err flaky_prune(struct store *base, int64_t ended_before_ms, size_t limit,
 			    size_t *n)
 {
@@ -128,6 +153,10 @@ bool flaky_open(struct world *world)
 		.audit = flaky_audit,
 		.put_definition = flaky_put_definition,
 		.definitions = flaky_definitions,
+		.put_dead = flaky_put_dead,
+		.list_dead = flaky_list_dead,
+		.get_dead = flaky_get_dead,
+		.remove_dead = flaky_remove_dead,
 		.prune = flaky_prune,
 		.removed = flaky_removed,
 		.backup = flaky_backup,

@@ -78,8 +78,20 @@ static const char version_4[] =
 	"CREATE INDEX saga_step ON saga (step) WHERE ended_ms IS NOT NULL AND step IS NOT "
 	"NULL;";
 
+/* Dead letters. `bytes` is what counts for their limit. The view is for whoever looks
+ * with sqlite3. */
+static const char version_5[] =
+	"CREATE TABLE dead ("
+	" number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, at_ms INTEGER NOT NULL,"
+	" reason TEXT NOT NULL, text TEXT, source TEXT, partition INTEGER NOT NULL,"
+	" offset INTEGER NOT NULL, size INTEGER NOT NULL, bytes INTEGER NOT NULL,"
+	" key BLOB, headers BLOB, value BLOB);"
+	"CREATE VIEW dead_letters AS SELECT id,"
+	" strftime('%Y-%m-%dT%H:%M:%fZ', at_ms / 1000.0, 'unixepoch') AS at,"
+	" reason, text, source, partition, offset, size FROM dead;";
+
 /* migrations[n] makes version n + 1 out of version n. */
-static const char *const migrations[] = {version_1, version_2, version_3, version_4};
+static const char *const migrations[] = {version_1, version_2, version_3, version_4, version_5};
 
 _Static_assert(sizeof migrations / sizeof *migrations == SQLITE_FILE_VERSION,
 	       "every version has a migration");

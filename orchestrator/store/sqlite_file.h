@@ -9,7 +9,7 @@
 
 enum {
 	SQLITE_FILE_ID = 0x736b616c, /* its application_id: "skal" */
-	SQLITE_FILE_VERSION = 4,     /* of the schema, its user_version */
+	SQLITE_FILE_VERSION = 5,     /* of the schema, its user_version */
 
 	/* A saga's number is its start in milliseconds and, below, what tells sagas
 	 * apart that started in the same one; see the schema. */

@@ -21,6 +21,8 @@
 #define UNFINISHED(status) \
 	"SELECT number, record FROM saga INDEXED BY saga_status WHERE status = " status
 
+#define DEAD_COLUMNS "id, at_ms, reason, text, source, partition, offset, size"
+
 /* The branches of a UNION ALL are merged in the order of the number: none of them
  * is sorted or read further than somebody asks. */
 const char *const statement_texts[N_STATEMENTS] = {
@@ -90,6 +92,16 @@ const char *const statement_texts[N_STATEMENTS] = {
 	[REMOVE] = "DELETE FROM saga WHERE number = ?1",
 	[GET_REMOVED] = "SELECT ended_ms FROM removed WHERE shard = 0",
 	[SET_REMOVED] = "UPDATE removed SET ended_ms = max(ended_ms, ?1) WHERE shard = 0",
+	[PUT_DEAD] = "INSERT OR REPLACE INTO dead (id, at_ms, reason, text, source, partition,"
+		     " offset, size, bytes, key, headers, value)"
+		     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+	[DEAD_TOTALS] = "SELECT count(*), ifnull(sum(bytes), 0) FROM dead",
+	[DROP_DEAD] = "DELETE FROM dead WHERE number = (SELECT min(number) FROM dead)",
+	[DEAD_NUMBER] = "SELECT number FROM dead WHERE id = ?1",
+	[LIST_DEAD] = "SELECT " DEAD_COLUMNS " FROM dead WHERE number < ?1"
+		      " ORDER BY number DESC LIMIT ?2",
+	[GET_DEAD] = "SELECT " DEAD_COLUMNS ", key, headers, value FROM dead WHERE id = ?1",
+	[REMOVE_DEAD] = "DELETE FROM dead WHERE id = ?1",
 };
 
 _Static_assert(STATUS_RUNNING == 0 && STATUS_COMPENSATING == 1 && STATUS_PARKED == 4,

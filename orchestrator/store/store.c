@@ -68,6 +68,33 @@ enum err store_definitions(struct store *store,
 	return store->ops->definitions(store, visit, context);
 }
 
+enum err store_put_dead(struct store *store, const struct dead_letter *letters, size_t n,
+			size_t *n_dropped)
+{
+	*n_dropped = 0;
+	for (size_t i = 0; i < n; i++)
+		assert(dead_id_valid(letters[i].id) && letters[i].reason.len);
+	return n ? store->ops->put_dead(store, letters, n, n_dropped) : OK;
+}
+
+enum err store_list_dead(struct store *store, struct slice after, size_t limit,
+			 enum err (*visit)(void *context, const struct dead_letter *letter),
+			 void *context)
+{
+	return store->ops->list_dead(store, after, limit, visit, context);
+}
+
+enum err store_get_dead(struct store *store, struct slice id, struct arena *arena,
+			struct dead_letter *out)
+{
+	return store->ops->get_dead(store, id, arena, out);
+}
+
+enum err store_remove_dead(struct store *store, struct slice id)
+{
+	return store->ops->remove_dead(store, id);
+}
+
 enum err store_prune(struct store *store, int64_t ended_before_ms, size_t limit, size_t *n)
 {
 	*n = 0;
@@ -105,6 +132,19 @@ bool saga_filter_fits(const struct saga_filter *filter, const struct saga_row *r
 	       fits_text(filter->step, row->step) &&
 	       (filter->since_ms == 0 || row->started_ms >= filter->since_ms) &&
 	       (filter->until_ms == 0 || row->started_ms < filter->until_ms);
+}
+
+bool dead_letter_copy(struct arena *arena, const struct dead_letter *from,
+		      struct dead_letter *out)
+{
+	*out = *from;
+	return arena_copy(arena, from->id, &out->id) &&
+	       arena_copy(arena, from->reason, &out->reason) &&
+	       arena_copy(arena, from->text, &out->text) &&
+	       arena_copy(arena, from->source, &out->source) &&
+	       arena_copy(arena, from->key, &out->key) &&
+	       arena_copy(arena, from->headers, &out->headers) &&
+	       arena_copy(arena, from->value, &out->value);
 }
 
 bool saga_row_copy(struct arena *arena, const struct saga_row *from, struct saga_row *out)

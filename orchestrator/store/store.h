@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "orchestrator/core/saga.h"
+#include "proto/dead.h"
 
 struct store {
 	const struct store_ops *ops;
@@ -103,6 +104,9 @@ struct audit_entry {
 
 enum { STATUSES = STATUS_KILLED + 1 };
 
+/* Dead letters that are kept, and their bytes: key, headers and value. */
+enum { STORE_DEAD_MAX = 1000, STORE_DEAD_BYTES_MAX = 64 * 1024 * 1024 };
+
 struct store_counts {
 	uint64_t by_status[STATUSES];
 };
@@ -166,6 +170,27 @@ struct store_ops {
 						  const struct stored_definition *definition),
 				void *context);
 
+	/* Keep dead letters, all at once: one with an id that is there takes its place.
+	 * Durable once it is OK; errors as of commit. Beyond STORE_DEAD_MAX of them, or
+	 * STORE_DEAD_BYTES_MAX, those that were put first go; *n_dropped: how many. */
+	enum err (*put_dead)(struct store *store, const struct dead_letter *letters, size_t n,
+			     size_t *n_dropped);
+
+	/* Up to `limit` of them without key, headers and value, those that were put last
+	 * first, behind the one with the id `after` (empty: from the start).
+	 * ERR_NOT_FOUND: that is not there any more. */
+	enum err (*list_dead)(struct store *store, struct slice after, size_t limit,
+			      enum err (*visit)(void *context,
+						const struct dead_letter *letter),
+			      void *context);
+
+	/* One of them whole, in the arena. ERR_NOT_FOUND. */
+	enum err (*get_dead)(struct store *store, struct slice id, struct arena *arena,
+			     struct dead_letter *out);
+
+	/* ERR_NOT_FOUND: there is none, or not any more. */
+	enum err (*remove_dead)(struct store *store, struct slice id);
+
 	/* Remove up to `limit` sagas that ended before, the longest ended first; *n:
 	 * how many were. */
 	enum err (*prune)(struct store *store, int64_t ended_before_ms, size_t limit,
@@ -210,6 +235,15 @@ CHECKED enum err store_definitions(
 CHECKED enum err store_prune(struct store *store, int64_t ended_before_ms, size_t limit,
 			     size_t *n);
 CHECKED enum err store_removed(struct store *store, int64_t *ended_ms);
+CHECKED enum err store_put_dead(struct store *store, const struct dead_letter *letters,
+				size_t n, size_t *n_dropped);
+CHECKED enum err store_list_dead(struct store *store, struct slice after, size_t limit,
+				 enum err (*visit)(void *context,
+						   const struct dead_letter *letter),
+				 void *context);
+CHECKED enum err store_get_dead(struct store *store, struct slice id, struct arena *arena,
+				struct dead_letter *out);
+CHECKED enum err store_remove_dead(struct store *store, struct slice id);
 CHECKED enum err store_backup(struct store *store, const char *path, struct diag *diag);
 void store_close(struct store *store); /* NULL is fine */
 
@@ -229,6 +263,10 @@ static inline void store_batch_advance(struct store_batch *known,
 	if (known->sent < said->sent)
 		known->sent = said->sent;
 }
+
+/* Copy a letter's texts, too. False: the arena has no room. */
+bool dead_letter_copy(struct arena *arena, const struct dead_letter *from,
+		      struct dead_letter *out);
 
 /* Copy the row's texts, too. False: the arena has no room. */
 bool saga_row_copy(struct arena *arena, const struct saga_row *from, struct saga_row *out);

@@ -1,5 +1,7 @@
 #include "orchestrator/store/store_memory.h"
 
+#include "orchestrator/store/memory_dead.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -34,6 +36,7 @@ struct vault {
 	int64_t removed_ms;       /* the latest end of what was pruned */
 	struct definition_block *definitions, **definitions_end;
 	struct audit_block *audit; /* newest first */
+	struct memory_dead dead;
 };
 
 struct store_memory {
@@ -451,6 +454,31 @@ static enum err memory_definitions(
 	return err;
 }
 
+static enum err memory_put_dead(struct store *base, const struct dead_letter *letters, size_t n,
+				size_t *n_dropped)
+{
+	return memory_dead_put(&vault_of(base)->dead, letters, n, n_dropped);
+}
+
+static enum err memory_list_dead(struct store *base, struct slice after, size_t limit,
+				 enum err (*visit)(void *context,
+						   const struct dead_letter *letter),
+				 void *context)
+{
+	return memory_dead_list(&vault_of(base)->dead, after, limit, visit, context);
+}
+
+static enum err memory_get_dead(struct store *base, struct slice id, struct arena *arena,
+				struct dead_letter *out)
+{
+	return memory_dead_get(&vault_of(base)->dead, id, arena, out);
+}
+
+static enum err memory_remove_dead(struct store *base, struct slice id)
+{
+	return memory_dead_remove(&vault_of(base)->dead, id);
+}
+
 static enum err memory_prune(struct store *base, int64_t ended_before_ms, size_t limit,
 			     size_t *n)
 {
@@ -507,6 +535,10 @@ struct store *store_memory_open(struct vault *vault)
 		.audit = memory_audit,
 		.put_definition = memory_put_definition,
 		.definitions = memory_definitions,
+		.put_dead = memory_put_dead,
+		.list_dead = memory_list_dead,
+		.get_dead = memory_get_dead,
+		.remove_dead = memory_remove_dead,
 		.prune = memory_prune,
 		.removed = memory_removed,
 		.backup = memory_backup,
@@ -554,6 +586,7 @@ void vault_free(struct vault *vault)
 		free(block);
 	}
 	free_audit(vault->audit);
+	memory_dead_release(&vault->dead);
 	free(vault->by_id);
 	free(vault->by_key);
 	free(vault);

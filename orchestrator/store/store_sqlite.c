@@ -2,6 +2,7 @@
 
 #include "base/fault_point.h"
 #include "orchestrator/store/folder_lock.h"
+#include "orchestrator/store/sqlite_dead.h"
 #include "orchestrator/store/sqlite_file.h"
 #include "orchestrator/store/sqlite_statements.h"
 #include "orchestrator/store/unsent.h"
@@ -727,6 +728,54 @@ static enum err sqlite_definitions(
 	return err;
 }
 
+/* --- dead letters --------------------------------------------------------------------- */
+
+static enum err outcome(struct store_sqlite *store, enum err err, bool writing)
+{
+	return err == ERR_IO ? failed(store, writing) : err;
+}
+
+static enum err sqlite_put_dead(struct store *base, const struct dead_letter *letters, size_t n,
+				size_t *n_dropped)
+{
+	struct store_sqlite *store = store_of(base);
+	enum err err = run(store, BEGIN);
+
+	if (err)
+		return err;
+	err = outcome(store, sqlite_dead_put(store->statements, letters, n, n_dropped), true);
+	if (!err)
+		err = run(store, COMMIT);
+	return err ? roll_back(store, err) : OK;
+}
+
+static enum err sqlite_list_dead(struct store *base, struct slice after, size_t limit,
+				 enum err (*visit)(void *context,
+						   const struct dead_letter *letter),
+				 void *context)
+{
+	struct store_sqlite *store = store_of(base);
+
+	return outcome(store, sqlite_dead_list(store->statements, after, limit, visit, context),
+		       false);
+}
+
+static enum err sqlite_get_dead(struct store *base, struct slice id, struct arena *arena,
+				struct dead_letter *out)
+{
+	struct store_sqlite *store = store_of(base);
+
+	return outcome(store, sqlite_dead_get(store->statements, id, arena, out), false);
+}
+
+static enum err sqlite_remove_dead(struct store *base, struct slice id)
+{
+	struct store_sqlite *store = store_of(base);
+
+	return outcome(store, sqlite_dead_remove(store->statements, store->file.handle, id),
+		       true);
+}
+
 /* --- opening -------------------------------------------------------------------------- */
 
 static enum err sqlite_backup(struct store *base, const char *path, struct diag *diag)
@@ -757,6 +806,10 @@ static const struct store_ops ops = {
 	.audit = sqlite_audit,
 	.put_definition = sqlite_put_definition,
 	.definitions = sqlite_definitions,
+	.put_dead = sqlite_put_dead,
+	.list_dead = sqlite_list_dead,
+	.get_dead = sqlite_get_dead,
+	.remove_dead = sqlite_remove_dead,
 	.prune = sqlite_prune,
 	.removed = sqlite_removed,
 	.backup = sqlite_backup,

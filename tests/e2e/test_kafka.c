@@ -267,17 +267,24 @@ static void put_start(rd_kafka_t *producer, const char *saga, const char *id)
 	ck_assert(!rd_kafka_flush(producer, SAGAS_MS));
 }
 
-START_TEST(test_a_service_starts_a_saga)
+static rd_kafka_t *new_producer(void)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	char why[256];
+
+	rd_kafka_conf_set(conf, "bootstrap.servers", kafka, why, sizeof why);
+	rd_kafka_conf_set(conf, "message.max.bytes", "4000000", why, sizeof why);
+	return rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
+}
+
+START_TEST(test_a_service_starts_a_saga)
+{
 	rd_kafka_t *producer;
 	struct slice log;
-	char why[256];
 
 	enter();
 	start_all();
-	rd_kafka_conf_set(conf, "bootstrap.servers", kafka, why, sizeof why);
-	producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
+	producer = new_producer();
 	put_start(producer, "no-such-saga", "s-1"); /* and it is in nobody's way */
 	put_start(producer, "order", "s-2");
 	put_start(producer, "order", "s-2");
@@ -286,6 +293,152 @@ START_TEST(test_a_service_starts_a_saga)
 	ck_assert_ptr_nonnull(strstr(ASK("show", "s-2", "--json").out.at, "\"completed\""));
 	log = background_until(&world.server.process, "event=dead-letter", &arena);
 	ck_assert_ptr_nonnull(strstr(log.at, "no-such-saga"));
+	rd_kafka_destroy(producer);
+	leave();
+}
+END_TEST
+
+static void put(rd_kafka_t *producer, const char *topic, int32_t partition, struct slice value)
+{
+	char name[KAFKA_PREFIX_SIZE + 32];
+
+	snprintf(name, sizeof name, "%s.%s", world.prefix, topic);
+	ck_assert(!rd_kafka_producev(
+		producer, RD_KAFKA_V_TOPIC(name), RD_KAFKA_V_PARTITION(partition),
+		RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY("k", 1),
+		RD_KAFKA_V_HEADER("from", "a test", 6),
+		RD_KAFKA_V_VALUE((void *)value.at, value.len), RD_KAFKA_V_END));
+}
+
+static void put_frame(rd_kafka_t *producer, const char *topic, int32_t partition,
+		      const struct frame *frame)
+{
+	struct bytes bytes = BYTES(1 << 20, &arena);
+
+	ck_assert_int_eq(wire_write(frame, &bytes, NULL), OK);
+	put(producer, topic, partition,
+	    (struct slice){bytes.at + WIRE_LENGTH_SIZE, bytes.len - WIRE_LENGTH_SIZE});
+}
+
+enum { PARTITIONS = 12, TOO_MANY = 2100000 };
+
+/* On every partition of every topic that somebody reads. */
+static void poison_all(rd_kafka_t *producer)
+{
+	static const struct frame stray_reply = {
+		.type = FRAME_REPLY,
+		.reply = {.id = SLICE_LITERAL("no-such/reserve#0/0/do"), .attempt = 1}};
+	static const struct frame stray_command = {
+		.type = FRAME_COMMAND,
+		.command = {.id = SLICE_LITERAL("s/a#0/0/do"),
+			    .participant = SLICE_LITERAL("nobody"),
+			    .command = SLICE_LITERAL("take"),
+			    .saga_id = SLICE_LITERAL("s"),
+			    .saga = SLICE_LITERAL("order"),
+			    .attempt = 1}};
+	static char large[TOO_MANY];
+
+	for (int32_t i = 0; i < PARTITIONS; i++) {
+		put(producer, "inbox", i, SLICE_LITERAL("\xff"));
+		put_frame(producer, "inbox", i, &stray_reply);
+		put(producer, "cmd.inventory", i, SLICE_LITERAL("\xff"));
+		put_frame(producer, "cmd.payment", i, &stray_command);
+		put(producer, "cmd.notification", i, (struct slice){large, 0});
+	}
+	put(producer, "inbox", 0, (struct slice){large, sizeof large});
+	put(producer, "dead", 0, SLICE_LITERAL("a stranger's"));
+	ck_assert(!rd_kafka_flush(producer, SAGAS_MS));
+}
+
+static long n_dead(const char *reason)
+{
+	struct slice list = ASK("dead", "ls", "--json").out;
+	char wanted[64];
+	long n = 0;
+
+	snprintf(wanted, sizeof wanted, "\"reason\":\"%s\"", reason);
+	for (const char *at = list.at; (at = strstr(at, wanted)); at++)
+		n++;
+	return n;
+}
+
+static void wait_for_dead(const char *reason, long n)
+{
+	const struct timespec turn = {0, TURN_MS * 1000000};
+
+	for (int ms = 0; n_dead(reason) < n && ms < SAGAS_MS; ms += TURN_MS)
+		nanosleep(&turn, NULL);
+	ck_assert_msg(n_dead(reason) == n, "%s: %ld instead of %ld", reason, n_dead(reason), n);
+}
+
+/* Nobody is held up by it, and all of it is on the list, once. */
+START_TEST(test_poison_on_every_topic)
+{
+	enum { N = 20 };
+	rd_kafka_t *producer;
+	struct slice shown;
+	char id[KAFKA_PREFIX_SIZE + 32];
+
+	enter();
+	start_all();
+	start_sagas(0, 1); /* now all topics are there */
+	wait_until_ended(1);
+	producer = new_producer();
+	poison_all(producer);
+	start_sagas(1, N - 1);
+	wait_until_ended(N);
+	check_books(N);
+	wait_for_dead("unreadable", 3 * PARTITIONS);
+	wait_for_dead("unknown-saga", PARTITIONS);
+	wait_for_dead("unknown-participant", PARTITIONS);
+	wait_for_dead("too-large", 1);
+	wait_for_dead("unknown", 1);
+	background_stop(&world.server.process, SIGKILL);
+	serving_again(&world.server, skald);
+	wait_for_dead("unreadable", 3 * PARTITIONS);
+	snprintf(id, sizeof id, "%s.dead-0-", world.prefix);
+	shown = ASK("dead", "ls", "--json").out;
+	ck_assert_ptr_nonnull(strstr(shown.at, id));
+	snprintf(id, sizeof id, "%s.cmd.inventory-3-", world.prefix);
+	ck_assert_ptr_nonnull(strstr(shown.at, id));
+	rd_kafka_destroy(producer);
+	leave();
+}
+END_TEST
+
+/* What was refused is sent again once there is something to begin. */
+START_TEST(test_a_start_is_replayed)
+{
+	rd_kafka_t *producer;
+	struct slice shown;
+	char id[KAFKA_PREFIX_SIZE + 64], late[] = "late.yaml";
+	const char *at, *end;
+
+	enter();
+	start_all();
+	producer = new_producer();
+	put_start(producer, "late", "s-1");
+	wait_for_dead("unknown-definition", 1);
+	shown = ASK("dead", "ls", "--json").out;
+	at = strstr(shown.at, "\"id\":\"") + strlen("\"id\":\"");
+	end = strchr(at, '"');
+	snprintf(id, sizeof id, "%.*s", (int)(end - at), at);
+	shown = ASK("dead", "show", id, "--json").out;
+	ck_assert_ptr_nonnull(strstr(shown.at, "\"saga\":\"late\""));
+	ASK("dead", "replay", id); /* too soon: it is back, from another place */
+	wait_for_dead("unknown-definition", 1);
+	ck_assert_ptr_null(strstr(ASK("dead", "ls", "--json").out.at, id));
+	folder_write(late, "saga: late\nversion: 1.0.0\nsteps:\n"
+			   "  - mail: { kind: readonly, call: notification.send,"
+			   " with: { to: =input.email } }\n");
+	ASK("deploy", late);
+	shown = ASK("dead", "ls", "--json").out;
+	at = strstr(shown.at, "\"id\":\"") + strlen("\"id\":\"");
+	end = strchr(at, '"');
+	snprintf(id, sizeof id, "%.*s", (int)(end - at), at);
+	ASK("dead", "replay", id);
+	wait_until_ended(1);
+	wait_for_dead("unknown-definition", 0);
 	rd_kafka_destroy(producer);
 	leave();
 }
@@ -369,6 +522,8 @@ static void add(TCase *tcase)
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, test_orders_complete_or_turn_back);
 	tcase_add_test(tcase, test_a_service_starts_a_saga);
+	tcase_add_test(tcase, test_poison_on_every_topic);
+	tcase_add_test(tcase, test_a_start_is_replayed);
 	tcase_add_test(tcase, test_books_are_exact_after_kill_9_of_the_server);
 	tcase_add_test(tcase, test_books_are_exact_after_kill_9_of_a_service);
 	if (!getenv("SKALD_TEST_KAFKA")) /* or it has to be killed by hand */

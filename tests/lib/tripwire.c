@@ -112,6 +112,45 @@ static enum err tripwire_definitions(
 					    : store_definitions(wrapper->real, visit, context);
 }
 
+static enum err tripwire_put_dead(struct store *base, const struct dead_letter *letters,
+				  size_t n, size_t *n_dropped)
+{
+	struct store_tripwire *wrapper = (struct store_tripwire *)base;
+
+	return tripwire_pull(wrapper->wire)
+		       ? ERR_UNAVAILABLE
+		       : store_put_dead(wrapper->real, letters, n, n_dropped);
+}
+
+static enum err tripwire_list_dead(struct store *base, struct slice after, size_t limit,
+				   enum err (*visit)(void *context,
+						     const struct dead_letter *letter),
+				   void *context)
+{
+	struct store_tripwire *wrapper = (struct store_tripwire *)base;
+
+	return tripwire_pull(wrapper->wire)
+		       ? ERR_UNAVAILABLE
+		       : store_list_dead(wrapper->real, after, limit, visit, context);
+}
+
+static enum err tripwire_get_dead(struct store *base, struct slice id, struct arena *arena,
+				  struct dead_letter *out)
+{
+	struct store_tripwire *wrapper = (struct store_tripwire *)base;
+
+	return tripwire_pull(wrapper->wire) ? ERR_UNAVAILABLE
+					    : store_get_dead(wrapper->real, id, arena, out);
+}
+
+static enum err tripwire_remove_dead(struct store *base, struct slice id)
+{
+	struct store_tripwire *wrapper = (struct store_tripwire *)base;
+
+	return tripwire_pull(wrapper->wire) ? ERR_UNAVAILABLE
+					    : store_remove_dead(wrapper->real, id);
+}
+
 static enum err tripwire_prune(struct store *base, int64_t ended_before_ms, size_t limit,
 			       size_t *n)
 {
@@ -155,6 +194,10 @@ struct store *store_tripwire_init(struct store_tripwire *wrapper, struct store *
 		.audit = tripwire_audit,
 		.put_definition = tripwire_put_definition,
 		.definitions = tripwire_definitions,
+		.put_dead = tripwire_put_dead,
+		.list_dead = tripwire_list_dead,
+		.get_dead = tripwire_get_dead,
+		.remove_dead = tripwire_remove_dead,
 		.prune = tripwire_prune,
 		.removed = tripwire_removed,
 		.backup = tripwire_backup,

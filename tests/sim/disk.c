@@ -306,6 +306,35 @@ static enum err disk_definitions(struct store *base,
 	return store_definitions(disk_of(base)->real, visit, context);
 }
 
+static enum err disk_put_dead(struct store *base, const struct dead_letter *letters, size_t n,
+			      size_t *n_dropped)
+{
+	struct disk *disk = disk_of(base);
+
+	return disk->world->outage ? ERR_IO : store_put_dead(disk->real, letters, n, n_dropped);
+}
+
+static enum err disk_list_dead(struct store *base, struct slice after, size_t limit,
+			       enum err (*visit)(void *context,
+						 const struct dead_letter *letter),
+			       void *context)
+{
+	return store_list_dead(disk_of(base)->real, after, limit, visit, context);
+}
+
+static enum err disk_get_dead(struct store *base, struct slice id, struct arena *arena,
+			      struct dead_letter *out)
+{
+	return store_get_dead(disk_of(base)->real, id, arena, out);
+}
+
+static enum err disk_remove_dead(struct store *base, struct slice id)
+{
+	struct disk *disk = disk_of(base);
+
+	return disk->world->outage ? ERR_IO : store_remove_dead(disk->real, id);
+}
+
 static enum err disk_prune(struct store *base, int64_t ended_before_ms, size_t limit, size_t *n)
 {
 	return store_prune(disk_of(base)->real, ended_before_ms, limit, n);
@@ -333,6 +362,10 @@ struct store *disk_open(struct disk *disk, struct world *world)
 		.audit = disk_audit,
 		.put_definition = disk_put_definition,
 		.definitions = disk_definitions,
+		.put_dead = disk_put_dead,
+		.list_dead = disk_list_dead,
+		.get_dead = disk_get_dead,
+		.remove_dead = disk_remove_dead,
 		.prune = disk_prune,
 		.backup = disk_backup,
 		.close = disk_close_base,

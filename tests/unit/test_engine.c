@@ -160,26 +160,41 @@ static const struct reply_row {
 	const char *name;
 	const char *id;
 	uint32_t attempt;
+	const char *dead; /* what it is kept for; NULL: it is not */
 } reply_rows[] = {
-	{"an id that is none", "hello", 1},
-	{"a saga that there is not", "line-2/a#0/0/do", 1},
-	{"a step that there is not", "line-1/z#0/0/do", 1},
-	{"a step that is no command", "line-1/w#0/0/do", 1},
-	{"a step that has not begun", "line-1/b#0/0/do", 1},
-	{"an attempt that was not made", "line-1/a#0/0/do", 2},
-	{"a round that there was not", "line-1/a#0/1/do", 1},
-	{"a verb that was not said", "line-1/a#0/0/undo", 1},
+	{"an id that is none", "hello", 1, "unknown-command"},
+	{"a saga that there is not", "line-2/a#0/0/do", 1, "unknown-saga"},
+	{"a saga that has ended", "line-0/a#0/0/do", 1, NULL},
+	{"a step that there is not", "line-1/z#0/0/do", 1, "unknown-step"},
+	{"an element that there is not", "line-1/a#7/0/do", 1, "unknown-step"},
+	{"a step that is no command", "line-1/w#0/0/do", 1, NULL},
+	{"a step that has not begun", "line-1/b#0/0/do", 1, NULL},
+	{"an attempt that was not made", "line-1/a#0/0/do", 2, NULL},
+	{"a round that there was not", "line-1/a#0/1/do", 1, NULL},
+	{"a verb that was not said", "line-1/a#0/0/undo", 1, NULL},
 };
+
+static enum err note_dead(void *context, const struct dead_letter *letter)
+{
+	snprintf(context, 32, "%.*s", SLICE_ARG(letter->reason));
+	return OK;
+}
 
 START_TEST(test_a_reply_that_means_nothing)
 {
 	const struct reply_row *row = &reply_rows[_i];
 	struct office office;
+	char dead[32] = "";
 
 	office_open(&office);
+	ck_assert_int_eq(office_start(&office, "line-0"), OK);
+	ck_assert_int_eq(office_kill(&office, "line-0"), OK);
 	ck_assert_int_eq(office_start(&office, "line-1"), OK);
 	office_answer(&office, DESK, row->id, row->attempt, MESSAGE_OK, "[1]");
 	ck_assert_uint_eq(office_turn(&office), 1);
+	ck_assert_int_eq(store_list_dead(office.store, (struct slice){0}, 10, note_dead, dead),
+			 OK);
+	ck_assert_msg(!strcmp(dead, row->dead ? row->dead : ""), "%s: %s", row->name, dead);
 	ck_assert_msg(office_stored(&office, "line-1")->revision == 1, "%s", row->name);
 	/* It is gone for good. */
 	office_restart(&office);

@@ -269,7 +269,8 @@ START_TEST(test_hello)
 		say(hub, connection, &row->first);
 		ck_assert_str_eq(talk(hub, connection), "");
 	}
-	ck_assert_uint_eq(take_all(hub), 0);
+	/* What came behind a hello is kept for people. */
+	ck_assert_uint_eq(take_all(hub), strstr(row->answer, "after its hello") != NULL);
 	hub_free(hub);
 }
 END_TEST
@@ -599,6 +600,67 @@ START_TEST(test_the_inbox_has_a_limit_of_bytes)
 }
 END_TEST
 
+/* What nobody can use is kept as it came, with the reason. */
+START_TEST(test_what_is_refused_is_kept_for_people)
+{
+	struct hub *hub = open_hub();
+	struct hub_connection *connection = come(hub, "stock", 1);
+	struct inbox_message message;
+	struct dead_letter letter;
+	struct diag diag = {""};
+
+	talk(hub, connection);
+	hub_receive(hub, connection, (struct slice){"\0\0\0\3xyz", 7});
+	ck_assert(hub_poll(hub, &message) && message.type == INBOX_DEAD);
+	letter = message.dead;
+	ck_assert(slice_is(letter.value, "xyz") && letter.size == 3);
+	ck_assert(slice_is(letter.reason, "unreadable"));
+	ck_assert(slice_is(letter.text, "the bytes are no frame of the protocol"));
+	ck_assert(slice_is(letter.source, "a service") && letter.partition == -1);
+	ck_assert_int_eq(hub_replay(hub, &letter, &diag), ERR_INVALID);
+	ck_assert_str_eq(diag.text, "the bytes are no frame of the protocol");
+	hub_acknowledge(hub);
+	/* A stranger's noise is not. */
+	hub_receive(hub, connect_to(hub), (struct slice){"\0\0\0\3xyz", 7});
+	ck_assert(!hub_poll(hub, &message));
+	hub_free(hub);
+}
+END_TEST
+
+/* Once what it was for is there, it may come again. */
+START_TEST(test_a_letter_is_sent_again)
+{
+	static const struct frame reply = {.type = FRAME_REPLY,
+					   .reply = {.id = TEXT("s/a#0/0/do"), .attempt = 2}},
+				  command = {.type = FRAME_COMMAND,
+					     .command = {.id = TEXT("s/a#0/0/do"),
+							 .participant = TEXT("stock"),
+							 .command = TEXT("take"),
+							 .saga_id = TEXT("s"),
+							 .saga = TEXT("order"),
+							 .attempt = 1}};
+	struct bytes bytes = BYTES(4096, NULL);
+	struct hub *hub = open_hub();
+	struct inbox_message message;
+	struct dead_letter letter = {0};
+	struct diag diag = {""};
+
+	ck_assert_int_eq(wire_write(&reply, &bytes, NULL), OK);
+	letter.value =
+		(struct slice){bytes.at + WIRE_LENGTH_SIZE, bytes.len - WIRE_LENGTH_SIZE};
+	ck_assert_int_eq(hub_replay(hub, &letter, &diag), OK);
+	ck_assert(hub_poll(hub, &message) && message.type == INBOX_REPLY);
+	ck_assert(slice_is(message.reply.id, "s/a#0/0/do") && message.reply.attempt == 2);
+	bytes_clear(&bytes);
+	ck_assert_int_eq(wire_write(&command, &bytes, NULL), OK);
+	letter.value =
+		(struct slice){bytes.at + WIRE_LENGTH_SIZE, bytes.len - WIRE_LENGTH_SIZE};
+	ck_assert_int_eq(hub_replay(hub, &letter, &diag), ERR_INVALID);
+	bytes_release(&bytes);
+	hub_free(hub);
+}
+END_TEST
+
 /* What was read of it and is of no use takes no room for ever. */
 START_TEST(test_large_garbage_leaves_nothing_behind)
 {
@@ -618,6 +680,7 @@ START_TEST(test_large_garbage_leaves_nothing_behind)
 		hub_receive(hub, connection, (struct slice){bytes, sizeof bytes});
 		ck_assert_str_eq(talk(hub, connection),
 				 "refuse the reply's attempt is missing");
+		ck_assert_uint_eq(take_all(hub), 1); /* but for the letter, until it is */
 		hub_drop(hub, connection);
 	}
 	hub_free(hub);
@@ -984,6 +1047,8 @@ static void add(TCase *tcase)
 		       test_a_client_that_does_not_read_is_not_listened_to_and_then_closed);
 	tcase_add_test(tcase, test_the_inbox_has_a_limit);
 	tcase_add_test(tcase, test_the_inbox_has_a_limit_of_bytes);
+	tcase_add_test(tcase, test_what_is_refused_is_kept_for_people);
+	tcase_add_test(tcase, test_a_letter_is_sent_again);
 	tcase_add_test(tcase, test_large_garbage_leaves_nothing_behind);
 	tcase_add_test(tcase, test_a_result_goes_to_who_asked);
 	tcase_add_test(tcase, test_who_gives_no_number_gets_no_result);

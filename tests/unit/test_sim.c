@@ -159,7 +159,7 @@ static const struct shrink_row {
 } shrink_rows[] = {
 	{"an undo too early takes a saga and what turns it back", SABOTAGE_UNDO_AHEAD, 4},
 	{"a reply before the commit takes a saga", SABOTAGE_COMMIT_LATE, 1},
-	{"news untold take a saga and deaths", SABOTAGE_FORGET_OLD_NEWS, 8},
+	{"news untold take a saga and deaths", SABOTAGE_FORGET_OLD_NEWS, 48},
 	{"a child that is there twice takes a parent", SABOTAGE_TWINS, 1},
 };
 

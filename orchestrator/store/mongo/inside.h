@@ -13,7 +13,7 @@ enum {
 struct store_mongo {
 	struct store base; /* first, so that the two pointers are one */
 	struct link link;
-	mongoc_collection_t *sagas, *definitions, *audit, *owners;
+	mongoc_collection_t *sagas, *definitions, *audit, *owners, *dead;
 
 	bool doubtful; /* the last that was heard of the servers is that they do not answer */
 
@@ -39,6 +39,13 @@ CHECKED enum err mongo_trouble(struct store_mongo *store, const bson_error_t *er
 
 /* For a commit: it may be that they do again. */
 void mongo_ask_again(struct store_mongo *store);
+
+/* Call for every document that fits; an error of `visit` ends the walk. */
+typedef enum err visit_document(struct store_mongo *store, const bson_t *document,
+				void *context);
+CHECKED enum err mongo_walk(struct store_mongo *store, mongoc_collection_t *collection,
+			    const bson_t *filter, const bson_t *opts, visit_document *visit,
+			    void *context);
 
 void mongo_add_statuses(bson_t *filter, const enum status *statuses, size_t n);
 void mongo_add_unfinished(bson_t *filter);

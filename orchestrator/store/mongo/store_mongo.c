@@ -1,6 +1,7 @@
 #include "orchestrator/store/mongo/store_mongo.h"
 
 #include "base/clock.h"
+#include "orchestrator/store/mongo/dead.h"
 #include "orchestrator/store/mongo/document.h"
 #include "orchestrator/store/mongo/inside.h"
 
@@ -24,6 +25,7 @@ static void open_collections(struct store_mongo *store)
 	store->definitions = link_collection(&store->link, "definitions");
 	store->audit = link_collection(&store->link, "audit");
 	store->owners = link_collection(&store->link, "owners");
+	store->dead = link_collection(&store->link, "dead");
 }
 
 static void close_collections(struct store_mongo *store)
@@ -32,6 +34,7 @@ static void close_collections(struct store_mongo *store)
 	mongoc_collection_destroy(store->definitions);
 	mongoc_collection_destroy(store->audit);
 	mongoc_collection_destroy(store->owners);
+	mongoc_collection_destroy(store->dead);
 }
 
 void mongo_ask_again(struct store_mongo *store)
@@ -95,13 +98,10 @@ static void add_sort(bson_t *opts, int direction)
 
 /* --- walking ---------------------------------------------------------------------------- */
 
-typedef enum err visit_document(struct store_mongo *store, const bson_t *document,
-				void *context);
-
 /* Call for each document that fits; an error of `visit` ends it and is returned. */
-static enum err walk(struct store_mongo *store, mongoc_collection_t *collection,
-		     const bson_t *filter, const bson_t *opts, visit_document *visit,
-		     void *context)
+enum err mongo_walk(struct store_mongo *store, mongoc_collection_t *collection,
+		    const bson_t *filter, const bson_t *opts, visit_document *visit,
+		    void *context)
 {
 	mongoc_cursor_t *cursor =
 		mongoc_collection_find_with_opts(collection, filter, opts, NULL);
@@ -156,7 +156,7 @@ static enum err mongo_get(struct store *base, struct slice id, struct arena *are
 	document_row_fields(&projection);
 	BSON_APPEND_INT32(&projection, "record", 1);
 	bson_append_document_end(&opts, &projection);
-	err = walk(store, store->sagas, &filter, &opts, take_saga, &getting);
+	err = mongo_walk(store, store->sagas, &filter, &opts, take_saga, &getting);
 	bson_destroy(&opts);
 	bson_destroy(&filter);
 	return err || getting.found ? err : ERR_NOT_FOUND;
@@ -189,7 +189,7 @@ static enum err mongo_find(struct store *base, struct slice saga, struct slice k
 
 	document_add_text(&filter, "key", key);
 	document_add_text(&filter, "saga", saga);
-	err = walk(store, store->sagas, &filter, opts, take_id, &finding);
+	err = mongo_walk(store, store->sagas, &filter, opts, take_id, &finding);
 	bson_destroy(&filter);
 	bson_destroy(opts);
 	return err || finding.found ? err : ERR_NOT_FOUND;
@@ -224,7 +224,7 @@ static enum err load_some(struct store_mongo *store, const bson_t *filter,
 	enum err err;
 
 	add_sort(opts, 1);
-	err = walk(store, store->sagas, filter, opts, visit_saga, loading);
+	err = mongo_walk(store, store->sagas, filter, opts, visit_saga, loading);
 	bson_destroy(opts);
 	return err;
 }
@@ -294,7 +294,7 @@ static enum err find_place(struct store_mongo *store, struct slice after,
 	enum err err;
 
 	document_add_text(&filter, "_id", after);
-	err = walk(store, store->sagas, &filter, opts, take_place, out);
+	err = mongo_walk(store, store->sagas, &filter, opts, take_place, out);
 	bson_destroy(&filter);
 	bson_destroy(opts);
 	return err || out->found ? err : ERR_NOT_FOUND;
@@ -368,7 +368,7 @@ static enum err mongo_list(struct store *base, const struct saga_filter *wanted,
 		BSON_APPEND_DOCUMENT_BEGIN(&opts, "projection", &projection);
 		document_row_fields(&projection);
 		bson_append_document_end(&opts, &projection);
-		err = walk(store, store->sagas, &filter, &opts, visit_row, &listing);
+		err = mongo_walk(store, store->sagas, &filter, &opts, visit_row, &listing);
 	}
 	bson_destroy(&opts);
 	bson_destroy(&filter);
@@ -461,7 +461,7 @@ static enum err mongo_audit(struct store *base, struct slice saga_id, size_t lim
 	if (saga_id.len)
 		document_add_text(&filter, "saga", saga_id);
 	if (limit)
-		err = walk(store, store->audit, &filter, opts, visit_audit, &auditing);
+		err = mongo_walk(store, store->audit, &filter, opts, visit_audit, &auditing);
 	bson_destroy(&filter);
 	bson_destroy(opts);
 	return err;
@@ -496,7 +496,7 @@ static enum err mongo_put_definition(struct store *base,
 	document_add_text(&document, "normal", definition->normal);
 	good = mongoc_collection_insert_one(store->definitions, &document, NULL, NULL, &error);
 	if (!good && error.code == MONGOC_ERROR_DUPLICATE_KEY) {
-		err = walk(store, store->definitions, &filter, NULL, same_hash, &there);
+		err = mongo_walk(store, store->definitions, &filter, NULL, same_hash, &there);
 		if (!err && !there)
 			err = ERR_CONFLICT;
 	} else if (!good) {
@@ -556,8 +556,8 @@ static enum err mongo_definitions(struct store *base,
 	struct defining defining = {visit, context};
 	bson_t *opts = BCON_NEW("sort", "{", "order", BCON_INT32(1), "}");
 	bson_t filter = BSON_INITIALIZER;
-	enum err err =
-		walk(store, store->definitions, &filter, opts, visit_definition, &defining);
+	enum err err = mongo_walk(store, store->definitions, &filter, opts, visit_definition,
+				  &defining);
 
 	bson_destroy(&filter);
 	bson_destroy(opts);
@@ -621,7 +621,7 @@ static enum err prune_some(struct store_mongo *store, int64_t ended_before_ms, s
 	BSON_APPEND_DOCUMENT_BEGIN(&old, "ended_at", &before);
 	BSON_APPEND_DATE_TIME(&before, "$lt", ended_before_ms);
 	bson_append_document_end(&old, &before);
-	err = walk(store, store->sagas, &old, opts, note_id, &pruning);
+	err = mongo_walk(store, store->sagas, &old, opts, note_id, &pruning);
 	if (!err && pruning.n)
 		err = mongo_mark_removed(store, pruning.last_ms);
 	if (!err && pruning.n)
@@ -686,6 +686,10 @@ enum err store_mongo_open(const char *uri, const char *owner, struct store **out
 		.audit = mongo_audit,
 		.put_definition = mongo_put_definition,
 		.definitions = mongo_definitions,
+		.put_dead = mongo_put_dead,
+		.list_dead = mongo_list_dead,
+		.get_dead = mongo_get_dead,
+		.remove_dead = mongo_remove_dead,
 		.prune = mongo_prune,
 		.removed = mongo_removed,
 		.backup = mongo_backup,

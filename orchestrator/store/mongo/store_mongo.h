@@ -4,6 +4,7 @@
  *	sagas         one document a saga; docs/decisions names its fields
  *	definitions   one a version
  *	audit         one an operation
+ *	dead          one a dead letter
  *	owners        one a shard: who works on it, and the epoch, which rises with
  *	              every owner
  *
