@@ -23,6 +23,10 @@ static const char *format_text(struct arena *arena, const char *format, va_list 
 			end--;
 		memcpy(text + end, more, sizeof more);
 	}
+	/* What it quotes may have line breaks; a problem is one line. */
+	for (char *at = text; *at; at++)
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
+			*at = '?';
 	return arena_copy(arena, slice_of(text), &copy) ? copy.at : NULL;
 }
 

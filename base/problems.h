@@ -29,7 +29,8 @@ struct problem {
 /* More mistakes than this are only counted. */
 enum { PROBLEMS_MAX = 200 };
 
-/* Longest text, its terminator included; a longer one ends in "...". */
+/* Longest text, its terminator included; a longer one ends in "...". It is one line:
+ * each control character in it is a question mark. */
 enum { PROBLEM_TEXT_MAX = 1024 };
 
 struct problems {

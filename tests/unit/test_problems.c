@@ -147,6 +147,18 @@ START_TEST(test_a_long_text_is_cut_between_characters)
 }
 END_TEST
 
+START_TEST(test_a_text_is_one_line)
+{
+	struct arena arena = {0};
+	struct problems problems = {.arena = &arena};
+
+	problem_add(&problems, SEVERITY_ERROR, (struct place){1, 1}, "quoted", "\"%s\" is none",
+		    "a\nb\x1b[1m\x7f\xc3\xa9");
+	ck_assert_str_eq(problems.list[0].text, "\"a?b?[1m?\xc3\xa9\" is none");
+	arena_release(&arena);
+}
+END_TEST
+
 START_TEST(test_out_of_memory_is_remembered)
 {
 	struct arena arena = {.max = 20000}; /* one block */
@@ -171,6 +183,7 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_what_is_kept);
 	tcase_add_test(tcase, test_more_than_the_most_are_counted);
 	tcase_add_test(tcase, test_a_long_text_is_cut_between_characters);
+	tcase_add_test(tcase, test_a_text_is_one_line);
 	tcase_add_test(tcase, test_out_of_memory_is_remembered);
 }
 
