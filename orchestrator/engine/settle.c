@@ -206,7 +206,8 @@ enum err settle_all(struct engine *engine)
 			err = settle_conflict(engine, change, &write->row);
 		else
 			adopt(engine, change, &write->row);
-		write += change->decided;
+		if (change->decided)
+			write++;
 		first = first ? first : err;
 		if (err) {
 			link = &change->next;
