@@ -1,5 +1,6 @@
 /* main.c - skald: one program, a table of commands. */
 #include "cli/subcommand.h"
+#include "orchestrator/store/mongo/store_mongo.h"
 
 #include <stdio.h>
 
@@ -24,6 +25,7 @@ int main(int argc, char **argv)
 	char *const only_help[] = {help, NULL};
 	const struct subcommand *command;
 
+	store_mongo_hide_counters();
 	if (argc < 2) {
 		fputs("skald: a command is missing; `skald help` lists the commands\n", stderr);
 		return EXIT_USAGE;

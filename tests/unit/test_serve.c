@@ -63,6 +63,21 @@ START_TEST(test_it_says_that_it_is_ready)
 }
 END_TEST
 
+/* A library would have it leave something there that nobody ever removes. */
+START_TEST(test_who_is_killed_leaves_no_shared_memory)
+{
+	struct serving serving;
+	char path[64];
+
+	enter();
+	serving_start(&serving, skald, NULL);
+	snprintf(path, sizeof path, "/dev/shm/mongoc-%ld", (long)serving.process.pid);
+	ck_assert_int_ne(access(path, F_OK), 0);
+	ck_assert_int_eq(background_stop(&serving.process, SIGTERM), 0);
+	leave();
+}
+END_TEST
+
 START_TEST(test_it_says_where_definitions_would_come_from)
 {
 	struct serving serving;
@@ -357,6 +372,7 @@ END_TEST
 static void add(TCase *tcase)
 {
 	tcase_add_test(tcase, test_it_says_that_it_is_ready);
+	tcase_add_test(tcase, test_who_is_killed_leaves_no_shared_memory);
 	tcase_add_test(tcase, test_it_says_where_definitions_would_come_from);
 	tcase_add_test(tcase, test_it_says_so_whatever_is_logged);
 	tcase_add_test(tcase, test_a_second_server_on_the_same_folder_names_the_first);

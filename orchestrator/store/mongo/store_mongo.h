@@ -35,4 +35,9 @@ CHECKED enum err store_mongo_open(const char *uri, const char *owner, struct sto
 /* Only look at the URI. ERR_INVALID. */
 CHECKED enum err store_mongo_check(const char *uri, struct diag *diag);
 
+/* libmongoc, as it is loaded, gives its counters a name in /dev/shm, which it takes away
+ * at exit: whoever is killed would leave it there, also where no store is opened. This
+ * takes it away at once, and is the first call of a program that may be killed. */
+void store_mongo_hide_counters(void);
+
 #endif
