@@ -451,11 +451,11 @@ void world_replay(const struct catalogue *catalogue, uint64_t seed, enum sabotag
 	*out = (struct run_result){
 		.ok = !world.diary.faulty, .hash = world.diary.hash, .tally = world.tally};
 	memcpy(out->fault, world.diary.fault, sizeof out->fault);
+	world_release(&world); /* which may take some more */
 	if (taken)
 		*taken = world.chance.list;
 	else
 		chance_list_release(&world.chance.list);
-	world_release(&world);
 }
 
 void world_run(const struct catalogue *catalogue, uint64_t seed, enum sabotage sabotage,
