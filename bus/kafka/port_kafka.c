@@ -489,8 +489,8 @@ static void take_again(struct port_kafka *port)
 	}
 }
 
-/* One that is being worked on already came again with its partition: the answer will
- * be for both. */
+/* One that is being worked on already, or of which a later attempt is, came again: the
+ * answer will be for both, and what it settles must not be in somebody's hands. */
 static bool kafka_poll(struct port *base, struct command_message *out)
 {
 	struct port_kafka *port = (struct port_kafka *)base;
@@ -498,10 +498,10 @@ static bool kafka_poll(struct port *base, struct command_message *out)
 	while (port->polled.n < port->setup.window && port->fresh.first) {
 		struct errand *errand = errands_take(&port->fresh);
 		const struct command_message *command = errand->command;
-		struct errand *same = find_polled(port, command->id, command->attempt);
+		struct errand *newest = find_polled(port, command->id, UINT32_MAX);
 
 		table_add(&port->polled, &errand->by_id, table_hash(command->id));
-		if (same && same->command->attempt == command->attempt)
+		if (newest && newest->command->attempt >= command->attempt)
 			continue;
 		*out = *command;
 		return true;

@@ -225,12 +225,23 @@ static bool answers_blindly(struct talk *talk, const struct command_message *com
 	return true;
 }
 
+/* A later attempt is being worked on, with whose answer this one is forgotten. */
+static bool is_overtaken(const struct polled_command *polled)
+{
+	const struct polled_command *later = polled->next;
+
+	while (later && (later->again || later->command.attempt < polled->command.attempt ||
+			 !slice_equal(later->command.id, polled->command.id)))
+		later = later->next;
+	return later != NULL;
+}
+
 static bool talk_poll(struct port *base, struct command_message *out)
 {
 	struct talk *talk = talk_of(base);
 	struct polled_command *again = talk->polled;
 
-	while (again && !again->again)
+	while (again && (!again->again || is_overtaken(again)))
 		again = again->next;
 	if (again && talk->may_again) {
 		again->again = false;
