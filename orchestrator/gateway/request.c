@@ -106,6 +106,28 @@ void request_fail_err(struct request *request, enum err err)
 	}
 }
 
+void request_stream(struct request *request, MHD_ContentReaderCallback read, void *context,
+		    MHD_ContentReaderFreeCallback free)
+{
+	enum { BLOCK = 16 * 1024 }; /* bytes that MHD asks for at once */
+	struct MHD_Response *response =
+		MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, read, context, free);
+
+	if (!response) {
+		free(context);
+		request_fail_err(request, ERR_NOMEM);
+		return;
+	}
+	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+				      "text/event-stream");
+	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	/* With a status and no type: it is queued already. */
+	request->status = MHD_HTTP_OK;
+	request->gateway->answered[MHD_HTTP_OK / 100]++;
+	(void)MHD_queue_response(request->connection, MHD_HTTP_OK, response);
+	MHD_destroy_response(response);
+}
+
 void request_fail_answer(struct request *request, const struct answer *answer)
 {
 	request_fail(request, problem_status(answer->err), answer->code, "%s", answer->text);

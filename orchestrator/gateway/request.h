@@ -55,6 +55,11 @@ void request_fail(struct request *request, unsigned status, const char *code,
 /* A failure of the store or of memory. */
 void request_fail_err(struct request *request, enum err err);
 
+/* Answer with server-sent events: MHD asks `read` for them as long as the connection is
+ * there, and then calls `free`; at once, where there is no memory for it. */
+void request_stream(struct request *request, MHD_ContentReaderCallback read, void *context,
+		    MHD_ContentReaderFreeCallback free);
+
 /* What the engine did not do. */
 void request_fail_answer(struct request *request, const struct answer *answer);
 

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 enum {
-	BLOCK = 16 * 1024,             /* bytes that MHD asks for at once */
 	EVENTS_MAX = 1024 * 1024,      /* that were not taken: beyond, it waits */
 	EVENTS_ROOM = 8 * 1024 * 1024, /* what one turn may add comes on top */
 };
@@ -220,26 +219,6 @@ void inspections_stop(struct gateway *gateway)
 
 /* --- the route -------------------------------------------------------------------- */
 
-static void begin_stream(struct request *request, struct inspection *inspection)
-{
-	struct MHD_Response *response = MHD_create_response_from_callback(
-		MHD_SIZE_UNKNOWN, BLOCK, read_events, inspection, free_inspection);
-
-	if (!response) {
-		free_inspection(inspection);
-		request_fail_err(request, ERR_NOMEM);
-		return;
-	}
-	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
-				      "text/event-stream");
-	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-	/* With a status and no type: it is queued already. */
-	request->status = MHD_HTTP_OK;
-	request->gateway->answered[MHD_HTTP_OK / 100]++;
-	(void)MHD_queue_response(request->connection, MHD_HTTP_OK, response);
-	MHD_destroy_response(response);
-}
-
 static struct inspection *inspection_new(struct request *request, struct slice saga,
 					 int64_t since_ms)
 {
@@ -303,5 +282,5 @@ void route_reconcile(struct request *request)
 	/* Something at once, so that the answer's head is sent. */
 	bytes_text(&inspection->events, ": reconciling\n\n");
 	check_room(inspection);
-	begin_stream(request, inspection);
+	request_stream(request, read_events, inspection, free_inspection);
 }

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 enum {
-	BLOCK = 16 * 1024,       /* bytes that MHD asks for at once */
 	TAKEN_MAX = 1024 * 1024, /* bytes that were taken and are still in a buffer */
 	KEPT = 256 * 1024,       /* of a buffer in which nothing is */
 	LAST_EVENT_ROOM = 512,
@@ -184,26 +183,6 @@ void watch_stop(struct gateway *gateway)
 
 /* --- routes ----------------------------------------------------------------------- */
 
-static void begin_stream(struct request *request, struct watcher *watcher)
-{
-	struct MHD_Response *response = MHD_create_response_from_callback(
-		MHD_SIZE_UNKNOWN, BLOCK, read_events, watcher, free_watcher);
-
-	if (!response) {
-		free_watcher(watcher);
-		request_fail_err(request, ERR_NOMEM);
-		return;
-	}
-	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
-				      "text/event-stream");
-	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-	/* With a status and no type: it is queued already. */
-	request->status = MHD_HTTP_OK;
-	request->gateway->answered[MHD_HTTP_OK / 100]++;
-	(void)MHD_queue_response(request->connection, MHD_HTTP_OK, response);
-	MHD_destroy_response(response);
-}
-
 static void set_room(struct watcher *watcher, size_t max)
 {
 	watcher->max = max;
@@ -260,7 +239,7 @@ void route_watch(struct request *request)
 	set_room(watcher, GATEWAY_WATCH_BYTES_MAX + first.len);
 	give(watcher, bytes_slice(&first));
 	watcher->over = watcher->over || status_ended(view.row.status);
-	begin_stream(request, watcher);
+	request_stream(request, read_events, watcher, free_watcher);
 }
 
 void route_watch_all(struct request *request)
@@ -289,5 +268,5 @@ void route_watch_all(struct request *request)
 		watcher->statuses[statuses[i]] = true;
 	/* Something at once, so that the answer's head is sent. */
 	give(watcher, SLICE_LITERAL(": watching\n\n"));
-	begin_stream(request, watcher);
+	request_stream(request, read_events, watcher, free_watcher);
 }
