@@ -92,6 +92,21 @@ static const struct row {
 		    "sent h do#1; sent i do#1; sent j do#1; sent k do#1; sent l do#1; entered "
 		    "z do#0; sent m do#1; sent n do#1; sent o do#1; sent p do#1; sent q do#1; "
 		    "sent r do#1"},
+	{"an each is entered", "lines:each{a}", .happening = "start",
+	 .entries = "started; entered lines do#0; sent a#0 do#1; sent a#1 do#1"},
+	{"an each is left", "lines:each{a}", .before = {"start", "a#1 do ok"},
+	 .happening = "a#0 do ok",
+	 .entries = "ok a#0 do#1; left lines do#0; ended \"completed\""},
+	{"a list that is too long is an error of its each",
+	 "lines:each,max=1{a}",
+	 .happening = "start",
+	 .entries = "started; error lines do#0 \"the list has 2 elements, more than 1\"; "
+		    "turned back lines do#0 \"too-many-elements\"; ended \"compensated\""},
+	{"an each that is skipped is told as one",
+	 "lines:each,when{a}",
+	 {"lines", PURPOSE_WHEN, "false"},
+	 .happening = "start",
+	 .entries = "started; skipped lines do#0 \"condition\"; ended \"completed\""},
 	{"an await is entered", "w:await", .happening = "start",
 	 .entries = "started; entered w do#0 \"w\""},
 	{"an await is left", "w:await", .before = {"start"}, .happening = "signal w one",
@@ -156,6 +171,7 @@ static const struct row {
 
 static void write_entries(const struct transcript *t, char text[], size_t size)
 {
+	char name[INSTANCE_NAME_MAX];
 	size_t len = 0;
 
 	for (uint32_t n = 0; n < t->effects.n_entries; n++) {
@@ -169,7 +185,8 @@ static void write_entries(const struct transcript *t, char text[], size_t size)
 		else
 			len += (size_t)snprintf(
 				text + len, size - len, " %.*s %s#%u",
-				SLICE_ARG(t->definition->steps[entry->step].name),
+				SLICE_ARG(saga_step_name(t->definition, &t->saga, entry->step,
+							 name)),
 				verb_text(entry->verb), (unsigned)entry->attempt);
 		if (entry->detail.len)
 			len += (size_t)snprintf(text + len, size - len, " \"%.*s\"",
