@@ -24,7 +24,7 @@ void skip_all(struct decision *d, uint32_t i, enum why why)
 		const struct expansion *expansion = &d->saga->expansions[n];
 		uint32_t inside = d->definition->steps[expansion->step].end;
 
-		if (expansion->step >= at.step && expansion->step < end && at.step == i)
+		if (expansion->step >= at.step && expansion->step < end)
 			skip_range(d, expansion->first,
 				   inside + expansion_shift(d->definition, expansion,
 							    expansion->n - 1),
@@ -58,8 +58,9 @@ static void skip_missing(struct decision *d, const struct expansion *expansion, 
 	}
 }
 
-/* Room for the steps of that many elements, which have all not begun. */
-static struct expansion *add_expansion(struct decision *d, uint32_t i, uint32_t n)
+/* Room for the steps of that many elements, which have all not begun. Without memory
+ * nothing is added: the rest of the decision goes on looking at the saga. */
+static void add_expansion(struct decision *d, uint32_t i, struct json list, uint32_t n)
 {
 	struct saga *saga = d->saga;
 	uint32_t size = definition_of(d, i)->end - i - 1;
@@ -67,35 +68,24 @@ static struct expansion *add_expansion(struct decision *d, uint32_t i, uint32_t 
 	struct expansion *expansions =
 		arena_array(d->arena, saga->n_expansions + 1, sizeof *expansions);
 	struct step *steps = arena_array(d->arena, n_steps, sizeof *steps);
+	struct slice *items = arena_array(d->arena, n, sizeof *items);
+	struct json_each each = json_each(list);
 
-	if (!expansions || !steps) {
+	if (!expansions || !steps || !items) {
 		d->nomem = true;
-		return NULL;
+		return;
 	}
 	memcpy(steps, saga->steps, saga->n_steps * sizeof *steps);
 	if (saga->n_expansions)
 		memcpy(expansions, saga->expansions, saga->n_expansions * sizeof *expansions);
+	for (uint32_t at = 0; json_next(&each); at++)
+		items[at] = each.value.text;
 	expansions[saga->n_expansions] =
-		(struct expansion){.step = i, .first = saga->n_steps, .n = n};
+		(struct expansion){.step = i, .first = saga->n_steps, .n = n, .items = items};
 	saga->steps = steps;
 	saga->n_steps = n_steps;
 	saga->expansions = expansions;
-	return &expansions[saga->n_expansions++];
-}
-
-static void fill(struct decision *d, struct expansion *expansion, struct json list)
-{
-	struct slice *items = arena_array(d->arena, expansion->n, sizeof *items);
-	struct json_each each = json_each(list);
-	uint32_t n = 0;
-
-	if (!items) {
-		d->nomem = true;
-		return;
-	}
-	while (json_next(&each))
-		items[n++] = each.value.text;
-	expansion->items = items;
+	saga->n_expansions++;
 }
 
 bool expand(struct decision *d, uint32_t i, struct json list)
@@ -105,7 +95,6 @@ bool expand(struct decision *d, uint32_t i, struct json list)
 	size_t n = json_size(list);
 	size_t size = list.text.len + saga_payload_size(d->saga);
 	const struct expansion *there = saga_expansion(d->saga, i);
-	struct expansion *expansion;
 
 	if (n > definition->max)
 		return reject(d, i, "too-many-elements", "the list has", n, "elements",
@@ -123,9 +112,7 @@ bool expand(struct decision *d, uint32_t i, struct json list)
 		skip_range(d, i + 1, end, WHY_NO_ELEMENT);
 		return true;
 	}
-	expansion = add_expansion(d, i, (uint32_t)n);
-	if (expansion)
-		fill(d, expansion, list);
+	add_expansion(d, i, list, (uint32_t)n);
 	return true;
 }
 

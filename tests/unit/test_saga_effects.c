@@ -97,8 +97,7 @@ static const struct row {
 	{"an each is left", "lines:each{a}", .before = {"start", "a#1 do ok"},
 	 .happening = "a#0 do ok",
 	 .entries = "ok a#0 do#1; left lines do#0; ended \"completed\""},
-	{"a list that is too long is an error of its each",
-	 "lines:each,max=1{a}",
+	{"a list that is too long is an error of its each", "lines:each,max=1{a}",
 	 .happening = "start",
 	 .entries = "started; error lines do#0 \"the list has 2 elements, more than 1\"; "
 		    "turned back lines do#0 \"too-many-elements\"; ended \"compensated\""},

@@ -85,6 +85,18 @@ static const struct row {
 	{.definition = "a b",
 	 .before = {"start", "pause", "a do ok"},
 	 .event = {.type = EVENT_RESUME}},
+	{.definition = "a x{b|lines:each{pick pack}}",
+	 .before = {"start"},
+	 .event = {.type = EVENT_REPLY, .attempt = 1}},
+	{.definition = "a x{one:each{pick}|other:each{pack}}",
+	 .before = {"start"},
+	 .event = {.type = EVENT_REPLY, .attempt = 1}},
+	{.definition = "a lines:each,max=1{pick}",
+	 .before = {"start"},
+	 .event = {.type = EVENT_REPLY, .attempt = 1}},
+	{.definition = "lines:each{a} b",
+	 .before = {"start", "a#0 do ok", "a#1 do ok"},
+	 .event = {.type = EVENT_CANCEL}},
 };
 
 enum { ENOUGH = 12 * 1024, BLOCK = 16 * 1024, UNIT = 16 };
