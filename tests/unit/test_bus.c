@@ -623,32 +623,35 @@ START_TEST(test_earlier_attempts_are_settled_by_a_later_answer)
 }
 END_TEST
 
-/* An answer to what was never asked is carried all the same: who asked may know. */
 /* A sanitizer sees it where one is answered that is gone. */
-START_TEST(test_what_comes_twice_is_valid_until_its_own_answer)
+START_TEST(test_what_comes_again_is_valid_until_its_own_answer)
 {
-	static const uint32_t attempts[] = {1, 1, 2, 1};
-	enum { N = sizeof attempts / sizeof *attempts };
+	static const struct {
+		const char *id;
+		uint32_t attempt;
+	} sent[] = {{"a", 1}, {"a", 1}, {"a", 2}, {"a", 1}, {"b", 2}, {"b", 1}};
+	enum { N = sizeof sent / sizeof *sent };
 	struct command_message polled[2 * N];
 	struct ends ends;
 	size_t n = 0;
 
 	ends_open(&ends, _i);
 	for (size_t i = 0; i < N; i++)
-		(void)send_to(&ends, "stock", "a", attempts[i]);
+		(void)send_to(&ends, "stock", sent[i].id, sent[i].attempt);
 	travel(&ends);
 	while (n < 2 * N && port_poll(ends.port, &polled[n]))
 		n++;
 	for (size_t i = 0; i < n; i++) {
 		struct reply_message reply = {.id = polled[i].id, .attempt = polled[i].attempt};
 
-		ck_assert(slice_is(polled[i].id, "a"));
+		ck_assert(slice_is(polled[i].id, "a") || slice_is(polled[i].id, "b"));
 		ck_assert_int_eq(port_reply(ends.port, &reply), OK);
 	}
 	ends_close(&ends);
 }
 END_TEST
 
+/* An answer to what was never asked is carried all the same: who asked may know. */
 START_TEST(test_an_answer_out_of_the_blue)
 {
 	struct ends ends;
@@ -813,7 +816,7 @@ static void add(TCase *tcase)
 	add_loop(tcase, test_participants_are_known);
 	add_loop(tcase, test_nobody_asked);
 	add_loop(tcase, test_an_answer_out_of_the_blue);
-	add_loop(tcase, test_what_comes_twice_is_valid_until_its_own_answer);
+	add_loop(tcase, test_what_comes_again_is_valid_until_its_own_answer);
 	tcase_add_test(tcase, test_a_full_queue_is_busy);
 	tcase_add_test(tcase, test_every_allocation_fails_in_turn);
 }
