@@ -299,30 +299,31 @@ END_TEST
 /* The exhaustive checker begins with room for the elements. */
 START_TEST(test_what_is_skipped_is_so_for_all_elements_that_there_is_room_for)
 {
-	enum { X, LINES, PICK, PACK, OTHER, LOAD, MORE, N_OTHER = 3 };
+	enum { X, ONE, A, LINES, PICK, PACK, OTHER, LOAD, MORE, N = 3, LAST = MORE + 7 };
 	static const struct script_answer no[] = {{"x", PURPOSE_WHEN, "false"}};
-	struct slice items[N_OTHER] = {SLICE_LITERAL("1"), SLICE_LITERAL("2"),
-				       SLICE_LITERAL("3")};
-	const struct expansion expansions[] = {{LINES, MORE, N_OTHER, items},
-					       {OTHER, MORE + 4, N_OTHER, items}};
+	struct slice items[N] = {SLICE_LITERAL("1"), SLICE_LITERAL("2"), SLICE_LITERAL("3")};
+	const struct expansion expansions[] = {{ONE, MORE, N, items},
+					       {LINES, MORE + 2, N, items},
+					       {OTHER, MORE + 6, N, items}};
 	const struct start start = {.id = SLICE_LITERAL("s"),
 				    .input = SLICE_LITERAL("{}"),
 				    .expansions = expansions,
-				    .n_expansions = 2,
+				    .n_expansions = 3,
 				    .at_ms = 1000};
 	struct transcript t;
 	struct arena arena = {0};
 	struct saga saga;
 	struct effects effects;
 
-	transcript_begin(&t, "x:when{lines:each{pick pack}} other:each{load}", no, 1);
+	transcript_begin(&t, "x:when{one:each{a}|lines:each{pick pack}} other:each{load}", no,
+			 1);
 	ck_assert_int_eq(
 		saga_begin(t.definition, &t.script.base, &start, &arena, &saga, &effects),
 		VERDICT_TAKEN);
-	ck_assert_uint_eq(saga.n_steps, MORE + 6);
+	ck_assert_uint_eq(saga.n_steps, LAST + 1);
 	for (uint32_t i = 0; i < saga.n_steps; i++) {
-		bool other = i == OTHER || i == LOAD || i == MORE + 4;
-		bool beyond = i > MORE + 4; /* the list has two elements */
+		bool other = i == OTHER || i == LOAD || i == LAST - 1;
+		bool beyond = i == LAST; /* the list has two elements */
 
 		ck_assert_int_eq(saga.steps[i].state, other ? STEP_RUNNING : STEP_SKIPPED);
 		ck_assert_int_eq(saga.steps[i].ended_ms, other ? 0 : start.at_ms);
