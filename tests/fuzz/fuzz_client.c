@@ -7,7 +7,7 @@
 #include "base/utf8.h"
 #include "bus/client_local.h"
 #include "bus/socket.h"
-#include "proto/wire.h"
+#include "tests/fuzz/heard.h"
 #include "tests/fuzz/moves.h"
 #include "tests/lib/clock_sim.h"
 
@@ -19,6 +19,12 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { HEARD_MAX = 16 << 20, READ_BYTES = 64 * 1024 };
+
+/* What a client may say. */
+enum {
+	MAY_SAY = HEARD_MAY_SAY(FRAME_HELLO) | HEARD_MAY_SAY(FRAME_START) |
+		  HEARD_MAY_SAY(FRAME_SIGNAL)
+};
 
 enum move {
 	MOVE_BYTES, /* then how many, then the bytes */
@@ -75,29 +81,6 @@ static void hang_up(struct world *world)
 	world->heard.len = 0;
 }
 
-/* What it says are frames, and such as a client may say. */
-static void understand(struct world *world)
-{
-	struct slice rest = bytes_slice(&world->heard), bytes;
-	struct arena arena = {0};
-	struct frame frame;
-	enum err err;
-
-	while ((err = wire_first(rest, &bytes)) == OK) {
-		err = wire_read(bytes, &arena, &frame, NULL);
-		assert(!err);
-		assert(frame.type == FRAME_HELLO || frame.type == FRAME_START ||
-		       frame.type == FRAME_SIGNAL);
-		rest.at += WIRE_LENGTH_SIZE + bytes.len;
-		rest.len -= WIRE_LENGTH_SIZE + bytes.len;
-	}
-	assert(err == ERR_NOT_FOUND);
-	if (rest.len)
-		memmove(world->heard.at, rest.at, rest.len);
-	world->heard.len = rest.len;
-	arena_release(&arena);
-}
-
 static void listen_to(struct world *world)
 {
 	char bytes[READ_BYTES];
@@ -111,7 +94,7 @@ static void listen_to(struct world *world)
 		bytes_append(&world->heard, (struct slice){bytes, n});
 		assert(!world->heard.err);
 	}
-	understand(world);
+	heard_understand(&world->heard, MAY_SAY);
 }
 
 /* Both sides take what is there; the client comes again where it was lost. */

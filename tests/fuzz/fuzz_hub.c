@@ -4,7 +4,7 @@
  * The input is a sequence of moves. A byte says which (its lower four bits) and
  * with which of four connections (the next two); some take further bytes. */
 #include "bus/hub.h"
-#include "proto/wire.h"
+#include "tests/fuzz/heard.h"
 #include "tests/fuzz/moves.h"
 
 #include <assert.h>
@@ -13,6 +13,12 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { CONNECTIONS = 4, TALK_MAX = 1 << 20 };
+
+/* What the hub may say: all that a participant or client may not. */
+enum {
+	MAY_SAY = ~(HEARD_MAY_SAY(FRAME_HELLO) | HEARD_MAY_SAY(FRAME_REPLY) |
+		    HEARD_MAY_SAY(FRAME_START) | HEARD_MAY_SAY(FRAME_SIGNAL))
+};
 
 enum move {
 	MOVE_BYTES, /* then how many, then the bytes */
@@ -64,28 +70,6 @@ static void drop_guest(struct world *world, struct guest *guest)
 	bytes_release(&guest->heard);
 }
 
-/* What the hub says are frames, and such as the hub may say. */
-static void understand(struct guest *guest)
-{
-	struct slice rest = bytes_slice(&guest->heard), bytes;
-	struct arena arena = {0};
-	struct frame frame;
-	enum err err;
-
-	while ((err = wire_first(rest, &bytes)) == OK) {
-		err = wire_read(bytes, &arena, &frame, NULL);
-		assert(!err);
-		assert(frame.type != FRAME_HELLO && frame.type != FRAME_REPLY &&
-		       frame.type != FRAME_START && frame.type != FRAME_SIGNAL);
-		rest.at += WIRE_LENGTH_SIZE + bytes.len;
-		rest.len -= WIRE_LENGTH_SIZE + bytes.len;
-	}
-	assert(err == ERR_NOT_FOUND);
-	memmove(guest->heard.at, rest.at, rest.len);
-	guest->heard.len = rest.len;
-	arena_release(&arena);
-}
-
 static void read_some(struct world *world, struct guest *guest, size_t n)
 {
 	struct slice bytes = hub_output(guest->connection);
@@ -97,7 +81,7 @@ static void read_some(struct world *world, struct guest *guest, size_t n)
 	bytes_append(&guest->heard, bytes);
 	assert(!guest->heard.err);
 	hub_sent(world->hub, guest->connection, bytes.len);
-	understand(guest);
+	heard_understand(&guest->heard, MAY_SAY);
 }
 
 static void say(struct world *world, struct guest *guest, const struct frame *frame)

@@ -8,8 +8,8 @@
 #include "bus/session.h"
 #include "participants/lib/barrier_memory.h"
 #include "participants/lib/participant.h"
-#include "proto/wire.h"
 #include "skald/json.h"
+#include "tests/fuzz/heard.h"
 #include "tests/fuzz/moves.h"
 #include "tests/lib/clock_sim.h"
 
@@ -20,6 +20,12 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { COMMANDS = 16, HEARD_MAX = 32 << 20, PAST_THE_HORIZON_MS = 3600 * 1000 };
+
+/* What a participant may say. */
+enum {
+	MAY_SAY = HEARD_MAY_SAY(FRAME_HELLO) | HEARD_MAY_SAY(FRAME_REPLY) |
+		  HEARD_MAY_SAY(FRAME_RECORDS)
+};
 
 enum move {
 	MOVE_BYTES, /* then how many, then the bytes */
@@ -148,29 +154,6 @@ static skald_outcome unhandle(const skald_command *command, skald_reply *reply, 
 
 /* --- moves --------------------------------------------------------------------------- */
 
-/* What it says are frames, and such as a participant may say. */
-static void understand(struct wire *wire)
-{
-	struct slice rest = bytes_slice(&wire->heard), bytes;
-	struct arena arena = {0};
-	struct frame frame;
-	enum err err;
-
-	while ((err = wire_first(rest, &bytes)) == OK) {
-		err = wire_read(bytes, &arena, &frame, NULL);
-		assert(!err);
-		assert(frame.type == FRAME_HELLO || frame.type == FRAME_REPLY ||
-		       frame.type == FRAME_RECORDS);
-		rest.at += WIRE_LENGTH_SIZE + bytes.len;
-		rest.len -= WIRE_LENGTH_SIZE + bytes.len;
-	}
-	assert(err == ERR_NOT_FOUND);
-	if (rest.len)
-		memmove(wire->heard.at, rest.at, rest.len);
-	wire->heard.len = rest.len;
-	arena_release(&arena);
-}
-
 static void read_some(struct wire *wire, size_t n)
 {
 	struct slice bytes = session_output(wire->session);
@@ -182,7 +165,7 @@ static void read_some(struct wire *wire, size_t n)
 	bytes_append(&wire->heard, bytes);
 	assert(!wire->heard.err);
 	session_sent(wire->session, bytes.len);
-	understand(wire);
+	heard_understand(&wire->heard, MAY_SAY);
 }
 
 static void tell(struct wire *wire, struct slice bytes)
