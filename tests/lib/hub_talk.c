@@ -39,7 +39,7 @@ struct hub_connection *connect_to(struct hub *hub)
 	return connection;
 }
 
-void say(struct hub *hub, struct hub_connection *connection, const struct frame *frame)
+void say_frame(struct hub *hub, struct hub_connection *connection, const struct frame *frame)
 {
 	static char room[WIRE_PAYLOAD_MAX + 1024]; /* no allocation that may fail */
 	struct bytes bytes = {.at = room, .capacity = sizeof room, .max = sizeof room};
@@ -56,7 +56,7 @@ void say_hello(struct hub *hub, struct hub_connection *connection, const char *p
 		.type = FRAME_HELLO,
 		.hello = {1, slice_of(participant), window, TEXT("x"), WIRE_NEWEST}};
 
-	say(hub, connection, &hello);
+	say_frame(hub, connection, &hello);
 }
 
 struct hub_connection *come(struct hub *hub, const char *participant, uint32_t window)
@@ -72,7 +72,7 @@ void say_reply(struct hub *hub, struct hub_connection *connection, const char *i
 	const struct frame reply = {.type = FRAME_REPLY,
 				    .reply = {.id = slice_of(id), .attempt = 1}};
 
-	say(hub, connection, &reply);
+	say_frame(hub, connection, &reply);
 }
 
 void say_start(struct hub *hub, struct hub_connection *connection, uint64_t request)
@@ -82,10 +82,10 @@ void say_start(struct hub *hub, struct hub_connection *connection, uint64_t requ
 				    .watch = true,
 				    .start = {.saga = TEXT("order")}};
 
-	say(hub, connection, &start);
+	say_frame(hub, connection, &start);
 }
 
-enum err send_sized(struct hub *hub, const char *id, struct slice args)
+enum err command_stock_with(struct hub *hub, const char *id, struct slice args)
 {
 	struct command_message command = {.id = slice_of(id),
 					  .participant = TEXT("stock"),
@@ -98,9 +98,9 @@ enum err send_sized(struct hub *hub, const char *id, struct slice args)
 	return hub_send(hub, &command);
 }
 
-void send(struct hub *hub, const char *id)
+void command_stock(struct hub *hub, const char *id)
 {
-	ck_assert_int_eq(send_sized(hub, id, (struct slice){0}), OK);
+	ck_assert_int_eq(command_stock_with(hub, id, (struct slice){0}), OK);
 }
 
 static const char *describe(const struct frame *frame)

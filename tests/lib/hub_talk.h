@@ -17,15 +17,15 @@ struct hub_connection *connect_to(struct hub *hub);
 struct hub_connection *come(struct hub *hub, const char *participant, uint32_t window);
 
 /* What a connection says; nothing is allocated for it. */
-void say(struct hub *hub, struct hub_connection *connection, const struct frame *frame);
+void say_frame(struct hub *hub, struct hub_connection *connection, const struct frame *frame);
 void say_hello(struct hub *hub, struct hub_connection *connection, const char *participant,
 	       uint32_t window);
 void say_reply(struct hub *hub, struct hub_connection *connection, const char *id);
 void say_start(struct hub *hub, struct hub_connection *connection, uint64_t request);
 
 /* Commands to the participant "stock". */
-enum err send_sized(struct hub *hub, const char *id, struct slice args);
-void send(struct hub *hub, const char *id);
+enum err command_stock_with(struct hub *hub, const char *id, struct slice args);
+void command_stock(struct hub *hub, const char *id);
 
 /* All that the hub has to say to a connection: "welcome, command a, settled 1".
  * It is taken as sent, and valid until the next call. */

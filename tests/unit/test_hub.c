@@ -90,16 +90,16 @@ START_TEST(test_hello)
 	struct hub_connection *connection = connect_to(hub);
 	bool refused = strstr(row->answer, "refuse") != NULL;
 
-	say(hub, connection, &row->first);
+	say_frame(hub, connection, &row->first);
 	if (row->second.type)
-		say(hub, connection, &row->second);
+		say_frame(hub, connection, &row->second);
 	ck_assert_int_eq(hub_closing(connection), refused);
 	ck_assert_int_eq(hub_wants(hub, connection), !refused);
 	ck_assert_msg(!strcmp(talk(hub, connection), row->answer), "%s: %s", row->name,
 		      talk(hub, connection));
 	/* Whatever else it says. */
 	if (refused) {
-		say(hub, connection, &row->first);
+		say_frame(hub, connection, &row->first);
 		ck_assert_str_eq(talk(hub, connection), "");
 	}
 	/* What came behind a hello is kept for people. */
@@ -136,7 +136,7 @@ START_TEST(test_garbage_ends_its_own_connection)
 	ck_assert_int_eq(hub_closing(bad), *row->answer != '\0');
 	hub_drop(hub, bad);
 	ck_assert_str_eq(talk(hub, good), "welcome");
-	send(hub, "a");
+	command_stock(hub, "a");
 	ck_assert_str_eq(talk(hub, good), "command a");
 	hub_free(hub);
 }
@@ -196,7 +196,7 @@ START_TEST(test_every_byte_may_come_alone)
 	struct hub *hub = open_hub();
 	struct hub_connection *connection = connect_to(hub);
 
-	send(hub, "a");
+	command_stock(hub, "a");
 	ck_assert_int_eq(wire_write(&hello, &bytes, NULL), OK);
 	ck_assert_int_eq(wire_write(&reply, &bytes, NULL), OK);
 	ck_assert_int_eq(wire_write(&reply, &bytes, NULL), OK);
@@ -216,7 +216,7 @@ START_TEST(test_a_window_is_at_most_what_the_hub_allows)
 	static const char *const ids[] = {"a", "b", "c", "d"};
 
 	for (int i = 0; i < 4; i++)
-		send(hub, ids[i]);
+		command_stock(hub, ids[i]);
 	ck_assert_str_eq(talk(hub, connection), "welcome, command a, command b, command c");
 	say_reply(hub, connection, "b");
 	ck_assert_str_eq(talk(hub, connection), "command d");
@@ -328,9 +328,9 @@ START_TEST(test_what_cannot_be_carried_is_not_sent)
 	static char large[WIRE_PAYLOAD_MAX + 1];
 	struct hub *hub = open_hub();
 
-	ck_assert_int_eq(send_sized(hub, "a", (struct slice){large, sizeof large}),
+	ck_assert_int_eq(command_stock_with(hub, "a", (struct slice){large, sizeof large}),
 			 ERR_TOO_LARGE);
-	ck_assert_int_eq(send_sized(hub, "\xff", (struct slice){0}), ERR_INVALID);
+	ck_assert_int_eq(command_stock_with(hub, "\xff", (struct slice){0}), ERR_INVALID);
 	hub_free(hub);
 }
 END_TEST
@@ -422,7 +422,7 @@ static void say_records(struct hub *hub, struct hub_connection *connection, uint
 		.records = {
 			.request = request, .records = list, .n = 2, .next = slice_of(next)}};
 
-	say(hub, connection, &frame);
+	say_frame(hub, connection, &frame);
 }
 
 START_TEST(test_an_inquiry_is_answered_to_whoever_asked)
@@ -486,7 +486,7 @@ START_TEST(test_who_can_be_asked)
 	struct inquiry_message inquiry = page_of_all();
 
 	ck_assert_int_eq(hub_inquire(hub, TEXT("stock"), &inquiry), ERR_NOT_FOUND);
-	say(hub, old, &hello);
+	say_frame(hub, old, &hello);
 	ck_assert_int_eq(hub_inquire(hub, TEXT("stock"), &inquiry), ERR_INVALID);
 	one = come(hub, "stock", 1);
 	two = come(hub, "stock", 1);

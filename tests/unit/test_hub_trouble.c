@@ -20,16 +20,16 @@ START_TEST(test_who_does_not_read_holds_nobody_up)
 	struct hub *hub = open_hub();
 	struct hub_connection *slow = come(hub, "stock", 3), *quick;
 
-	ck_assert_int_eq(send_sized(hub, "a", (struct slice){args, sizeof args}), OK);
-	ck_assert_int_eq(send_sized(hub, "b", (struct slice){args, sizeof args}), OK);
-	ck_assert_int_eq(send_sized(hub, "c", (struct slice){args, sizeof args}), OK);
+	ck_assert_int_eq(command_stock_with(hub, "a", (struct slice){args, sizeof args}), OK);
+	ck_assert_int_eq(command_stock_with(hub, "b", (struct slice){args, sizeof args}), OK);
+	ck_assert_int_eq(command_stock_with(hub, "c", (struct slice){args, sizeof args}), OK);
 	quick = come(hub, "stock", 3);
-	send(hub, "d");
+	command_stock(hub, "d");
 	ck_assert_str_eq(talk(hub, quick), "welcome, command c, command d");
 	ck_assert(!hub_closing(slow));
 	/* It gets more when it has read. */
-	send(hub, "e");
-	send(hub, "f");
+	command_stock(hub, "e");
+	command_stock(hub, "f");
 	ck_assert_str_eq(talk(hub, quick), "command e");
 	ck_assert_str_eq(talk(hub, slow), "welcome, command a, command b, command f");
 	hub_free(hub);
@@ -97,13 +97,13 @@ START_TEST(test_the_inbox_has_a_limit_of_bytes)
 	int n;
 
 	for (n = 0; hub_wants(hub, stock); n++)
-		say(hub, stock, &reply);
+		say_frame(hub, stock, &reply);
 	ck_assert_int_ge(n, 3);
 	ck_assert_int_le(n, 5);
 	ck_assert_uint_eq(take_all(hub), (size_t)n);
 	ck_assert(hub_wants(hub, stock));
 	for (int round = 0; round < 10; round++) {
-		say(hub, stock, &reply);
+		say_frame(hub, stock, &reply);
 		ck_assert_uint_eq(take_all(hub), 1);
 	}
 	hub_free(hub);
@@ -213,7 +213,7 @@ START_TEST(test_every_allocation_fails_in_turn)
 		accepted = hub_accept(hub, 0, &connection);
 		if (!accepted) {
 			say_hello(hub, connection, "stock", 3);
-			sent = send_sized(hub, "a", (struct slice){0});
+			sent = command_stock_with(hub, "a", (struct slice){0});
 			say_reply(hub, connection, "b");
 			hub_pump(hub, 0);
 			replies = take_all(hub);
