@@ -31,6 +31,13 @@ static const char manual[] =
 	"    \"*\": { window: 200 }\n"
 	"    payment: { rate: 100/s, burst: 20, breaker: { failures: 5, pause: 30s } }\n"
 	"\n"
+	"Properties of librdkafka stand there under kafka, which is the place for\n"
+	"those that are secret; --kafka wins over the file, property by property:\n"
+	"\n"
+	"  kafka:\n"
+	"    security.protocol: sasl_ssl\n"
+	"    sasl.username: shop\n"
+	"\n"
 	"  skald serve\n"
 	"  skald serve --data /var/lib/skald --sagas /etc/skald/sagas --retention 30d\n"
 	"  skald serve -n          check the settings and definitions, show them, stop";
@@ -75,8 +82,11 @@ static const struct option options[] = {
 	{.name = "kafka",
 	 .type = OPTION_LIST,
 	 .secret = true,
+	 .no_file = true,
+	 .max = 65536,
 	 .argument = "NAME=VALUE,...",
-	 .help = "properties of librdkafka, such as security.protocol=sasl_ssl"},
+	 .help = "properties of librdkafka, such as security.protocol=sasl_ssl; may be "
+		 "given repeatedly"},
 	{.name = "kafka-prefix",
 	 .type = OPTION_TEXT,
 	 .initial = "skald",
@@ -132,10 +142,10 @@ static void report(void *context, struct problems *problems)
 
 /* The options as set by flags and environment stay; the file comes below them. */
 static enum exit_code read_settings(const struct cli *cli, const char *path,
-				    struct options *settings, struct limits *limits)
+				    struct options *settings, struct settings_beside *beside)
 {
 	struct diag diag = {""};
-	enum err err = settings_read(cli, path ? path : "skald.yaml", settings, limits, &diag);
+	enum err err = settings_read(cli, path ? path : "skald.yaml", settings, beside, &diag);
 
 	if (!err || (err == ERR_NOT_FOUND && !path))
 		return EXIT_DONE;
@@ -150,53 +160,27 @@ static bool read_limits(void *context, struct limits *out)
 	struct arena arena = {0};
 	struct cli cli = *(const struct cli *)context;
 	const char *path = options_text(cli.options, "config");
+	struct settings_beside *beside;
 	struct options settings;
 	enum err err;
 	bool good;
 
 	cli.arena = &arena;
 	*out = (struct limits){0};
+	beside = arena_array(&arena, 1, sizeof *beside);
+	if (!beside)
+		return false;
 	err = options_init(&settings, cli.options->usage, &arena);
 	if (err)
 		complain(&cli, "%s", err_text(err));
-	good = !err && !read_settings(&cli, path, &settings, out);
+	good = !err && !read_settings(&cli, path, &settings, beside);
+	*out = beside->limits;
 	arena_release(&arena);
 	return good;
 }
 
-static enum err read_properties(struct cli *cli, const struct options *settings,
-				struct server_kafka *out, struct diag *diag)
-{
-	struct kafka_property *properties;
-	struct slice item, copied;
-	size_t n = 0;
-	char *equals;
-
-	while (options_item(settings, "kafka", n, &item))
-		n++;
-	properties = arena_array(cli->arena, n + 1, sizeof *properties);
-	if (!properties)
-		return ERR_NOMEM;
-	out->properties = properties;
-	for (size_t i = 0; i < n; i++) {
-		if (!options_item(settings, "kafka", i, &item) ||
-		    !arena_copy(cli->arena, item, &copied))
-			return ERR_NOMEM;
-		equals = memchr((char *)copied.at, '=', copied.len);
-		if (!equals || equals == copied.at)
-			return diag_set(
-				diag, ERR_INVALID,
-				"--kafka: the %zu. property has no name; write NAME=VALUE",
-				i + 1);
-		*equals = '\0';
-		properties[out->n_properties++] =
-			(struct kafka_property){copied.at, equals + 1};
-	}
-	return OK;
-}
-
 static struct server_settings settings_of(struct cli *cli, const struct options *settings,
-					  const struct limits *limits)
+					  const struct settings_beside *beside)
 {
 	struct server_settings out = {
 		.data = options_text(settings, "data"),
@@ -213,10 +197,12 @@ static struct server_settings settings_of(struct cli *cli, const struct options 
 					(int32_t)options_number(settings, "kafka-replication"),
 				.message_max =
 					(int32_t)options_number(settings, "kafka-message-max"),
+				.properties = beside->kafka.list,
+				.n_properties = beside->kafka.n,
 			},
 		.store = options_text(settings, "store"),
 		.retention_ms = options_number(settings, "retention"),
-		.limits = limits,
+		.limits = &beside->limits,
 		.read_limits = read_limits,
 		.report = report,
 		.context = cli,
@@ -241,12 +227,13 @@ static enum exit_code check_store(const struct cli *cli, const struct options *s
 }
 
 static enum exit_code print_settings(const struct cli *cli, const struct options *settings,
-				     const struct limits *limits)
+				     const struct settings_beside *beside)
 {
 	struct bytes out = BYTES(SIZE_MAX / 2, cli->arena);
 
 	options_print(settings, &out);
-	limits_print(limits, &out);
+	kafka_settings_print(&beside->kafka, &out);
+	limits_print(&beside->limits, &out);
 	if (out.err)
 		return complain_err(cli, out.err);
 	print_bytes(&out);
@@ -256,11 +243,11 @@ static enum exit_code print_settings(const struct cli *cli, const struct options
 static enum exit_code run(struct cli *cli)
 {
 	struct options settings = *cli->options;
-	struct limits limits = {0};
+	struct settings_beside beside = {0};
 	struct server_settings server;
 	struct diag diag = {""};
 	enum exit_code code =
-		read_settings(cli, options_text(&settings, "config"), &settings, &limits);
+		read_settings(cli, options_text(&settings, "config"), &settings, &beside);
 	bool only_check = options_bool(&settings, "check");
 	enum err err;
 
@@ -268,13 +255,13 @@ static enum exit_code run(struct cli *cli)
 		code = check_store(cli, &settings);
 	if (code)
 		return code;
-	server = settings_of(cli, &settings, &limits);
-	if (read_properties(cli, &settings, &server.kafka, &diag)) {
+	if (kafka_settings_add(&settings, &beside.kafka, &diag)) {
 		complain(cli, "%s", diag.text[0] ? diag.text : err_text(ERR_NOMEM));
 		return EXIT_USAGE;
 	}
+	server = settings_of(cli, &settings, &beside);
 	if (only_check)
-		code = print_settings(cli, &settings, &limits);
+		code = print_settings(cli, &settings, &beside);
 	if (code)
 		return code;
 	err = only_check ? server_check(&server, &diag) : server_run(&server, &diag);

@@ -9,7 +9,7 @@ enum { SETTINGS_MAX = 256 * 1024 };
 
 struct reading {
 	struct options *options;
-	struct limits *limits;
+	struct settings_beside *beside;
 	struct arena *arena;
 	struct problems *problems;
 };
@@ -50,7 +50,11 @@ static enum err read_entry(struct reading *reading, const struct yaml_entry *ent
 	if (value->broken)
 		return OK;
 	if (slice_is(entry->name, "participants")) {
-		limits_read(reading->problems, value, reading->limits);
+		limits_read(reading->problems, value, &reading->beside->limits);
+		return OK;
+	}
+	if (kafka_settings_own(entry->name)) {
+		kafka_settings_read(reading->problems, entry, &reading->beside->kafka);
 		return OK;
 	}
 	if (value->kind == YAML_LIST) {
@@ -97,17 +101,17 @@ static bool is_empty(struct slice text)
 	return true;
 }
 
-enum err settings_read_text(struct slice text, struct options *options, struct limits *limits,
-			    struct problems *problems)
+enum err settings_read_text(struct slice text, struct options *options,
+			    struct settings_beside *beside, struct problems *problems)
 {
-	struct reading reading = {options, limits, problems->arena, problems};
+	struct reading reading = {options, beside, problems->arena, problems};
 	enum err err = is_empty(text) ? OK : read_all(&reading, text);
 
 	return err ? err : problems->nomem ? ERR_NOMEM : OK;
 }
 
 enum err settings_read(const struct cli *cli, const char *path, struct options *options,
-		       struct limits *limits, struct diag *diag)
+		       struct settings_beside *beside, struct diag *diag)
 {
 	struct problems problems = {.arena = cli->arena, .file = path};
 	struct slice text;
@@ -115,7 +119,7 @@ enum err settings_read(const struct cli *cli, const char *path, struct options *
 
 	if (err)
 		return err;
-	err = settings_read_text(text, options, limits, &problems);
+	err = settings_read_text(text, options, beside, &problems);
 	if (err)
 		return diag_set(diag, err, "%.200s: %s", path, err_text(err));
 	if (!problems.n_errors)

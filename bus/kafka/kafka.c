@@ -13,26 +13,6 @@ enum { COOPERATIVE_SINCE = 0x020400ff };
 
 /* --- the setup ------------------------------------------------------------------- */
 
-/* Those that are set here, and why nobody else may. */
-static const struct {
-	const char *name, *why;
-} owned[] = {
-	{"bootstrap.servers", "the brokers stand behind kafka:"},
-	{"metadata.broker.list", "the brokers stand behind kafka:"},
-	{"acks", "a command that one broker alone has may be lost with it"},
-	{"request.required.acks", "a command that one broker alone has may be lost with it"},
-	{"enable.idempotence", "commands have to stay in order"},
-	{"transactional.id", "messages are not sent in transactions"},
-	{"partitioner", "messages of a saga go where its key says"},
-	{"group.id", "it follows from the prefix and the participant"},
-	{"group.instance.id", "it follows from the folder of data"},
-	{"partition.assignment.strategy", "it follows from the version of librdkafka"},
-	{"enable.auto.commit", "an offset counts once the work is durable"},
-	{"enable.auto.offset.store", "an offset counts once the work is durable"},
-	{"auto.offset.reset", "nothing may be passed over"},
-	{"log.queue", "the log goes where Skald's goes"},
-};
-
 static bool is_name(const char *text, size_t max)
 {
 	size_t len = strlen(text);
@@ -44,12 +24,11 @@ static bool is_name(const char *text, size_t max)
 
 static enum err check_properties(const struct kafka_setup *setup, struct diag *diag)
 {
-	for (size_t i = 0; i < setup->n_properties; i++)
-		for (size_t n = 0; n < sizeof owned / sizeof *owned; n++)
-			if (strcmp(setup->properties[i].name, owned[n].name) == 0)
-				return diag_set(diag, ERR_INVALID, "kafka.%s cannot be set: %s",
-						owned[n].name, owned[n].why);
-	return OK;
+	enum err err = OK;
+
+	for (size_t i = 0; i < setup->n_properties && !err; i++)
+		err = kafka_property_check(&setup->properties[i], diag);
+	return err;
 }
 
 enum err kafka_setup_check(struct kafka_setup *setup, struct diag *diag)

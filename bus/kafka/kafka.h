@@ -28,6 +28,13 @@ struct kafka_property {
 	const char *value;
 };
 
+/* ERR_INVALID: there is no such property, it is ours to set, or librdkafka does not take
+ * the value; the diag says which, and no secret. */
+CHECKED enum err kafka_property_check(const struct kafka_property *property, struct diag *diag);
+
+/* Whether its value must not be shown. */
+bool kafka_property_secret(const char *name);
+
 struct kafka_setup {
 	const char *brokers; /* HOST:PORT[,HOST:PORT...] */
 	const char *prefix;  /* of all topics; NULL: "skald" */

@@ -50,7 +50,8 @@ static enum err copy_property(struct transport_kafka *transport, const char *tex
 
 	if (!equals || equals == text)
 		return diag_set(diag, ERR_INVALID,
-				"\"%.100s\" is no property; write NAME=VALUE", text);
+				"a property of librdkafka has no name, or no value; write "
+				"NAME=VALUE");
 	if (!arena_copy(&transport->arena, (struct slice){text, (size_t)(equals - text)},
 			&name))
 		return ERR_NOMEM;

@@ -1,6 +1,7 @@
 #include "participants/service/service.h"
 
 #include "participants/service/audit.h"
+#include "participants/service/properties.h"
 #include "participants/service/settings.h"
 #include "skald/kafka.h"
 #include "skald/sqlite.h"
@@ -287,13 +288,16 @@ static bool set_bus(const struct settings *settings, skald_options *options,
 		    skald_transport **transport, skald_error *error)
 {
 	static const char scheme[] = "kafka:";
+	static struct properties properties; /* too large for the stack */
 	const skald_kafka_options kafka = {.brokers = settings->bus + strlen(scheme),
 					   .prefix = settings->kafka_prefix,
-					   .properties = settings->kafka};
+					   .properties = properties.list};
 
 	options->bus = settings->bus;
 	if (strncmp(settings->bus, scheme, strlen(scheme)) != 0)
 		return true;
+	if (!properties_read(settings->kafka, &properties, error))
+		return false;
 	*transport = skald_kafka_transport(&kafka, error);
 	options->transport = *transport;
 	return *transport != NULL;

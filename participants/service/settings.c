@@ -20,7 +20,8 @@ static const struct common {
 	 "the orchestrator: local:PATH of its socket (default local:./skald-data/bus.sock), "
 	 "or kafka:HOST:PORT"},
 	{"kafka", "NAME=VALUE", 0, true, false,
-	 "a property of librdkafka, as sasl.username=shop; may be given repeatedly"},
+	 "a property of librdkafka, as sasl.username=shop; may be given repeatedly; @FILE "
+	 "has one in each line, and is the place for a password"},
 	{"kafka-prefix", "PREFIX", offsetof(struct settings, kafka_prefix), true, false,
 	 "of the topics, as the orchestrator's (default skald)"},
 	{"faults", "SPEC", offsetof(struct settings, faults), true, false,

@@ -13,7 +13,7 @@ enum { PRINTED_MAX = 4 << 20 };
 
 struct reading {
 	struct options options;
-	struct limits *limits;
+	struct settings_beside *beside;
 	struct problems problems;
 	struct bytes printed;
 };
@@ -22,13 +22,13 @@ static void read_settings(struct reading *reading, struct slice text, struct are
 {
 	enum err err;
 
-	*reading = (struct reading){.limits = calloc(1, sizeof *reading->limits),
+	*reading = (struct reading){.beside = calloc(1, sizeof *reading->beside),
 				    .problems = {.arena = arena, .file = "skald.yaml"},
 				    .printed = BYTES(PRINTED_MAX, arena)};
-	assert(reading->limits);
+	assert(reading->beside);
 	err = options_init(&reading->options, &subcommand_serve.usage, arena);
 	assert(!err);
-	err = settings_read_text(text, &reading->options, reading->limits, &reading->problems);
+	err = settings_read_text(text, &reading->options, reading->beside, &reading->problems);
 	assert(!err);
 }
 
@@ -44,7 +44,7 @@ static void check_problems(const struct problems *problems)
 /* Where a value comes from is a comment, which may be another line afterwards. */
 static void print(struct reading *reading)
 {
-	limits_print(reading->limits, &reading->printed);
+	limits_print(&reading->beside->limits, &reading->printed);
 	assert(!reading->printed.err);
 }
 
@@ -74,6 +74,16 @@ static void check_options(const struct options *a, const struct options *b)
 	}
 }
 
+static void check_kafka(const struct kafka_settings *a, const struct kafka_settings *b)
+{
+	assert(a->n == b->n);
+	for (size_t i = 0; i < a->n; i++) {
+		assert(strcmp(a->list[i].name, b->list[i].name) == 0);
+		assert(kafka_property_secret(a->list[i].name) ||
+		       strcmp(a->list[i].value, b->list[i].value) == 0);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct arena arena = {0};
@@ -86,6 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	} else {
 		print(&first);
 		options_print(&first.options, &settings);
+		kafka_settings_print(&first.beside->kafka, &settings);
 		bytes_append(&settings, bytes_slice(&first.printed));
 		assert(!settings.err);
 		read_settings(&again, bytes_slice(&settings), &arena);
@@ -93,9 +104,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		print(&again);
 		assert(slice_equal(bytes_slice(&again.printed), bytes_slice(&first.printed)));
 		check_options(&first.options, &again.options);
-		free(again.limits);
+		check_kafka(&first.beside->kafka, &again.beside->kafka);
+		free(again.beside);
 	}
-	free(first.limits);
+	free(first.beside);
 	arena_release(&arena);
 	return 0;
 }

@@ -85,7 +85,19 @@ static const struct setting_row {
 	{"a property that there is not",
 	 {.brokers = "h:1"},
 	 {"no.such.thing", "1"},
-	 "kafka.no.such.thing: "},
+	 "has no property no.such.thing; its CONFIGURATION.md lists them"},
+	{"a property that is nearly one",
+	 {.brokers = "h:1"},
+	 {"sasl.usrname", "shop"},
+	 "has no property sasl.usrname; did you mean sasl.username?"},
+	{"a value that is none",
+	 {.brokers = "h:1"},
+	 {"security.protocol", "tsl"},
+	 "kafka.security.protocol: Invalid value"},
+	{"a file that is not there",
+	 {.brokers = "h:1"},
+	 {"ssl.ca.location", "no-such-file"},
+	 NULL},
 };
 
 START_TEST(test_settings)
