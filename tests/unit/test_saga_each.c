@@ -326,6 +326,7 @@ START_TEST(test_what_is_skipped_is_so_for_all_elements_that_there_is_room_for)
 		bool beyond = i == LAST; /* the list has two elements */
 
 		ck_assert_int_eq(saga.steps[i].state, other ? STEP_RUNNING : STEP_SKIPPED);
+		ck_assert_int_eq(saga.steps[i].started_ms, other ? start.at_ms : 0);
 		ck_assert_int_eq(saga.steps[i].ended_ms, other ? 0 : start.at_ms);
 		ck_assert_int_eq(saga.steps[i].why, other    ? WHY_NOTHING
 						    : beyond ? WHY_NO_ELEMENT
