@@ -586,6 +586,8 @@ static enum err open_all(struct bus_kafka *bus, struct diag *diag)
 	kafka_topic(&bus->setup.kafka, "dead", bus->dead_topic);
 	err = outbox_open(&bus->setup.kafka, bus->wake, &bus->outbox, diag);
 	if (!err)
+		err = outbox_connect(bus->outbox, bus->setup.open_ms, diag);
+	if (!err)
 		err = need_topics(bus, diag);
 	if (!err)
 		err = wait_until_alone(bus, diag);

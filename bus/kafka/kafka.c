@@ -138,10 +138,7 @@ static void tell(const struct kafka_client *client, enum log_level level, const 
 
 static void on_error(rd_kafka_t *rk, int error, const char *reason, void *opaque)
 {
-	struct kafka_client *client = opaque;
-
-	if (error != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
-		snprintf(client->trouble, sizeof client->trouble, "%s", reason);
+	kafka_client_note(opaque, error, reason);
 }
 
 bool kafka_client_failed(const struct kafka_client *client)
@@ -163,13 +160,14 @@ static const char *trouble_of(const struct kafka_client *client)
 static int on_statistics(rd_kafka_t *rk, char *json, size_t len, void *opaque)
 {
 	struct kafka_client *client = opaque;
-	bool reachable = strstr(json, "\"state\":\"UP\"") != NULL;
+	bool reachable = kafka_client_hears(client, json);
 
 	if (reachable == client->reachable)
 		return 0;
 	if (reachable) {
 		tell(client, LOG_LEVEL_INFO, "kafka-reachable", NULL);
 		client->trouble[0] = '\0';
+		client->refused = false;
 	} else {
 		tell(client, LOG_LEVEL_WARN, "kafka-unreachable", trouble_of(client));
 	}
@@ -278,6 +276,17 @@ static enum err set_common(rd_kafka_conf_t *conf, const struct kafka_setup *setu
 	return err;
 }
 
+/* Whether passwords are asked for, and nobody said which way. */
+static bool wants_kerberos(const rd_kafka_conf_t *conf)
+{
+	char protocol[32] = "", mechanism[32] = "";
+	size_t sizes[] = {sizeof protocol, sizeof mechanism};
+
+	return !rd_kafka_conf_get(conf, "security.protocol", protocol, &sizes[0]) &&
+	       !rd_kafka_conf_get(conf, "sasl.mechanisms", mechanism, &sizes[1]) &&
+	       strncmp(protocol, "sasl", 4) == 0 && strcmp(mechanism, "GSSAPI") == 0;
+}
+
 /* Takes the conf. */
 static enum err open_client(struct kafka_client *client, const struct kafka_setup *setup,
 			    rd_kafka_type_t type, rd_kafka_conf_t *conf, struct diag *diag)
@@ -286,6 +295,7 @@ static enum err open_client(struct kafka_client *client, const struct kafka_setu
 
 	client->log = setup->log;
 	client->reachable = true; /* until we know better */
+	client->refused = false;
 	client->trouble[0] = '\0';
 	rd_kafka_conf_set_opaque(conf, client);
 	rd_kafka_conf_set_log_cb(conf, on_log);
@@ -297,9 +307,15 @@ static enum err open_client(struct kafka_client *client, const struct kafka_setu
 		rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
 	client->rk = rd_kafka_new(type, conf, why, sizeof why);
 	if (!client->rk) {
+		bool kerberos = wants_kerberos(conf);
+
 		rd_kafka_conf_destroy(conf);
-		return diag_set(diag, ERR_INVALID, "no connection to Kafka can be made: %s",
-				why);
+		return diag_set(diag, ERR_INVALID, "no connection to Kafka can be made: %s%s",
+				why,
+				kerberos ? "; without kafka.sasl.mechanism it is GSSAPI, "
+					   "which is Kerberos: set it to PLAIN or "
+					   "SCRAM-SHA-512"
+					 : "");
 	}
 	rd_kafka_set_log_queue(client->rk, NULL);
 	return OK;

@@ -88,7 +88,8 @@ struct kafka_client {
 	void *context;
 	const struct log *log;
 	bool reachable;         /* a broker answers */
-	char trouble[DIAG_MAX]; /* the last reason why one does not */
+	bool refused;           /* and none will, as long as the settings are what they are */
+	char trouble[DIAG_MAX]; /* the last reason why none does, and what to do about it */
 };
 
 /* ERR_INVALID: a property is none, or is ours to set. ERR_NOMEM. The setup is
@@ -105,6 +106,12 @@ CHECKED enum err kafka_consumer_open(struct kafka_client *client,
 				     const char *instance, const struct kafka_user *user,
 				     void *context, struct diag *diag);
 
+/* Wait until a broker answers. ERR_UNAVAILABLE: none did in the time, or, sooner, they
+ * keep refusing us; the diag says why and what to do. */
+CHECKED enum err kafka_client_connect(struct kafka_client *client,
+				      const struct kafka_setup *setup, int timeout_ms,
+				      struct diag *diag);
+
 /* A consumer commits what was stored. Messages that a producer still has are given up
  * after `flush_ms`. Closed, or never opened, is fine. */
 void kafka_client_close(struct kafka_client *client, int flush_ms);
@@ -117,5 +124,13 @@ bool kafka_client_failed(const struct kafka_client *client);
 
 /* Call what has to be called, and do not wait. A consumer's is polled instead. */
 void kafka_client_serve(struct kafka_client *client);
+
+/* --- for kafka.c alone -------------------------------------------------------------- */
+
+/* Remember an error of librdkafka as the trouble. */
+void kafka_client_note(struct kafka_client *client, int error, const char *reason);
+
+/* Whether a broker is there and answers, as the statistics of librdkafka have it. */
+bool kafka_client_hears(struct kafka_client *client, const char *statistics);
 
 #endif

@@ -580,6 +580,11 @@ int64_t outbox_end(struct outbox *outbox, struct slice participant)
 	return line ? line->end : 0;
 }
 
+enum err outbox_connect(struct outbox *outbox, int timeout_ms, struct diag *diag)
+{
+	return kafka_client_connect(&outbox->client, outbox->setup, timeout_ms, diag);
+}
+
 enum err outbox_need(struct outbox *outbox, const char *topic, int32_t partitions,
 		     int timeout_ms, struct diag *diag)
 {

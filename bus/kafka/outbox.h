@@ -33,6 +33,9 @@ void outbox_close(struct outbox *outbox, int flush_ms);
 /* Its producer, for whoever asks the brokers something. */
 const struct kafka_client *outbox_client(const struct outbox *outbox);
 
+/* See kafka_client_connect. */
+CHECKED enum err outbox_connect(struct outbox *outbox, int timeout_ms, struct diag *diag);
+
 /* See kafka_topic_need. */
 CHECKED enum err outbox_need(struct outbox *outbox, const char *topic, int32_t partitions,
 			     int timeout_ms, struct diag *diag);

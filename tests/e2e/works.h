@@ -12,7 +12,7 @@
 
 enum work { SERVER, INVENTORY, PAYMENT, NOTIFICATION, N_WORKS };
 
-enum { WORK_ARGS_MAX = 6 };
+enum { WORK_ARGS_MAX = 10 };
 
 struct works {
 	struct serving server;

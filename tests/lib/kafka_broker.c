@@ -1,3 +1,5 @@
+#define _XOPEN_SOURCE 700 /* realpath */
+
 #include "tests/lib/kafka_broker.h"
 
 #include "tests/lib/engines.h"
@@ -44,6 +46,29 @@ const char *kafka_broker_find(void)
 	}
 	printf("0 passed, 0 failed, 1 skipped: Kafka could not be started; see above, or set "
 	       "SKALD_TEST_KAFKA=HOST:PORT\n");
+	fflush(stdout);
+	return NULL;
+}
+
+static char tls_folder[4096];
+
+const char *kafka_tls_folder(void)
+{
+	return tls_folder;
+}
+
+const char *kafka_tls_find(void)
+{
+	static const char dir[] = "build/engines/kafka-tls";
+	static char address[128];
+	const char *own = engines_here() ? engine_ask("kafka-tls", "up", dir) : NULL;
+
+	if (own && realpath(dir, tls_folder)) {
+		snprintf(address, sizeof address, "%s", own);
+		return address;
+	}
+	printf("0 passed, 0 failed, 1 skipped: Kafka with TLS could not be started; see "
+	       "above\n");
 	fflush(stdout);
 	return NULL;
 }

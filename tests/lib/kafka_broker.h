@@ -19,6 +19,12 @@ const char *kafka_broker_find(void);
  * kafka_broker_find, and valid until it is asked again. */
 const char *kafka_engine(const char *verb, const char *dir);
 
+/* A broker that wants TLS and a password, always one of tools/engines: its HOST:PORT, and
+ * the folder with ca.pem, stranger.pem and user.properties, absolute. Asked by main; NULL:
+ * it was said that its tests are skipped. */
+const char *kafka_tls_find(void);
+const char *kafka_tls_folder(void);
+
 /* A Python that can run examples/python, likewise; NULL: it was said that its test is
  * skipped. */
 const char *kafka_python(void);
