@@ -1,7 +1,7 @@
 #include "orchestrator/gateway/saga_json.h"
 
 #include "base/json_line.h"
-#include "orchestrator/core/describe.h"
+#include "orchestrator/explain/entry_json.h"
 #include "orchestrator/explain/masked.h"
 
 #include <inttypes.h>
@@ -176,84 +176,6 @@ static void steps_json(struct bytes *out, const struct saga_view *view)
 }
 
 /* --- the timeline ----------------------------------------------------------------- */
-
-static void text_member(struct bytes *out, const struct definition *definition,
-			const struct saga *saga, const struct entry *entry)
-{
-	struct bytes text = BYTES(ENTRY_BYTES_MAX * 4, NULL);
-
-	describe_entry(definition, saga, entry, &text);
-	json_add_text(out, "text", bytes_slice(&text));
-	if (text.err && !out->err)
-		out->err = text.err;
-	bytes_release(&text);
-}
-
-static struct slice step_name(const struct definition *definition, const struct saga *saga,
-			      uint32_t step, char number[INSTANCE_NAME_MAX])
-{
-	if (step == NO_STEP)
-		return (struct slice){0};
-	if (definition && step < saga->n_steps)
-		return saga_step_name(definition, saga, step, number);
-	snprintf(number, INSTANCE_NAME_MAX, "#%" PRIu32, step);
-	return slice_of(number);
-}
-
-/* Whether the entry is about a command, so that verb and attempt say something. */
-static bool has_verb(enum entry_type type)
-{
-	switch (type) {
-	case ENTRY_SENT:
-	case ENTRY_OK:
-	case ENTRY_REFUSED:
-	case ENTRY_FAILED:
-	case ENTRY_EXPIRED:
-	case ENTRY_KILLED:
-	case ENTRY_TIMEOUT:
-	case ENTRY_LATE_OK:
-	case ENTRY_IN_DOUBT:
-	case ENTRY_PARKED: return true;
-	case ENTRY_STARTED:
-	case ENTRY_ENTERED:
-	case ENTRY_LEFT:
-	case ENTRY_SKIPPED:
-	case ENTRY_ERROR:
-	case ENTRY_TURNED:
-	case ENTRY_WENT_ON:
-	case ENTRY_DEADLINE:
-	case ENTRY_SIGNAL:
-	case ENTRY_OPERATION:
-	case ENTRY_ENDED: return false;
-	}
-	return false;
-}
-
-void entry_json(struct bytes *out, const struct definition *definition, const struct saga *saga,
-		const struct entry *entry)
-{
-	char number[INSTANCE_NAME_MAX];
-
-	json_begin(out);
-	json_add_time(out, "at", entry->at_ms);
-	json_add_text(out, "what", slice_of(entry_text(entry->type)));
-	json_add_optional(out, "step", step_name(definition, saga, entry->step, number));
-	if (has_verb(entry->type))
-		json_add_text(out, "verb", slice_of(verb_text(entry->verb)));
-	else
-		json_add_null(out, "verb");
-	if (entry->attempt)
-		json_add_number(out, "attempt", entry->attempt);
-	else
-		json_add_null(out, "attempt");
-	json_add_optional(out, "detail", entry->detail);
-	json_add_optional(out, "actor", entry->actor);
-	if (definition)
-		text_member(out, definition, saga, entry);
-	else
-		json_add_text(out, "text", slice_of(entry_text(entry->type)));
-	json_end(out);
-}
 
 void timeline_json(struct bytes *out, const struct definition *definition,
 		   const struct saga *saga, const struct timeline *timeline)

@@ -10,11 +10,6 @@
 /* The members of a line of a list, into an open object. */
 void row_members(struct bytes *out, const struct saga_row *row);
 
-/* One entry of the timeline, as an object. A NULL definition: the one that the
- * saga began with is not there; steps are then told by their number. */
-void entry_json(struct bytes *out, const struct definition *definition, const struct saga *saga,
-		const struct entry *entry);
-
 /* The value of `entries`. */
 void timeline_json(struct bytes *out, const struct definition *definition,
 		   const struct saga *saga, const struct timeline *timeline);

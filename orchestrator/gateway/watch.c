@@ -4,6 +4,7 @@
  * the last event says so, and the stream is over. Nobody else notices.
  */
 #include "base/json_line.h"
+#include "orchestrator/explain/entry_json.h"
 #include "orchestrator/gateway/parts.h"
 #include "orchestrator/gateway/routes.h"
 
