@@ -79,6 +79,27 @@ enum err bus_replay(struct bus *bus, const struct dead_letter *letter, struct di
 	return bus->ops->replay(bus, letter, diag);
 }
 
+bool bus_publishes(const struct bus *bus)
+{
+	return bus->ops->publish != NULL;
+}
+
+enum err bus_publish(struct bus *bus, const struct event_message *event)
+{
+	assert(event->saga_id.len && event->number && event->what.len && event->data.len);
+	return bus->ops->publish ? bus->ops->publish(bus, event) : OK;
+}
+
+bool bus_crowded(const struct bus *bus)
+{
+	return bus->ops->crowded && bus->ops->crowded(bus);
+}
+
+uint64_t bus_arrived(struct bus *bus, uint64_t batch)
+{
+	return bus->ops->arrived ? bus->ops->arrived(bus, batch) : batch;
+}
+
 void bus_close(struct bus *bus)
 {
 	if (bus)

@@ -98,6 +98,18 @@ struct bus_ops {
 	enum err (*replay)(struct bus *bus, const struct dead_letter *letter,
 			   struct diag *diag);
 
+	/* Tell whoever listens what happened to a saga, in the order of the calls. It is
+	 * kept until it is where that is read, also while nothing can be sent. ERR_NOMEM:
+	 * it is not; tell it again. NULL, all three: nobody listens to this bus. */
+	enum err (*publish)(struct bus *bus, const struct event_message *event);
+
+	/* So much of that waits that nothing more is to happen until some of it is there. */
+	bool (*crowded)(const struct bus *bus);
+
+	/* All that belongs to the batch of this number, and to those before it, was
+	 * published. The newest batch of which all is known to be there; never goes back. */
+	uint64_t (*arrived)(struct bus *bus, uint64_t batch);
+
 	void (*close)(struct bus *bus);
 };
 CHECKED enum err bus_send(struct bus *bus, const struct command_message *command);
@@ -118,6 +130,10 @@ bool bus_bury(struct bus *bus, const struct inbox_message *message, struct slice
 	      struct slice text);
 CHECKED enum err bus_replay(struct bus *bus, const struct dead_letter *letter,
 			    struct diag *diag);
+bool bus_publishes(const struct bus *bus);
+CHECKED enum err bus_publish(struct bus *bus, const struct event_message *event);
+bool bus_crowded(const struct bus *bus);
+uint64_t bus_arrived(struct bus *bus, uint64_t batch);
 void bus_close(struct bus *bus); /* NULL is fine */
 
 struct port {

@@ -109,6 +109,15 @@ struct result_message {
 	bool created; /* start: false where the saga was there already */
 };
 
+/* What happened to a saga, for anyone. */
+struct event_message {
+	struct slice saga_id;
+	uint64_t number; /* of the saga's entries, from 1: the same when it is told again */
+	int64_t at_ms;
+	struct slice what; /* "turned back" */
+	struct slice data; /* JSON: an object */
+};
+
 enum inbox_type { INBOX_REPLY, INBOX_START, INBOX_SIGNAL, INBOX_DEAD };
 
 /* What comes to an orchestrator. */

@@ -1,6 +1,7 @@
 #include "bus/kafka/bus_kafka.h"
 
 #include "bus/kafka/dead.h"
+#include "bus/kafka/events.h"
 #include "bus/kafka/outbox.h"
 #include "bus/kafka/progress.h"
 #include "bus/kafka/topics.h"
@@ -19,9 +20,11 @@ struct bus_kafka {
 	struct bus_kafka_setup setup;
 	int wake; /* an eventfd */
 	struct outbox *outbox;
+	struct events *events;
 	struct line *dead, *inbox;
 	struct kafka_client consumer;
-	char topic[KAFKA_TOPIC_SIZE];      /* the inbox */
+	char topic[KAFKA_TOPIC_SIZE]; /* the inbox */
+	char events_topic[KAFKA_TOPIC_SIZE];
 	char dead_topic[KAFKA_TOPIC_SIZE]; /* we read it, too: what others put there */
 	int32_t n_partitions;              /* of the inbox */
 	bool partial;                      /* it is alone and does not have all of them */
@@ -432,12 +435,28 @@ static void kafka_pump(struct bus *base)
 	if (read(bus->wake, &n, sizeof n) != (ssize_t)sizeof n)
 		n = 0; /* nothing woke us, but we look all the same */
 	outbox_pump(bus->outbox);
+	events_pump(bus->events);
 	advance(bus);
 	if (!bus->progress.n_taken &&
 	    (!bus->consumer.rk || kafka_client_failed(&bus->consumer)))
 		join_again(bus);
 	if (!bus->stash && !progress_full(&bus->progress))
 		bus->stash = next_message(bus, 0);
+}
+
+static enum err kafka_publish(struct bus *base, const struct event_message *event)
+{
+	return events_put(((struct bus_kafka *)base)->events, event);
+}
+
+static bool kafka_crowded(const struct bus *base)
+{
+	return events_crowded(((const struct bus_kafka *)base)->events);
+}
+
+static uint64_t kafka_arrived(struct bus *base, uint64_t batch)
+{
+	return events_arrived(((struct bus_kafka *)base)->events, batch);
 }
 
 static int kafka_fd(struct bus *base)
@@ -467,6 +486,7 @@ static void kafka_close(struct bus *base)
 		rd_kafka_message_destroy(bus->stash);
 	progress_drop(&bus->progress);
 	kafka_client_close(&bus->consumer, 0);
+	events_close(bus->events, FLUSH_MS);
 	outbox_close(bus->outbox, FLUSH_MS);
 	progress_release(&bus->progress);
 	rd_kafka_topic_partition_list_destroy(bus->waiting);
@@ -539,6 +559,9 @@ static enum err need_topics(struct bus_kafka *bus, struct diag *diag)
 	err = outbox_need(bus->outbox, bus->topic, setup->partitions, bus->setup.open_ms, diag);
 	if (!err)
 		err = outbox_need(bus->outbox, bus->dead_topic, 1, bus->setup.open_ms, diag);
+	if (!err)
+		err = outbox_need(bus->outbox, bus->events_topic, setup->partitions,
+				  bus->setup.open_ms, diag);
 	if (err)
 		return err;
 	bus->inbox = outbox_line(bus->outbox, bus->topic);
@@ -584,11 +607,14 @@ static enum err open_all(struct bus_kafka *bus, struct diag *diag)
 		return diag_set(diag, ERR_IO, "cannot make an eventfd");
 	kafka_topic(&bus->setup.kafka, "inbox", bus->topic);
 	kafka_topic(&bus->setup.kafka, "dead", bus->dead_topic);
+	kafka_topic(&bus->setup.kafka, "events", bus->events_topic);
 	err = outbox_open(&bus->setup.kafka, bus->wake, &bus->outbox, diag);
 	if (!err)
 		err = outbox_connect(bus->outbox, bus->setup.open_ms, diag);
 	if (!err)
 		err = need_topics(bus, diag);
+	if (!err)
+		err = events_open(&bus->setup.kafka, bus->wake, &bus->events, diag);
 	if (!err)
 		err = wait_until_alone(bus, diag);
 	if (!err)
@@ -632,6 +658,9 @@ enum err bus_kafka_open(const struct bus_kafka_setup *setup, struct bus **out,
 		.participants = kafka_participants,
 		.bury = kafka_bury,
 		.replay = kafka_replay,
+		.publish = kafka_publish,
+		.crowded = kafka_crowded,
+		.arrived = kafka_arrived,
 		.close = kafka_close,
 	};
 	struct bus_kafka *bus = calloc(1, sizeof *bus);

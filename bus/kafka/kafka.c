@@ -111,6 +111,16 @@ void kafka_traceparent(struct slice saga_id, struct slice command_id, uint32_t a
 	snprintf(out, KAFKA_TRACE_SIZE, "00-%.32s-%.16s-01", trace_hex, span_hex);
 }
 
+void kafka_traceparent_of_saga(struct slice saga_id, char out[KAFKA_TRACE_SIZE])
+{
+	uint8_t hash[SHA256_SIZE];
+	char hex[SHA256_HEX_SIZE];
+
+	sha256(saga_id, hash);
+	sha256_hex(hash, hex);
+	snprintf(out, KAFKA_TRACE_SIZE, "00-%.32s-%.16s-01", hex, hex + 32);
+}
+
 /* --- callbacks ------------------------------------------------------------------- */
 
 static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)

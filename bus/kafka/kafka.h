@@ -69,6 +69,9 @@ int32_t kafka_partition_of(struct slice key, int32_t n_partitions);
 void kafka_traceparent(struct slice saga_id, struct slice command_id, uint32_t attempt,
 		       char out[KAFKA_TRACE_SIZE]);
 
+/* That of the saga itself, as if it were one span of its trace. */
+void kafka_traceparent_of_saga(struct slice saga_id, char out[KAFKA_TRACE_SIZE]);
+
 /* --- connections ----------------------------------------------------------------- */
 
 struct kafka_user {

@@ -58,7 +58,7 @@ static enum err write_record(struct engine *engine, struct change *change)
 	return OK;
 }
 
-static struct saga_write as_write(const struct change *change)
+static struct saga_write as_write(const struct engine *engine, const struct change *change)
 {
 	struct slice saga, timeline;
 	enum err err = record_split(change->record, &saga, &timeline);
@@ -68,7 +68,7 @@ static struct saga_write as_write(const struct change *change)
 		.row = record_row(change->live->definition, &change->saga, timeline),
 		.before = change->stored_revision,
 		.record = change->record,
-		.n_news = change->n_entries,
+		.n_news = news_of(engine, change),
 		.definition = change->live->definition,
 		.saga = &change->saga,
 	};
@@ -139,7 +139,7 @@ static enum err make_writes(struct engine *engine, size_t *n, size_t *n_audit)
 	for (struct change *change = engine->changes; change; change = change->next) {
 		if (!change->decided)
 			continue;
-		engine->writes[(*n)++] = as_write(change);
+		engine->writes[(*n)++] = as_write(engine, change);
 		for (uint32_t i = 0; i < change->n_audit; i++)
 			engine->audit[(*n_audit)++] = change->audit[i];
 	}
@@ -177,10 +177,12 @@ static void trim(struct bytes *bytes)
 
 enum err commit_batch(struct engine *engine)
 {
-	const struct store_batch batch = {.number = engine->sent + 1, .sent = engine->sent};
+	struct store_batch batch = {.number = engine->sent + 1};
 	size_t n, n_audit;
 	enum err err;
 
+	publish_look(engine);
+	batch.sent = engine->arrived;
 	err = store_dead(engine);
 	if (!err)
 		err = make_writes(engine, &n, &n_audit);

@@ -12,7 +12,8 @@ enum { LIVE_MAX = 1000000 };
 
 bool batch_full(const struct engine *engine)
 {
-	return engine->crowded || engine->n_changes >= ENGINE_CHANGES_MAX ||
+	return engine->crowded || publish_full(engine) ||
+	       engine->n_changes >= ENGINE_CHANGES_MAX ||
 	       engine->batch.used >= ENGINE_BATCH_BYTES_MAX;
 }
 
@@ -99,7 +100,7 @@ static enum err turn(struct engine *engine, int64_t now_ms, size_t *n)
 		return stored;
 	if (!taken)
 		taken = release_held(engine, now_ms, n);
-	engine->retry_ms = taken ? now_ms + RETRY_MS : 0;
+	engine->retry_ms = taken || publish_full(engine) ? now_ms + RETRY_MS : 0;
 	return taken;
 }
 
@@ -237,10 +238,16 @@ static enum err load_definition(void *context, const struct stored_definition *s
 	return OK;
 }
 
+struct loading {
+	struct engine *engine;
+	struct store_batch newest;
+};
+
 static enum err load_saga(void *context, const struct loaded_saga *loaded)
 {
+	const struct loading *loading = context;
+	struct engine *engine = loading->engine;
 	struct slice record = loaded->record;
-	struct engine *engine = context;
 	struct stored_saga stored = {0};
 	struct diag diag = {{0}};
 	struct live *live;
@@ -267,7 +274,9 @@ static enum err load_saga(void *context, const struct loaded_saga *loaded)
 	}
 	memcpy(copy, record.at, record.len);
 	live_keep(live, (struct slice){copy, record.len});
-	live->n_entries = stored.n_entries;
+	live_read(live, &stored);
+	live->n_news = loaded->n_news;
+	live->news_batch = loading->newest.number;
 	send_outstanding(engine, live, &stored.saga, &engine->batch);
 	live_rewake(&engine->table, live, &stored.saga);
 	FAULT_POINT("engine.saga-loaded");
@@ -278,7 +287,7 @@ enum err engine_open(const struct engine_parts *parts, struct engine **out, stru
 {
 	static const struct log silent = {0};
 	struct engine *engine = calloc(1, sizeof *engine);
-	struct store_batch newest = {0};
+	struct loading loading = {engine, {0}};
 	enum err err;
 
 	if (!engine)
@@ -295,12 +304,14 @@ enum err engine_open(const struct engine_parts *parts, struct engine **out, stru
 		engine->lanes.limits = *parts->limits;
 	engine->timeline = BYTES(TIMELINE_BYTES_MAX, NULL);
 	engine->record = BYTES(RECORD_BYTES_MAX, NULL);
+	engine->event = BYTES(EVENT_BYTES_MAX, NULL);
 	err = live_table_init(&engine->table);
 	if (!err)
 		err = store_definitions(parts->store, load_definition, engine);
 	if (!err)
-		err = store_load(parts->store, &newest, load_saga, engine);
-	engine->sent = newest.number;
+		err = store_load(parts->store, &loading.newest, load_saga, &loading);
+	engine->sent = loading.newest.number;
+	engine->arrived = loading.newest.sent;
 	arena_reset(&engine->batch);
 	if (!err) {
 		*out = engine;
@@ -326,6 +337,7 @@ void engine_close(struct engine *engine)
 	arena_release(&engine->scratch);
 	bytes_release(&engine->timeline);
 	bytes_release(&engine->record);
+	bytes_release(&engine->event);
 	free(engine->writes);
 	free(engine->audit);
 	free(engine);

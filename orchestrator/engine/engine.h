@@ -6,9 +6,9 @@
  * acknowledges. The order is the guarantee: nothing is sent that is not stored,
  * nothing is acknowledged that is not sent. What a crash loses between two of
  * these comes back by itself: the bus repeats the replies, loading a saga sends
- * again what it waits for, and whoever observes is told once more of the batches
- * that are not known to be sent, of sagas that have ended, too. Batches have
- * numbers for that; what was sent is stored with the next one.
+ * again what it waits for, and whoever observes or listens to the bus is told once more
+ * of the batches that are not known to be sent, of sagas that have ended, too. Batches
+ * have numbers for that; what was sent, and has arrived, is stored with a later one.
  *
  * The engine has no thread and asks nobody for the time but its clock, so that
  * a simulator can run it. What it calls (answers, observers, the log) must not
@@ -181,12 +181,13 @@ bool engine_hold(const struct engine *engine, struct slice saga_id, uint32_t ste
 /* --- looking ------------------------------------------------------------------------ */
 
 /* Called for every stored change, at least once: the saga's row and the timeline
- * entries that are new. They are valid during the call. Changes of one saga are told
- * in their order. The first turn of an engine that was opened anew tells again what
- * the one before may not have told: what was told before has the same revision. */
+ * entries that are new, of which the first has the number `first`, counted from 1 at the
+ * saga's start. They are valid during the call. Changes of one saga are told in their
+ * order. The first turn of an engine that was opened anew tells again what the one
+ * before may not have told: what was told before has the same numbers. */
 typedef void observed(void *context, const struct definition *definition,
 		      const struct saga_row *row, const struct saga *saga,
-		      const struct entry *entries, size_t n_entries);
+		      const struct entry *entries, size_t n_entries, uint64_t first);
 void engine_observe(struct engine *engine, observed *observer, void *context);
 
 /* When the attempts of the saga's commands that are under way time out, by step; 0

@@ -5,7 +5,8 @@
  * operate.c and events.c decide it and keep the result as changes; commit.c
  * stores the changes; settle.c does what is true then, with send.c, which hands
  * commands over, hold.c, which lets those go that were held back, answer.c, which tells those
- * who asked, and news.c, which tells the observer, after a crash once more.
+ * who asked, and news.c, which tells the observer, after a crash once more, and with
+ * publish.c whoever listens to the bus.
  * dead.c keeps what nobody could use.
  */
 #ifndef SKALD_ENGINE_INSIDE_H
@@ -30,6 +31,8 @@ enum {
 	/* When so many entries were added to one timeline the batch is stored before
 	 * more are: what TIMELINE_BYTES_MAX has room for is never reached. */
 	CHANGE_ENTRIES_MAX = 1000,
+
+	EVENT_BYTES_MAX = 64 * 1024, /* an entry as JSON, however much is escaped in it */
 
 	RETRY_MS = 100, /* until the store, or memory, is tried again */
 };
@@ -87,8 +90,10 @@ struct engine {
 	struct arena batch; /* all that is decided and not stored yet */
 	struct change *changes, **changes_end;
 	size_t n_changes;
-	uint64_t sent; /* the newest batch of which all was sent; the next one is the
-			* present one, however often it is tried */
+	uint64_t sent;    /* the newest batch of which all was handed over; the next one is
+			   * the present one, however often it is tried */
+	uint64_t arrived; /* the newest of which all that was published is there, too */
+	uint64_t awaited; /* nothing more happens until this one is */
 	struct dead_note *dead, **dead_end;
 	size_t n_dead;
 	bool crowded; /* one of them has as many entries as a batch may add */
@@ -98,8 +103,8 @@ struct engine {
 	size_t writes_capacity;
 	struct audit_entry *audit;
 	size_t audit_capacity;
-	struct bytes timeline, record; /* being written */
-	struct arena scratch;          /* while one change is settled */
+	struct bytes timeline, record, event; /* being written */
+	struct arena scratch;                 /* while one change is settled */
 
 	bool stalled;     /* the store did not take the batch: nothing new until it does */
 	int64_t retry_ms; /* the last turn failed: when to try again; 0: it did not */
@@ -135,12 +140,16 @@ struct stored_saga {
 	struct saga saga;
 	struct slice timeline;
 	uint32_t n_entries;
+	uint64_t n_told; /* with those that were folded */
 };
 
 /* Its texts are parts of the record, the rest is in the arena. ERR_NOMEM;
  * ERR_CORRUPT: it cannot be read, or its definition is not there, says the diag. */
 CHECKED enum err read_record(const struct engine *engine, struct slice record,
 			     struct arena *arena, struct stored_saga *out, struct diag *diag);
+
+/* What a live saga notes of its timeline. */
+void live_read(struct live *live, const struct stored_saga *stored);
 
 /* One that cannot be read is left to people: log and count it. */
 void leave_out(struct engine *engine, struct slice id, const char *why);
@@ -280,11 +289,35 @@ void log_breaker(const struct engine *engine, const struct lane *lane, enum brea
 /* The same of a participant from which nothing comes, see limits.h. */
 void log_silence(const struct engine *engine, const struct lane *lane, bool was);
 
+/* --- publish.c ---------------------------------------------------------------------- */
+
+/* Publish the entries, of which the first has this number. ERR_NOMEM: some may not
+ * have been, and all are to be published again. */
+CHECKED enum err publish_entries(struct engine *engine, const struct definition *definition,
+				 const struct saga_row *row, const struct saga *saga,
+				 const struct entry *entries, size_t n_entries, uint64_t first);
+
+/* Nothing is to happen until more of what was published is there. */
+bool publish_full(const struct engine *engine);
+
+/* Ask the bus what has arrived. */
+void publish_look(struct engine *engine);
+
+/* How many entries at the end of the timeline, with those of this change, may not have
+ * arrived. */
+uint32_t news_of(const struct engine *engine, const struct change *change);
+
+/* The change is stored, and published. */
+void news_told(struct engine *engine, const struct change *change);
+
+/* Who wrote the saga, and whether that has arrived, is not known. */
+void news_unknown(struct engine *engine, struct live *live);
+
 /* --- news.c ------------------------------------------------------------------------- */
 
 void tell_observer(struct engine *engine, const struct definition *definition,
 		   const struct saga_row *row, const struct saga *saga,
-		   const struct entry *entries, size_t n_entries);
+		   const struct entry *entries, size_t n_entries, uint64_t first);
 
 /* A saga that can be read, loaded with what is not known to be sent. ERR_NOMEM. */
 CHECKED enum err keep_untold(struct engine *engine, const struct loaded_saga *saga);

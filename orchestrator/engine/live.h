@@ -39,6 +39,9 @@ struct live {
 	struct held *held; /* commands that wait until they may be handed over, newest first */
 	uint32_t n_handed;
 	uint32_t n_entries;       /* of its timeline */
+	uint32_t n_news;          /* the newest of them: see news_of() */
+	uint64_t n_told;          /* entries that it ever had */
+	uint64_t news_batch;      /* in which it was written last */
 	struct watcher *watchers; /* newest first */
 	int64_t retry_ms;  /* when to offer the bus again what it did not take; 0: nothing */
 	int64_t wake_ms;   /* INT64_MAX: no timer */

@@ -13,11 +13,11 @@ struct untold {
 
 void tell_observer(struct engine *engine, const struct definition *definition,
 		   const struct saga_row *row, const struct saga *saga,
-		   const struct entry *entries, size_t n_entries)
+		   const struct entry *entries, size_t n_entries, uint64_t first)
 {
 	if (engine->observer)
 		engine->observer(engine->observer_context, definition, row, saga, entries,
-				 n_entries);
+				 n_entries, first);
 }
 
 enum err keep_untold(struct engine *engine, const struct loaded_saga *saga)
@@ -74,8 +74,12 @@ static enum err tell_again(struct engine *engine, const struct untold *untold)
 	if (!entries)
 		return ERR_NOMEM;
 	row = record_row(stored.definition, &stored.saga, stored.timeline);
-	tell_observer(engine, stored.definition, &row, &stored.saga, entries, n);
-	return OK;
+	err = publish_entries(engine, stored.definition, &row, &stored.saga, entries, n,
+			      stored.n_told - n + 1);
+	if (!err)
+		tell_observer(engine, stored.definition, &row, &stored.saga, entries, n,
+			      stored.n_told - n + 1);
+	return err;
 }
 
 enum err tell_untold(struct engine *engine)

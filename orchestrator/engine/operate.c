@@ -47,7 +47,8 @@ enum err visit_saga(struct engine *engine, struct slice id, struct change **out,
 			live_remove(&engine->table, live);
 		return ERR_NOMEM;
 	}
-	live->n_entries = stored.n_entries;
+	live_read(live, &stored);
+	news_unknown(engine, live);
 	(*out)->saga = stored.saga;
 	(*out)->stored_revision = stored.saga.revision;
 	(*out)->timeline = stored.timeline;

@@ -18,6 +18,7 @@ enum err read_record(const struct engine *engine, struct slice record, struct ar
 	if (err)
 		return err == ERR_NOMEM ? err : ERR_CORRUPT;
 	out->n_entries = timeline.n_entries;
+	out->n_told = timeline.n_folded + timeline.n_entries;
 	out->definition = catalog_find_hash(&engine->catalog, hash);
 	if (!out->definition)
 		return diag_set(diag, ERR_CORRUPT, "its definition is not in the store");
@@ -28,6 +29,12 @@ enum err read_record(const struct engine *engine, struct slice record, struct ar
 				(unsigned int)out->saga.n_steps,
 				(unsigned int)out->definition->n_steps);
 	return OK;
+}
+
+void live_read(struct live *live, const struct stored_saga *stored)
+{
+	live->n_entries = stored->n_entries;
+	live->n_told = stored->n_told;
 }
 
 void leave_out(struct engine *engine, struct slice id, const char *why)

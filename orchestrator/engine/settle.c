@@ -27,12 +27,19 @@ static void answer_all(struct engine *engine, struct change *change)
 		answer_one(engine, change, waiting);
 }
 
-/* What was decided is stored: it is the saga from now on. */
-static void adopt(struct engine *engine, struct change *change, const struct saga_row *row)
+/* What was decided is stored: it is the saga from now on. ERR_NOMEM: nothing was sent. */
+static enum err adopt(struct engine *engine, struct change *change, const struct saga_row *row)
 {
 	struct live *live = change->live;
 	bool ended = saga_ended(&change->saga);
+	uint64_t first = live->n_told + 1;
+	enum err err = publish_entries(engine, live->definition, row, &change->saga,
+				       change->entries, change->n_entries, first);
 
+	if (err)
+		return err;
+	FAULT_POINT("engine.published");
+	news_told(engine, change);
 	live->n_entries = change->n_entries_stored;
 	if (change->n_decisions == 1 && !live->retry_ms && !change->visiting)
 		hand_over(engine, live, &change->saga, change->commands, change->n_commands);
@@ -43,7 +50,7 @@ static void adopt(struct engine *engine, struct change *change, const struct sag
 	engine->stats.ended[row->status] += ended;
 	answer_all(engine, change);
 	tell_observer(engine, live->definition, row, &change->saga, change->entries,
-		      change->n_entries);
+		      change->n_entries, first);
 	tell_watchers(engine, live, row->status);
 	if (ended && change->saga.parent.len)
 		tell_parent(engine, change->saga.parent, change->saga.id);
@@ -55,6 +62,7 @@ static void adopt(struct engine *engine, struct change *change, const struct sag
 		live_remove(&engine->table, live);
 	else
 		live_rewake(&engine->table, live, &change->saga);
+	return OK;
 }
 
 static void refuse_changed(struct engine *engine, const struct waiting *waiting)
@@ -144,7 +152,8 @@ static enum err take_over(struct engine *engine, struct change *change, struct s
 	memcpy(copy, record.at, record.len);
 	live_keep(live, (struct slice){copy, record.len});
 	live->definition = stored.definition;
-	live->n_entries = stored.n_entries;
+	live_read(live, &stored);
+	news_unknown(engine, live);
 	send_outstanding(engine, live, &stored.saga, &engine->scratch);
 	live_rewake(&engine->table, live, &stored.saga);
 	return OK;
@@ -161,10 +170,8 @@ static enum err settle_conflict(struct engine *engine, struct change *change,
 	err = store_get(engine->parts.store, row->id, &engine->scratch, NULL, &record);
 	if (err == ERR_CORRUPT) /* damage to one saga concerns no other */
 		err = OK;
-	if (!err && slice_equal(record, change->record)) {
-		adopt(engine, change, row);
-		return OK;
-	}
+	if (!err && slice_equal(record, change->record))
+		return adopt(engine, change, row);
 	if (change->fresh)
 		return settle_fresh(engine, change, err, record);
 	if (err == ERR_NOT_FOUND) { /* it had ended, and is pruned */
@@ -205,7 +212,7 @@ enum err settle_all(struct engine *engine)
 		else if (write->result)
 			err = settle_conflict(engine, change, &write->row);
 		else
-			adopt(engine, change, &write->row);
+			err = adopt(engine, change, &write->row);
 		if (change->decided)
 			write++;
 		first = first ? first : err;

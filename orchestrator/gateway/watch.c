@@ -142,7 +142,7 @@ static bool wants(const struct watcher *watcher, const struct saga_row *row)
 
 void watch_observed(void *context, const struct definition *definition,
 		    const struct saga_row *row, const struct saga *saga,
-		    const struct entry *entries, size_t n_entries)
+		    const struct entry *entries, size_t n_entries, uint64_t first)
 {
 	struct gateway *gateway = context;
 	struct bytes event = BYTES(EVENT_MAX, NULL);

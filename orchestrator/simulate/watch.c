@@ -212,7 +212,7 @@ static void follow_status(struct world *world, struct book *book, enum status st
 
 void watch_stored(void *context, const struct definition *definition,
 		  const struct saga_row *row, const struct saga *saga,
-		  const struct entry *entries, size_t n_entries)
+		  const struct entry *entries, size_t n_entries, uint64_t first)
 {
 	struct world *world = context;
 	struct book *book;

@@ -195,7 +195,8 @@ void crowd_signal(struct world *world, struct book *book, const struct saga *sag
 
 /* What the engine has stored: an observer, whose context is the world. */
 void watch_stored(void *world, const struct definition *definition, const struct saga_row *row,
-		  const struct saga *saga, const struct entry *entries, size_t n_entries);
+		  const struct saga *saga, const struct entry *entries, size_t n_entries,
+		  uint64_t first);
 
 /* Of a saga that has begun; NULL: there is none. */
 struct book *book_find(const struct world *world, struct slice id);

@@ -51,7 +51,7 @@ struct saga_row {
 struct store_batch {
 	uint64_t number;
 	uint64_t sent; /* all that follows from this batch, and from those before it,
-			* was sent */
+			* was sent, and is where it was sent to */
 };
 
 /* One saga to be written. Its key, name, version and start are those of its

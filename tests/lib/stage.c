@@ -88,7 +88,7 @@ static void told(void *context, const struct answer *answer)
 
 static void observe(void *context, const struct definition *definition,
 		    const struct saga_row *row, const struct saga *saga,
-		    const struct entry *entries, size_t n_entries)
+		    const struct entry *entries, size_t n_entries, uint64_t first)
 {
 	((struct stage *)context)->n_entries += n_entries;
 }

@@ -93,6 +93,7 @@ struct sim_case {
 	uint64_t untold[UNTOLD_MAX]; /* revisions, in their order */
 	uint32_t n_untold;
 	uint64_t told, entries_told;
+	uint64_t published; /* entries that can be read as events */
 	char version[32];
 	uint8_t hash[SHA256_SIZE];
 	bool was_damaged;

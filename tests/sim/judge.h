@@ -15,7 +15,8 @@
  *     business of the others
  * and what the engine promises beside: nothing is sent that is not stored, nothing is
  * acknowledged that is not stored and sent (order); whoever observes is told of each
- * change, in order (news); nothing grows beyond what its header says (bounds).
+ * change, in order (news); so is whoever reads events, of each entry (events); nothing
+ * grows beyond what its header says (bounds).
  */
 #ifndef SKALD_TESTS_SIM_JUDGE_H
 #define SKALD_TESTS_SIM_JUDGE_H
@@ -108,7 +109,11 @@ bool judge_child_fits(struct world *world, const struct sim_case *parent,
 /* A change is stored, so that the observer is to be told; it is told; and whether it was
  * told of all at the end. */
 void judge_will_tell(struct world *world, struct sim_case *sim_case, uint64_t revision);
-void judge_told(struct world *world, const struct saga_row *row, size_t n_entries);
+void judge_told(struct world *world, const struct saga_row *row, size_t n_entries,
+		uint64_t first);
+
+/* An entry of a saga is where events are read. */
+void judge_published(struct world *world, struct slice saga_id, uint64_t number);
 void judge_news_end(struct world *world, const struct sim_case *sim_case,
 		    const struct timeline *timeline);
 

@@ -26,7 +26,8 @@ void judge_will_tell(struct world *world, struct sim_case *sim_case, uint64_t re
 	sim_case->untold[sim_case->n_untold++] = revision;
 }
 
-void judge_told(struct world *world, const struct saga_row *row, size_t n_entries)
+void judge_told(struct world *world, const struct saga_row *row, size_t n_entries,
+		uint64_t first)
 {
 	struct sim_case *sim_case = world_case_by_id(world, row->id);
 
@@ -52,7 +53,34 @@ void judge_told(struct world *world, const struct saga_row *row, size_t n_entrie
 	memmove(sim_case->untold, sim_case->untold + 1,
 		sim_case->n_untold * sizeof *sim_case->untold);
 	sim_case->told = row->revision;
-	sim_case->entries_told += n_entries;
+	if (first > sim_case->entries_told + 1)
+		diary_fault(&world->diary,
+			    "news: the observer is told of entry %llu of %s, and before it of "
+			    "%llu",
+			    (unsigned long long)first, sim_case->id,
+			    (unsigned long long)sim_case->entries_told);
+	sim_case->entries_told = first + n_entries - 1;
+}
+
+void judge_published(struct world *world, struct slice saga_id, uint64_t number)
+{
+	struct sim_case *sim_case = world_case_by_id(world, saga_id);
+
+	world->tally.published++;
+	if (!sim_case) {
+		diary_fault(&world->diary, "events: %.*s is published, which is not stored",
+			    SLICE_ARG(saga_id));
+		return;
+	}
+	if (is_excused(world, sim_case))
+		return;
+	if (number > sim_case->published + 1)
+		diary_fault(&world->diary,
+			    "events: entry %llu of %s is there, and before it %llu",
+			    (unsigned long long)number, sim_case->id,
+			    (unsigned long long)sim_case->published);
+	if (number > sim_case->published)
+		sim_case->published = number;
 }
 
 void judge_news_end(struct world *world, const struct sim_case *sim_case,
@@ -72,6 +100,13 @@ void judge_news_end(struct world *world, const struct sim_case *sim_case,
 			sim_case->id,
 			(unsigned long long)(timeline->n_entries + timeline->n_folded),
 			(unsigned long long)sim_case->entries_told);
+	if (sim_case->published != timeline->n_entries + timeline->n_folded)
+		diary_fault(
+			&world->diary,
+			"events: the timeline of %s has %llu entries, and %llu were published",
+			sim_case->id,
+			(unsigned long long)(timeline->n_entries + timeline->n_folded),
+			(unsigned long long)sim_case->published);
 }
 
 /* --- what may not grow -------------------------------------------------------------- */

@@ -80,8 +80,10 @@ static void print_tally(const struct tally *tally)
 	       tally->sagas, tally->children, tally->completed, tally->compensated,
 	       tally->killed, tally->parked);
 	printf("commands   %" PRIu64 " sent, %" PRIu64 " answered; %" PRIu64 " done, %" PRIu64
-	       " undone; the observer was told %" PRIu64 " times\n",
-	       tally->commands, tally->replies, tally->effects, tally->undos, tally->news);
+	       " undone; the observer was told %" PRIu64 " times, %" PRIu64
+	       " events were published\n",
+	       tally->commands, tally->replies, tally->effects, tally->undos, tally->news,
+	       tally->published);
 	printf("trouble    %" PRIu64 " deaths, %" PRIu64 " calls failed, %" PRIu64
 	       " answers lost, %" PRIu64 " rivals\n",
 	       tally->deaths, tally->failed_calls, tally->lost_answers, tally->rivals);

@@ -3,6 +3,7 @@
 #include "orchestrator/load/load.h"
 #include "tests/lib/tripwire.h"
 #include "tests/sim/disk.h"
+#include "tests/sim/herald.h"
 #include "tests/sim/judge.h"
 
 #include <assert.h>
@@ -25,6 +26,7 @@ struct orchestrator {
 		struct bus base; /* first, so that the two pointers are one */
 		struct orchestrator *orchestrator;
 	} watched;
+	struct herald herald;
 	struct log log;
 	struct engine *engine;
 	bool has_turned; /* the observer is there for all that comes now */
@@ -165,6 +167,25 @@ static void watched_acknowledge(struct bus *base)
 	bus_acknowledge(self->bus);
 }
 
+static enum err watched_publish(struct bus *base, const struct event_message *event)
+{
+	struct orchestrator *self = owner(base);
+
+	if (!is_dead(self))
+		herald_publish(&self->herald, event);
+	return OK;
+}
+
+static bool watched_crowded(const struct bus *base)
+{
+	return herald_crowded(&((const struct watched_bus *)base)->orchestrator->herald);
+}
+
+static uint64_t watched_arrived(struct bus *base, uint64_t batch)
+{
+	return herald_arrived(&owner(base)->herald, batch);
+}
+
 static void watched_pump(struct bus *base)
 {
 	bus_pump(owner(base)->bus);
@@ -198,6 +219,9 @@ static struct bus *watch_bus(struct orchestrator *self)
 		.pump = watched_pump,
 		.fd = watched_fd,
 		.participants = watched_participants,
+		.publish = watched_publish,
+		.crowded = watched_crowded,
+		.arrived = watched_arrived,
 		.close = watched_close,
 	};
 
@@ -294,6 +318,7 @@ static void end(struct orchestrator *self)
 		world->orchestrator = NULL;
 	if (world->rival == self)
 		world->rival = NULL;
+	herald_release(&self->herald);
 	free(self->polled);
 	free(self);
 }
@@ -405,7 +430,7 @@ static void write_log(void *sink, enum log_level level, struct slice line)
 
 static void observe(void *context, const struct definition *definition,
 		    const struct saga_row *row, const struct saga *saga,
-		    const struct entry *entries, size_t n_entries)
+		    const struct entry *entries, size_t n_entries, uint64_t first)
 {
 	struct orchestrator *self = context;
 	struct world *world = self->world;
@@ -414,7 +439,7 @@ static void observe(void *context, const struct definition *definition,
 	    (world->sabotage == SABOTAGE_FORGET_NEWS && random_percent(&world->random, 2)) ||
 	    (world->sabotage == SABOTAGE_FORGET_OLD_NEWS && !self->has_turned))
 		return;
-	judge_told(world, row, n_entries);
+	judge_told(world, row, n_entries, first);
 }
 
 void orchestrator_start(struct world *world)
@@ -431,6 +456,7 @@ void orchestrator_start(struct world *world)
 	self->number = ++world->n_orchestrators;
 	snprintf(self->name, sizeof self->name, "orchestrator %u", (unsigned)self->number);
 	self->turn_ms = INT64_MAX;
+	herald_init(&self->herald, world, self->number);
 	self->real_bus = world->transport->ops->open_bus(world->transport);
 	self->log = (struct log){LOG_LEVEL_DEBUG, write_log, self};
 	world->orchestrator = self;
@@ -461,6 +487,22 @@ struct engine *orchestrator_engine(struct world *world)
 	struct orchestrator *self = world->orchestrator;
 
 	return self && self->hangs_until_ms <= world_now_ms(world) ? self->engine : NULL;
+}
+
+struct herald *orchestrator_herald(struct world *world, uint32_t number)
+{
+	struct orchestrator *self = world->orchestrator;
+
+	if (!self || self->number != number)
+		self = world->rival;
+	return self && self->number == number && !is_dead(self) ? &self->herald : NULL;
+}
+
+bool orchestrator_heard(const struct world *world)
+{
+	const struct orchestrator *self = world->orchestrator;
+
+	return self && self->has_turned && !self->herald.n;
 }
 
 /* --- trouble ------------------------------------------------------------------------ */

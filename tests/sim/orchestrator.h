@@ -17,6 +17,13 @@ void orchestrator_hurry(struct world *world);
 /* The engine to ask; NULL: nobody answers now. */
 struct engine *orchestrator_engine(struct world *world);
 
+/* What it publishes; NULL: there is no such orchestrator any more. */
+struct herald;
+struct herald *orchestrator_herald(struct world *world, uint32_t number);
+
+/* It is there, and all that it has to tell is where it is read. */
+bool orchestrator_heard(const struct world *world);
+
 /* It does nothing for a while; nobody takes its place. */
 void orchestrator_hang(struct world *world, uint32_t at_most_ms);
 

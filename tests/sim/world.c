@@ -300,7 +300,8 @@ static bool go_on(struct world *world)
 			begin_calm(world);
 		return true;
 	}
-	ended = judge_all_ended(world) && people_satisfied(world->people);
+	ended = judge_all_ended(world) && people_satisfied(world->people) &&
+		orchestrator_heard(world);
 	if (!ended && world_now_ms(world) > world->part_ms + world->patience_ms)
 		judge_impatient(world);
 	if (!ended)

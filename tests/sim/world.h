@@ -40,6 +40,8 @@ enum sabotage {
 	SABOTAGE_UNDO_AHEAD,        /* with an undo goes that of a step in front of it */
 	SABOTAGE_FORGET_NEWS,       /* the observer is not told, now and then */
 	SABOTAGE_FORGET_OLD_NEWS,   /* nor, when it begins, of what came before */
+	SABOTAGE_FORGET_EVENTS,     /* an event is not published, now and then */
+	SABOTAGE_BOAST,             /* what is published counts as there at once */
 	SABOTAGE_NO_ROOM,           /* it takes more sagas than it should */
 	SABOTAGE_SLEEP,             /* it does not wake for its timers */
 
@@ -60,7 +62,7 @@ struct tally {
 	uint64_t commands, effects, undos, replies;
 	uint64_t deaths, failed_calls, lost_answers, rivals;
 	uint64_t chances[CHANCE_KINDS]; /* that were taken */
-	uint64_t starts, signals, operations, helps, news;
+	uint64_t starts, signals, operations, helps, news, published;
 	uint64_t events, simulated_ms;
 };
 

@@ -130,8 +130,8 @@ static void make_kafka(struct between *between)
 
 static void make_mock(struct between *between)
 {
-	static const char *const topics[] = {"inbox",    "dead",     "cmd.stock", "cmd.stock-2",
-					     "cmd.late", "cmd.away", NULL};
+	static const char *const topics[] = {"inbox",       "dead",     "events",   "cmd.stock",
+					     "cmd.stock-2", "cmd.late", "cmd.away", NULL};
 
 	kafka_prefix(between->prefix);
 	kafka_mock_start(&between->mock, between->prefix, topics, 1);

@@ -157,7 +157,7 @@ static struct bus *open_bus(void)
 
 static void enter(void)
 {
-	static const char *const topics[] = {"inbox", "dead", NULL};
+	static const char *const topics[] = {"inbox", "dead", "events", NULL};
 
 	kafka_prefix(prefix);
 	snprintf(inbox, sizeof inbox, "%s.inbox", prefix);

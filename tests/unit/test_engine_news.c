@@ -57,7 +57,7 @@ static void describe(const struct entry *entry, char out[80])
 /* A change is the next one, or the newest once more. */
 static void observe(void *context, const struct definition *definition,
 		    const struct saga_row *row, const struct saga *saga,
-		    const struct entry *entries, size_t n_entries)
+		    const struct entry *entries, size_t n_entries, uint64_t first)
 {
 	struct ear *ear = context;
 	struct known *known = &ear->known[row->id.at[row->id.len - 1] - '0'];
