@@ -295,7 +295,7 @@ export TALLY
 begin_tally := $(if $(filter file,$(origin TALLY)),rm -f $(TALLY),:)
 end_tally := $(if $(filter file,$(origin TALLY)),tools/tally --sum,:)
 # Of those that tests may have started.
-engines_down := for engine in kafka kafka-tls mongo mongo-memory; do tools/engines $$engine down; done;
+engines_down := for engine in kafka kafka-tls mongo mongo-memory; do tools/engines $$engine down; done; tools/engines kafka down build/engines/kafka-own;
 tally = tools/tally $(if $(T),-v) '$(if $(SANITIZE),$(SANITIZE) )$(1)' $(2);
 
 # corpus/yaml holds what was once found through fuzz_yaml.c.

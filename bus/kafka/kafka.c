@@ -209,7 +209,7 @@ static const struct kafka_property usual[] = {
 	{"socket.nagle.disable", "true"},
 	{"reconnect.backoff.ms", "50"},
 	{"reconnect.backoff.max.ms", "1000"},
-	{"topic.metadata.refresh.interval.ms", "60000"},
+	{"topic.metadata.refresh.interval.ms", "10000"}, /* new partitions are seen by then */
 	{"allow.auto.create.topics", "false"},
 };
 static const struct kafka_property producers[] = {

@@ -178,7 +178,7 @@ static enum err compare(const struct kafka_client *client, const struct kafka_se
 }
 
 /* What was made is not known to all brokers at once; and who subscribes to a topic that is
- * not known yet hears of it with the next look at all topics, a minute later. */
+ * not known yet hears of it with the next look at all topics only. */
 static void wait_until_seen(const struct kafka_client *client, const struct kafka_setup *setup,
 			    const char *topic, int timeout_ms)
 {

@@ -9,14 +9,19 @@
 
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
+#include <stdbool.h>
 
 /* HOST:PORT of a real broker. Asked by main, before Check starts. NULL: there is none,
  * and it was said that its tests are skipped. */
 const char *kafka_broker_find(void);
 
-/* A broker of the test's own, with its data in DIR: "up" starts it, again as well, "kill"
- * is a crash, "down" removes all. Its HOST:PORT; NULL: it was said why not. Asked after
- * kafka_broker_find, and valid until it is asked again. */
+/* A broker of the test's own, always one of tools/engines, that can be killed and held: it
+ * is started to see whether there is one, and its folder written. False: it was said that
+ * its tests are skipped. Asked by main. */
+bool kafka_broker_own(char *dir, size_t size);
+
+/* It by its folder: "up" starts it, again as well, "kill" is a crash, "down" removes all.
+ * Its HOST:PORT; NULL: it was said why not. Valid until it is asked again. */
 const char *kafka_engine(const char *verb, const char *dir);
 
 /* A broker that wants TLS and a password, always one of tools/engines: its HOST:PORT, and
