@@ -325,6 +325,7 @@ threads: $(THREADED) ## Run the tests in which threads meet (best with SANITIZE=
 
 # Smaller where everything is slower.
 export TORTURE_ORDERS ?= $(if $(SANITIZE),200,1000)
+export KAFKA_HELD_MS  ?= $(if $(SANITIZE),8000,30000)
 e2e: $(if $(T),$(B)/tests/e2e/test_$(T),$(E2E)) ## Run server and services as processes, with kill -9 (T=torture: that one)
 	@$(begin_tally); $(foreach t,$^,$(call tally,$(t:$(B)/tests/%=%),$(t))) \
 	$(engines_down) $(end_tally)
