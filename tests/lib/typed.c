@@ -82,7 +82,7 @@ static void add_command(struct bytes *script, struct slice command)
 	bytes_text(script, check);
 	bytes_append(script, command);
 	bytes_text(script, "COMMAND\n");
-	if (find(command, "skald serve &"))
+	if (find(command, "skald serve ") && find(command, "&\n"))
 		bytes_text(script,
 			   "until build/skald stats >/dev/null 2>&1; do sleep 0.05; done\n");
 }
