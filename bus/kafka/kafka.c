@@ -11,6 +11,8 @@
  * that did so sometimes both took one, or none did. */
 enum { COOPERATIVE_SINCE = 0x020400ff };
 
+enum { FLUSH_MS = 1 };
+
 /* --- the setup ------------------------------------------------------------------- */
 
 static bool is_name(const char *text, size_t max)
@@ -108,7 +110,11 @@ void kafka_traceparent(struct slice saga_id, struct slice command_id, uint32_t a
 	sha256_hex(hash, trace_hex);
 	sha256((struct slice){span, (size_t)len}, hash);
 	sha256_hex(hash, span_hex);
-	snprintf(out, KAFKA_TRACE_SIZE, "00-%.32s-%.16s-01", trace_hex, span_hex);
+	memcpy(out, "00-", 3);
+	memcpy(out + 3, trace_hex, 32);
+	out[35] = '-';
+	memcpy(out + 36, span_hex, 16);
+	memcpy(out + 52, "-01", 4);
 }
 
 void kafka_traceparent_of_saga(struct slice saga_id, char out[KAFKA_TRACE_SIZE])
@@ -213,7 +219,7 @@ static const struct kafka_property usual[] = {
 	{"allow.auto.create.topics", "false"},
 };
 static const struct kafka_property producers[] = {
-	{"linger.ms", "1"},
+	{"linger.ms", "5"},
 	{"queue.buffering.max.kbytes", "131072"},
 	{"message.timeout.ms", "0"}, /* an outage may be long */
 };
@@ -398,7 +404,13 @@ void kafka_client_wake(struct kafka_client *client, int fd)
 	rd_kafka_queue_destroy(queue);
 }
 
+/* What is waited for is that librdkafka's own thread has looked: it sends at once while
+ * somebody flushes. Without the linger it would send many small requests instead, and run
+ * in circles while as many of them are away as may be. */
 void kafka_client_serve(struct kafka_client *client)
 {
-	rd_kafka_poll(client->rk, 0);
+	if (client->filled && client->reachable)
+		client->filled = rd_kafka_flush(client->rk, FLUSH_MS) != 0;
+	else
+		rd_kafka_poll(client->rk, 0);
 }

@@ -92,6 +92,7 @@ struct kafka_client {
 	const struct log *log;
 	bool reachable;         /* a broker answers */
 	bool refused;           /* and none will, as long as the settings are what they are */
+	bool filled;            /* set by whoever produced something that is to leave soon */
 	char trouble[DIAG_MAX]; /* the last reason why none does, and what to do about it */
 };
 
@@ -125,7 +126,8 @@ void kafka_client_wake(struct kafka_client *client, int fd);
 /* Whether it is of no use any more: it has to be closed, and opened again. */
 bool kafka_client_failed(const struct kafka_client *client);
 
-/* Call what has to be called, and do not wait. A consumer's is polled instead. */
+/* Call what has to be called. What was produced since goes out together now, for which
+ * this waits a millisecond at most. A consumer's is polled instead. */
 void kafka_client_serve(struct kafka_client *client);
 
 /* --- for kafka.c alone -------------------------------------------------------------- */

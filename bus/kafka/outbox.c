@@ -227,6 +227,7 @@ static enum err produce(struct line *line, struct slot *slot, const struct parce
 	if (!err) {
 		if (!line->n_away++)
 			line->progress_ms = now_ms(line->outbox);
+		line->outbox->client.filled = true;
 		return OK;
 	}
 	if (parcel->headers)

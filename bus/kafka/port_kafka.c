@@ -156,6 +156,7 @@ static enum err produce(struct port_kafka *port, rd_kafka_topic_t *topic, int32_
 		RD_KAFKA_V_OPAQUE(errand), RD_KAFKA_V_END);
 
 	port->n_away += !err;
+	port->producer.filled |= !err;
 	if (!err)
 		return OK;
 	rd_kafka_headers_destroy(headers);
