@@ -198,9 +198,15 @@ $(BENCHES): %: %.o $(call archives,$(LIBRARIES))
 
 # What Skald is measured against: base for its options, SQLite, nothing else.
 FLOOR := $(B)/bench/floor
-floor_objects := $(patsubst %.c,$(B)/%.o,$(wildcard bench/floor*.c))
+floor_objects := $(patsubst %.c,$(B)/%.o,$(filter-out bench/floor_kafka%,$(wildcard bench/floor*.c)))
 $(FLOOR): $(floor_objects) $(call archives,base)
 $(FLOOR): private libs = $(shell $(PKG_CONFIG) --libs sqlite3)
+
+# The same over Kafka, without SQLite.
+FLOOR_KAFKA := $(B)/bench/floor_kafka
+floor_kafka_objects := $(patsubst %.c,$(B)/%.o,$(wildcard bench/floor_kafka*.c) bench/floor_frame.c)
+$(FLOOR_KAFKA): $(floor_kafka_objects) $(call archives,bus-kafka bus proto base)
+$(FLOOR_KAFKA): private libs = $(shell $(PKG_CONFIG) --libs rdkafka libprotobuf-c)
 
 # A unit test is one file and one program. Its allocations go through
 # tests/lib/fail_malloc.c, which can let the nth one fail.
@@ -218,6 +224,7 @@ $(B)/tests/unit/test_bench: | $(B)/skald $(SERVICES:%=$(B)/skald-%)
 E2E := $(patsubst %.c,$(B)/%,$(wildcard tests/e2e/test_*.c))
 e2e_shared := $(patsubst %.c,$(B)/%.o,$(filter-out tests/e2e/test_%,$(wildcard tests/e2e/*.c)))
 $(E2E): %: %.o $(e2e_shared) $(patsubst %.c,$(B)/%.o,$(unit_only)) $(call archives,$(LIBRARIES)) | $(PROGRAMS)
+$(B)/tests/e2e/test_kafka_bench: | $(FLOOR_KAFKA)
 $(E2E): private all_ldflags += $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup)
 
 # A fuzz target and the driver that replays its corpus and mutants of it; libFuzzer,
@@ -236,8 +243,8 @@ $(SIM): $(B)/tests/sim/main.o $(call archives,$(LIBRARIES))
 JUDGE := $(B)/tests/editor/judge
 $(JUDGE): %: %.o $(call archives,load core base)
 
-LINKED := $(PROGRAMS) $(EXAMPLE) $(BENCHES) $(FLOOR) $(TESTS) $(E2E) $(FUZZERS) $(JUDGE) $(SIM)
-OBJECTS += $(floor_objects) $(patsubst %.c,$(B)/%.o,$(unit_only) $(wildcard cli/main.c bench/bench_*.c \
+LINKED := $(PROGRAMS) $(EXAMPLE) $(BENCHES) $(FLOOR) $(FLOOR_KAFKA) $(TESTS) $(E2E) $(FUZZERS) $(JUDGE) $(SIM)
+OBJECTS += $(floor_objects) $(floor_kafka_objects) $(patsubst %.c,$(B)/%.o,$(unit_only) $(wildcard cli/main.c bench/bench_*.c \
 	tests/editor/*.c tests/e2e/*.c tests/sim/main.c tests/unit/test_*.c tests/fuzz/*.c))
 
 # Where there is a static libyaml the tests take it: its allocations then fail
@@ -377,7 +384,7 @@ sanitize: ## Run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	fi; \
 	$(end_tally)
 
-.PHONY: fuzz fuzzers coverage mutate bench bench-limits bench-many bench-stall bench-core bench-bus bench-store bench-engine bench-barrier bench-floor
+.PHONY: fuzz fuzzers coverage mutate bench bench-kafka bench-limits bench-many bench-stall bench-core bench-bus bench-store bench-engine bench-barrier bench-floor
 fuzzers: $(FUZZERS)
 CLANG ?= $(firstword $(foreach c,clang clang-19 clang-18 clang-17 clang-16 clang-15 clang-14,$(shell command -v $(c))))
 FUZZ_SECONDS ?= 30
@@ -424,6 +431,9 @@ bench-barrier: $(B)/bench/bench_barrier $(PROGRAMS) ## Measure the example servi
 
 bench: $(PROGRAMS) $(FLOOR) ## Measure Skald's share of what the machine can do
 	bench/share.sh $(B)
+
+bench-kafka: $(PROGRAMS) $(FLOOR_KAFKA) ## The same over Kafka, with a broker that it starts (KAFKA=HOST:PORT: that one)
+	bench/share.sh $(B) kafka$(KAFKA:%=:%)
 
 bench-limits: $(PROGRAMS) ## Hold a server to its limits of memory, disk and time to start
 	bench/limits.py $(B)

@@ -69,8 +69,8 @@ static void take_row(struct runner *runner, struct json row)
 	uint32_t number;
 
 	if (!bench_number(load->run, member_text(row, "id", &runner->arena), &number) ||
-	    number >= runner->n_started || end == BENCH_NONE)
-		return;
+	    number - load->first >= runner->n_started || end == BENCH_NONE)
+		return; /* one in front of the first is as far behind the last */
 	fate = &load->fates[number];
 	if (fate->end == BENCH_NONE) {
 		runner->last_us = now_us();
@@ -179,9 +179,10 @@ static void post_starts(struct runner *runner)
 	bytes_clear(&runner->answer);
 	runner->n_asked = missing(runner);
 	for (uint32_t i = 0; i < runner->n_asked; i++) {
-		load->fates[runner->n_started].began_us = at_us;
-		bench_start_line(&runner->body, load->run, runner->n_started++,
-				 load->decline_percent);
+		uint32_t number = load->first + runner->n_started++;
+
+		load->fates[number].began_us = at_us;
+		bench_start_line(&runner->body, load->run, number, load->decline_percent);
 	}
 	if (runner->body.err || !set_up(runner, curl, "/v1/sagas:batch") ||
 	    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_answer) != CURLE_OK ||
@@ -254,9 +255,9 @@ static void look_again(struct runner *runner)
 		struct remote_request request = {"GET", NULL, {0}, &runner->arena};
 		struct remote_answer answer;
 
-		if (load->fates[i].end != BENCH_NONE)
+		if (load->fates[load->first + i].end != BENCH_NONE)
 			continue;
-		bench_id(load->run, i, id);
+		bench_id(load->run, load->first + i, id);
 		request.path = remote_saga_path(&runner->arena, id, "");
 		if (!request.path) {
 			fail(runner, complain_err(runner->remote->cli, ERR_NOMEM));

@@ -14,8 +14,9 @@
 #include <signal.h>
 
 struct bench_load {
-	uint64_t run; /* of the ids */
-	uint32_t n_sagas;
+	uint64_t run;     /* of the ids */
+	uint32_t first;   /* the number of the first order */
+	uint32_t n_sagas; /* how many, from that one on */
 	uint32_t inflight_max;
 	uint32_t decline_percent;
 	int64_t patience_ms; /* nothing ends for so long: what is left is lost */
@@ -25,8 +26,8 @@ struct bench_load {
 	void (*progress)(void *context, uint32_t n_ended, int64_t took_ms);
 	void *context;
 
-	struct bench_fate *fates; /* room for n_sagas, all zero */
-	double seconds;           /* from the first start to the last end */
+	struct bench_fate *fates; /* by number: room for first + n_sagas, all zero */
+	double seconds;           /* out: from the first start to the last end */
 };
 
 /* EXIT_DONE: every saga ended or is lost. Otherwise it was said what is wrong, unless

@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "bus/kafka/topics.h"
 #include "cli/file.h"
 
 #include <dirent.h>
@@ -19,13 +20,15 @@
 extern char **environ;
 
 enum {
-	ARGS_MAX = 12,
+	ARGS_MAX = 14,
 	NAME_SIZE = 2 * BENCH_PATH_SIZE,
 	STEP_MS = 2,
-	READY_MS = 30000,
+	READY_MS = 40000, /* after 30 s a server gives up waiting for Kafka, and says so */
 	STOP_MS = 30000,
+	CONNECT_MS = 2000,
+	TOPICS_MS = 10000,
 	LOG_MAX = 16 * 1024 * 1024,
-	AUDIT_MAX = 1024 * 1024 * 1024,
+	OUTPUT_MAX = 1024 * 1024 * 1024,
 	TOLD_MAX = 300, /* of the end of a log, in messages */
 	EXIT_NO_PROGRAM = 127,
 };
@@ -35,6 +38,10 @@ static const char *const programs[N_BENCH_PROCESSES] = {
 	[BENCH_INVENTORY] = "skald-inventory",
 	[BENCH_PAYMENT] = "skald-payment",
 };
+
+/* What starts a broker, in the tree of the source; seen from its programs. */
+static const char engines[] = "engines", engines_folder[] = "../../tools/";
+static const char broker_folder[] = "broker";
 
 static void sleep_a_little(void)
 {
@@ -117,9 +124,10 @@ static enum err find_programs(struct bench_plant *plant, struct diag *diag)
 	return OK;
 }
 
-/* What is set for other servers is not meant for this one. */
+/* What is set for other servers is not meant for this one, but where to find engines. */
 static char **own_environment(void)
 {
+	static const char cache[] = "SKALD_ENGINES=";
 	size_t n = 0, kept = 0;
 	char **environment;
 
@@ -127,7 +135,8 @@ static char **own_environment(void)
 		n++;
 	environment = calloc(n + 1, sizeof *environment);
 	for (size_t i = 0; environment && i < n; i++) {
-		if (strncmp(environ[i], "SKALD_", 6) != 0)
+		if (strncmp(environ[i], "SKALD_", 6) != 0 ||
+		    strncmp(environ[i], cache, sizeof cache - 1) == 0)
 			environment[kept++] = environ[i];
 	}
 	return environment;
@@ -141,7 +150,8 @@ static _Noreturn void become(const struct bench_plant *plant, const char *const 
 	char path[NAME_SIZE];
 	int in = open("/dev/null", O_RDONLY);
 
-	snprintf(path, sizeof path, "%s/%s", plant->programs, args[0]);
+	snprintf(path, sizeof path, "%s/%s%s", plant->programs,
+		 strcmp(args[0], engines) == 0 ? engines_folder : "", args[0]);
 	setpgid(0, 0);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && in >= 0 && dup2(in, STDIN_FILENO) >= 0 &&
 	    dup2(out, STDOUT_FILENO) >= 0 && dup2(errs, STDERR_FILENO) >= 0 &&
@@ -222,7 +232,7 @@ static enum err check_alive(struct bench_plant *plant, struct diag *diag)
 	return OK;
 }
 
-/* --- starting --------------------------------------------------------------------- */
+/* --- listening to them ------------------------------------------------------------ */
 
 /* Its ready line says where it listens. */
 static bool read_url(struct bench_plant *plant)
@@ -271,21 +281,151 @@ static enum err wait_for_server(struct bench_plant *plant,
 	return err;
 }
 
+/* Wait for a program that was spawned, and read what it printed. Exit 1 is also what a
+ * service says of books that do not agree; what is wrong is printed. */
+static enum err read_output(const struct bench_plant *plant, const char *program, pid_t pid,
+			    struct arena *arena, struct slice *out, struct diag *diag)
+{
+	char path[NAME_SIZE];
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			return diag_set(diag, ERR_IO, "cannot wait for %s", program);
+	}
+	if (!WIFEXITED(status) || WEXITSTATUS(status) > 1)
+		return say_ended(plant, program, status, diag);
+	path_of(plant, path, program, ".out");
+	return file_read(path, OUTPUT_MAX, arena, out, diag);
+}
+
+/* --- Kafka ------------------------------------------------------------------------ */
+
+static const char kafka_scheme[] = "kafka:";
+
+static bool is_kafka(const char *bus)
+{
+	return bus && strncmp(bus, kafka_scheme, sizeof kafka_scheme - 1) == 0;
+}
+
+/* tools/engines, which has a broker in the folder. */
+static enum err ask_engines(const struct bench_plant *plant, const char *verb,
+			    struct arena *arena, struct slice *out, struct diag *diag)
+{
+	const char *const args[] = {engines, "kafka", verb, broker_folder, NULL};
+	pid_t pid;
+	enum err err = spawn(plant, args, &pid, diag);
+
+	return err ? err : read_output(plant, engines, pid, arena, out, diag);
+}
+
+static enum err start_broker(struct bench_plant *plant, struct diag *diag)
+{
+	struct arena arena = {0};
+	struct slice address = {0};
+	char path[NAME_SIZE], words[TOLD_MAX + 1];
+	enum err err;
+
+	snprintf(path, sizeof path, "%s/%s%s", plant->programs, engines_folder, engines);
+	if (access(path, X_OK) != 0)
+		return diag_set(diag, ERR_NOT_FOUND,
+				"which broker? write --bus kafka:HOST:PORT, or set "
+				"SKALD_BUS=kafka:HOST:PORT");
+	plant->own_broker = true;
+	err = ask_engines(plant, "up", &arena, &address, diag);
+	while (address.len && address.at[address.len - 1] == '\n')
+		address.len--;
+	if (!err && !address.len) {
+		last_words(plant, engines, words);
+		err = diag_set(diag, ERR_UNAVAILABLE,
+			       "no broker could be started: %s; write --bus kafka:HOST:PORT "
+			       "where there is one",
+			       words);
+	}
+	if (!err)
+		snprintf(plant->bus, sizeof plant->bus, "%s%.*s", kafka_scheme,
+			 SLICE_ARG(address));
+	arena_release(&arena);
+	return err;
+}
+
+/* OK also where the bus is another one. The prefix is called as the folder, which nobody
+ * else has. */
+static enum err find_broker(struct bench_plant *plant, const char *bus, struct diag *diag)
+{
+	const char *usual = getenv("SKALD_BUS");
+
+	snprintf(plant->prefix, sizeof plant->prefix, "%s", strrchr(plant->folder, '/') + 1);
+	if (strcmp(bus, "kafka") == 0 && is_kafka(usual))
+		bus = usual;
+	if (strcmp(bus, "kafka") == 0)
+		return start_broker(plant, diag);
+	if (!is_kafka(bus))
+		return OK;
+	if (strlen(bus) >= sizeof plant->bus)
+		return diag_set(diag, ERR_TOO_LARGE,
+				"the names of the brokers are over %zu "
+				"bytes; a few of them are enough",
+				sizeof plant->bus - 1);
+	snprintf(plant->bus, sizeof plant->bus, "%s", bus);
+	return OK;
+}
+
+static struct kafka_setup kafka_setup(const struct bench_plant *plant)
+{
+	return (struct kafka_setup){.brokers = plant->bus + sizeof kafka_scheme - 1,
+				    .prefix = plant->prefix,
+				    .clock = clock_system()};
+}
+
+/* Somebody else's broker is left as it was. */
+static enum err remove_topics(const struct bench_plant *plant, struct diag *diag)
+{
+	static const struct kafka_user user = {NULL, NULL};
+	struct kafka_setup setup = kafka_setup(plant);
+	struct kafka_client client = {0};
+	struct diag why = {"out of memory"};
+	enum err err = kafka_setup_check(&setup, &why);
+
+	err = err ? err : kafka_producer_open(&client, &setup, &user, NULL, &why);
+	err = err ? err : kafka_client_connect(&client, &setup, CONNECT_MS, &why);
+	err = err ? err : kafka_topics_remove(&client, &setup, TOPICS_MS, &why);
+	kafka_client_close(&client, 0);
+	if (!err)
+		return OK;
+	return diag_set(diag, ERR_UNAVAILABLE, "the topics %s.* stay on %s: %s", plant->prefix,
+			plant->bus, why.text);
+}
+
+/* --- starting --------------------------------------------------------------------- */
+
+static void give_prefix(const struct bench_plant *plant, const char **args)
+{
+	while (*args)
+		args++;
+	if (!plant->bus[0])
+		return;
+	*args++ = "--kafka-prefix";
+	*args++ = plant->prefix;
+}
+
 enum err bench_plant_start(struct bench_plant *plant, const struct bench_plant_setup *setup,
 			   struct diag *diag)
 {
-	bool local = strcmp(setup->bus, "local") == 0;
-	const char *bus = local ? "local:data/bus.sock" : setup->bus;
-	const char *const args[N_BENCH_PROCESSES][ARGS_MAX] = {
+	const char *served = strcmp(setup->bus, "kafka") == 0 ? plant->bus : setup->bus;
+	const char *bus = strcmp(setup->bus, "local") == 0 ? "local:data/bus.sock" : served;
+	const char *args[N_BENCH_PROCESSES][ARGS_MAX] = {
 		[BENCH_SERVER] = {programs[BENCH_SERVER], "serve", "--data", "data", "--listen",
-				  "127.0.0.1:0", "--bus", setup->bus, "--store", setup->store},
+				  "127.0.0.1:0", "--store", setup->store, "--bus", served},
 		[BENCH_INVENTORY] = {programs[BENCH_INVENTORY], "--data", "data", "--bus", bus},
 		[BENCH_PAYMENT] = {programs[BENCH_PAYMENT], "--data", "data", "--bus", bus},
 	};
 	enum err err = find_programs(plant, diag);
 
 	err = err ? err : make_folder(plant, setup->parent, diag);
+	err = err ? err : find_broker(plant, setup->bus, diag);
 	for (int i = 0; !err && i < N_BENCH_PROCESSES; i++) {
+		give_prefix(plant, args[i]);
 		err = spawn(plant, args[i], &plant->pids[i], diag);
 		/* The socket of the bus is the server's to make. */
 		if (!err && i == BENCH_SERVER)
@@ -379,26 +519,18 @@ enum err bench_plant_audit(const struct bench_plant *plant, enum bench_process p
 {
 	const char *const args[] = {programs[process], "audit",   "--data", "data",
 				    "--json",          "--sagas", NULL};
-	char path[NAME_SIZE];
 	pid_t pid;
-	int status;
 	enum err err = spawn(plant, args, &pid, diag);
 
-	if (err)
-		return err;
-	while (waitpid(pid, &status, 0) < 0) {
-		if (errno != EINTR)
-			return diag_set(diag, ERR_IO, "cannot wait for %s", args[0]);
-	}
-	/* 1 is also what it says of books that do not agree; what is wrong is printed. */
-	if (!WIFEXITED(status) || WEXITSTATUS(status) > 1)
-		return say_ended(plant, args[0], status, diag);
-	path_of(plant, path, args[0], ".out");
-	return file_read(path, AUDIT_MAX, arena, out, diag);
+	return err ? err : read_output(plant, args[0], pid, arena, out, diag);
 }
 
-void bench_plant_remove(struct bench_plant *plant)
+enum err bench_plant_remove(struct bench_plant *plant, struct diag *diag)
 {
+	struct arena arena = {0};
+	struct slice ignored;
+	enum err err = OK;
+
 	for (int i = 0; i < N_BENCH_PROCESSES; i++) {
 		if (!plant->pids[i])
 			continue;
@@ -407,7 +539,15 @@ void bench_plant_remove(struct bench_plant *plant)
 			;
 		plant->pids[i] = 0;
 	}
+	if (plant->own_broker)
+		err = ask_engines(plant, "down", &arena, &ignored, diag);
+	else if (plant->bus[0])
+		err = remove_topics(plant, diag);
+	if (!plant->url[0]) /* and why, was said: there may be nothing that could stay */
+		err = OK;
 	if (plant->folder[0])
 		remove_folder(plant->folder, true);
-	plant->folder[0] = '\0';
+	arena_release(&arena);
+	*plant = (struct bench_plant){0};
+	return err;
 }

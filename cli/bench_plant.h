@@ -2,9 +2,10 @@
  * `skald bench`.
  *
  * They are started as people start them, from the programs that lie beside this
- * one, and each keeps its data in the folder. Whoever ends, also by a signal, calls
+ * one, and each keeps its data in the folder; over Kafka they have topics of their own.
+ * Whoever ends, also by a signal, calls
  * bench_plant_remove(), which leaves neither a process nor a file; a plant whose
- * owner is killed goes with it, but for the folder.
+ * owner is killed goes with it, but for the folder and a broker that was started.
  */
 #ifndef SKALD_CLI_BENCH_PLANT_H
 #define SKALD_CLI_BENCH_PLANT_H
@@ -16,18 +17,31 @@
 #include <sys/types.h>
 
 enum bench_process { BENCH_SERVER, BENCH_INVENTORY, BENCH_PAYMENT, N_BENCH_PROCESSES };
-enum { BENCH_PATH_SIZE = 512, BENCH_URL_SIZE = 128 };
+enum {
+	BENCH_PATH_SIZE = 512,
+	BENCH_URL_SIZE = 128,
+	BENCH_BUS_SIZE = 512,
+	BENCH_PREFIX_SIZE = 64,
+};
 
 struct bench_plant {
 	char folder[BENCH_PATH_SIZE];
 	char programs[BENCH_PATH_SIZE]; /* the folder that they are in */
 	char url[BENCH_URL_SIZE];       /* of the server */
 	pid_t pids[N_BENCH_PROCESSES];  /* 0: not running */
+
+	/* Over Kafka. */
+	char bus[BENCH_BUS_SIZE];       /* "kafka:HOST:PORT"; empty: it is another one */
+	char prefix[BENCH_PREFIX_SIZE]; /* of topics that nobody else has */
+	bool own_broker;                /* started in the folder */
 };
 
 struct bench_plant_setup {
 	const char *parent; /* where the folder is made; NULL: $TMPDIR or /tmp */
-	const char *bus;    /* "local", or what both sides understand */
+
+	/* "local"; "kafka:HOST:PORT,..."; or "kafka": the brokers that SKALD_BUS names, and
+	 * where it names none a new one, if this program lies in the tree of its source. */
+	const char *bus;
 	const char *store;
 	const volatile sig_atomic_t *stop; /* not 0: give up */
 };
@@ -54,7 +68,8 @@ long long bench_plant_disk_bytes(const struct bench_plant *plant);
 CHECKED enum err bench_plant_audit(const struct bench_plant *plant, enum bench_process process,
 				   struct arena *arena, struct slice *out, struct diag *diag);
 
-/* Kill what still runs, and remove the folder. */
-void bench_plant_remove(struct bench_plant *plant);
+/* Kill what still runs, and remove the folder and the topics. ERR_UNAVAILABLE: the brokers
+ * keep those, and the diag says why. */
+CHECKED enum err bench_plant_remove(struct bench_plant *plant, struct diag *diag);
 
 #endif

@@ -219,3 +219,80 @@ enum err kafka_topic_need(const struct kafka_client *client, const struct kafka_
 			"with %d partitions",
 			topic, why.text, (int)partitions);
 }
+
+/* --- removing ----------------------------------------------------------------------- */
+
+static bool of_prefix(const struct kafka_setup *setup, const char *topic)
+{
+	size_t len = strlen(setup->prefix);
+
+	return strncmp(topic, setup->prefix, len) == 0 && topic[len] == '.';
+}
+
+/* Those of the prefix; each is the caller's to destroy. */
+static enum err list_topics(const struct kafka_client *client, const struct kafka_setup *setup,
+			    int timeout_ms, rd_kafka_DeleteTopic_t ***out, size_t *n,
+			    struct diag *diag)
+{
+	const struct rd_kafka_metadata *metadata = NULL;
+	rd_kafka_resp_err_t err = rd_kafka_metadata(client->rk, 1, NULL, &metadata, timeout_ms);
+
+	*n = 0;
+	if (err)
+		return diag_set(diag, ERR_UNAVAILABLE, "%s", rd_kafka_err2str(err));
+	*out = calloc((size_t)metadata->topic_cnt + 1, sizeof(rd_kafka_DeleteTopic_t *));
+	for (int i = 0; *out && i < metadata->topic_cnt; i++)
+		if (of_prefix(setup, metadata->topics[i].topic))
+			(*out)[(*n)++] = rd_kafka_DeleteTopic_new(metadata->topics[i].topic);
+	rd_kafka_metadata_destroy(metadata);
+	return *out ? OK : ERR_NOMEM;
+}
+
+/* What the brokers said; NULL: nothing. */
+static enum err hear_removed(rd_kafka_event_t *event, struct diag *diag)
+{
+	const rd_kafka_topic_result_t **topics;
+	size_t n = 0;
+
+	if (!event || rd_kafka_event_error(event))
+		return diag_set(diag, ERR_UNAVAILABLE, "%s",
+				event ? rd_kafka_event_error_string(event)
+				      : "no broker answers");
+	topics = rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event),
+						     &n);
+	for (size_t i = 0; i < n; i++)
+		if (rd_kafka_topic_result_error(topics[i]) &&
+		    rd_kafka_topic_result_error(topics[i]) !=
+			    RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+			return diag_set(diag, ERR_UNAVAILABLE, "the topic %s: %s",
+					rd_kafka_topic_result_name(topics[i]),
+					rd_kafka_topic_result_error_string(topics[i]));
+	return OK;
+}
+
+enum err kafka_topics_remove(const struct kafka_client *client, const struct kafka_setup *setup,
+			     int timeout_ms, struct diag *diag)
+{
+	rd_kafka_DeleteTopic_t **topics = NULL;
+	rd_kafka_AdminOptions_t *options;
+	rd_kafka_queue_t *queue;
+	rd_kafka_event_t *event;
+	size_t n;
+	enum err err = list_topics(client, setup, timeout_ms, &topics, &n, diag);
+
+	if (!err && n) {
+		options = options_of(client, RD_KAFKA_ADMIN_OP_DELETETOPICS, timeout_ms, NULL);
+		queue = rd_kafka_queue_new(client->rk);
+		rd_kafka_DeleteTopics(client->rk, topics, n, options, queue);
+		event = rd_kafka_queue_poll(queue, timeout_ms);
+		err = hear_removed(event, diag);
+		if (event)
+			rd_kafka_event_destroy(event);
+		rd_kafka_queue_destroy(queue);
+		rd_kafka_AdminOptions_destroy(options);
+	}
+	if (topics)
+		rd_kafka_DeleteTopic_destroy_array(topics, n);
+	free(topics);
+	return err;
+}

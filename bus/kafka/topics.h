@@ -31,6 +31,12 @@ CHECKED enum err kafka_topic_need(const struct kafka_client *client,
 				  int32_t partitions, int timeout_ms, rd_kafka_queue_t *later,
 				  struct diag *diag);
 
+/* Remove all topics of the prefix, with what is in them. Blocks up to the timeout.
+ * ERR_UNAVAILABLE: no broker answers, or one refuses, says the diag; ERR_NOMEM. */
+CHECKED enum err kafka_topics_remove(const struct kafka_client *client,
+				     const struct kafka_setup *setup, int timeout_ms,
+				     struct diag *diag);
+
 /* What comes to that queue. The event stays the caller's. */
 void kafka_topic_config_heard(const struct kafka_client *client,
 			      const struct kafka_setup *setup, rd_kafka_event_t *event);
