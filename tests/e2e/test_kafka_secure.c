@@ -137,7 +137,7 @@ enum { N_MISTAKES = ROWS(mistakes) };
 /* Those who make it. */
 static struct wrong {
 	char property[PATH_SIZE + 32];
-	char folders[2][16], logs[2][16];
+	char folders[2][32], logs[2][32];
 	struct background server, payment;
 } wrong[N_MISTAKES];
 
