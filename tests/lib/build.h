@@ -10,6 +10,7 @@
  *	readonly, pivot, retriable
  *	nothing         has an undo and nothing else
  *	child           a child saga; with `pivot` or `retriable` if it is one
+ *	key             the child has a key of its own
  *	each            of at most `max` elements, 10 without it
  *	await, sleep    of `for` milliseconds; an await's event has the step's name
  *	until           a sleep whose end is an expression

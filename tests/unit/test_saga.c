@@ -815,6 +815,29 @@ START_TEST(test_every_cell_is_asked_for)
 }
 END_TEST
 
+/* Each part has a length of its own, so that none stands for another. */
+START_TEST(test_the_size_of_payloads)
+{
+	static const char text[1024] = {0};
+	struct slice first[] = {{text, 1}, {text, 2}}, second[] = {{text, 4}, {text, 8}};
+	struct expansion expansions[] = {{.n = 2, .items = first}, {.n = 2, .items = second}};
+	struct step steps[] = {{.output = {text, 16}}, {.output = {text, 32}}};
+	struct signal signals[] = {
+		{.event = {text, 1}, .id = {text, 64}, .payload = {text, 3}},
+		{.event = {text, 5}, .id = {text, 7}, .payload = {text, 128}}};
+	struct saga saga = {.input = {text, 256},
+			    .output = {text, 512},
+			    .n_steps = 2,
+			    .steps = steps,
+			    .n_expansions = 2,
+			    .expansions = expansions,
+			    .n_signals = 2,
+			    .signals = signals};
+
+	ck_assert_uint_eq(saga_payload_size(&saga), 1023 + 1 + 3 + 5 + 7);
+}
+END_TEST
+
 static void add(TCase *tcase)
 {
 	tcase_add_loop_test(tcase, test_cells_of_a_state, 0, ROWS(rows));
@@ -823,6 +846,7 @@ static void add(TCase *tcase)
 	tcase_add_loop_test(tcase, test_every_cell_is_asked_for, 0, ROWS(rows));
 	tcase_add_test(tcase, test_every_state_has_a_row);
 	tcase_add_test(tcase, test_every_event_is_tried);
+	tcase_add_test(tcase, test_the_size_of_payloads);
 }
 
 int main(void)

@@ -220,11 +220,47 @@ START_TEST(test_resume)
 }
 END_TEST
 
+/* One command of a saga that goes on: a call, and a child with its key. */
+START_TEST(test_resume_step)
+{
+	static const struct script_answer fails[] = {{"c", PURPOSE_KEY, NULL}};
+	enum { X, A, C };
+	enum verdict verdict;
+	struct command command;
+	struct transcript t;
+
+	transcript_begin(&t, "x{a|c:child,key}", NULL, 0);
+	transcript_play(&t, "start");
+	for (uint32_t step = A; step <= C; step++) {
+		verdict = VERDICT_NOMEM;
+		for (size_t left = 0; verdict == VERDICT_NOMEM; left += UNIT) {
+			struct arena arena = short_arena(left);
+
+			ck_assert_uint_lt(left, ENOUGH);
+			command = (struct command){0};
+			verdict = saga_resume_step(t.definition, &t.script.base, &t.saga, step,
+						   &arena, &command);
+			ck_assert((verdict == VERDICT_TAKEN) == (command.args.len > 0));
+			arena_release(&arena);
+		}
+		ck_assert_int_eq(verdict, VERDICT_TAKEN);
+		ck_assert_uint_eq(command.step, step);
+		ck_assert_uint_eq(command.key.len > 0, step == C);
+	}
+	script_init(&t.script, fails, 1);
+	ck_assert_int_eq(
+		saga_resume_step(t.definition, &t.script.base, &t.saga, C, &t.arena, &command),
+		VERDICT_NOMEM);
+	transcript_end(&t);
+}
+END_TEST
+
 static void add(TCase *tcase)
 {
 	tcase_add_loop_test(tcase, test_step, 0, ROWS(rows));
 	tcase_add_test(tcase, test_begin);
 	tcase_add_test(tcase, test_resume);
+	tcase_add_test(tcase, test_resume_step);
 }
 
 int main(void)
