@@ -48,10 +48,11 @@ void bus_participants(struct bus *bus,
 	bus->ops->participants(bus, visit, context);
 }
 
-enum err bus_inquire(struct bus *bus, struct slice participant, struct inquiry_message *inquiry)
+enum err bus_inquire(struct bus *bus, struct slice participant, struct inquiry_message *inquiry,
+		     struct diag *diag)
 {
 	assert(participant.len && (inquiry->n_ids || inquiry->limit));
-	return bus->ops->inquire ? bus->ops->inquire(bus, participant, inquiry)
+	return bus->ops->inquire ? bus->ops->inquire(bus, participant, inquiry, diag)
 				 : ERR_UNAVAILABLE;
 }
 

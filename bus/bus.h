@@ -7,8 +7,8 @@
  * a participant by its reply once its own commit is durable.
  *
  * bus_memory.c keeps both ends in one process, bus_local.c and port_local.c
- * use a Unix socket. The comments below are the contract; tests/unit/test_bus.c
- * runs it against every implementation.
+ * use a Unix socket. The comments below are the contract; tests/unit/test_bus.c and
+ * test_bus_inquiry.c run it against every implementation.
  */
 #ifndef SKALD_BUS_BUS_H
 #define SKALD_BUS_BUS_H
@@ -74,10 +74,10 @@ struct bus_ops {
 	/* Ask what a participant remembers; NULL, all three: nobody can be asked over
 	 * this bus. The bus sets `request`. ERR_NOT_FOUND: no process of it is
 	 * connected; ERR_INVALID: none that is can answer; ERR_UNAVAILABLE: not over
-	 * this bus; ERR_BUSY: too much is asked already; ERR_NOMEM. Nothing says that an answer
-	 * ever comes. */
+	 * this bus; ERR_BUSY: not now, as too much is asked already or the brokers are away;
+	 * ERR_NOMEM. The diag may say more. Nothing says that an answer ever comes. */
 	enum err (*inquire)(struct bus *bus, struct slice participant,
-			    struct inquiry_message *inquiry);
+			    struct inquiry_message *inquiry, struct diag *diag);
 
 	/* The next answer; false: none is there now. Valid until the next call. */
 	bool (*inquired)(struct bus *bus, struct inquired *out);
@@ -123,7 +123,7 @@ void bus_participants(struct bus *bus,
 		      void (*visit)(void *context, const struct bus_participant *participant),
 		      void *context);
 CHECKED enum err bus_inquire(struct bus *bus, struct slice participant,
-			     struct inquiry_message *inquiry);
+			     struct inquiry_message *inquiry, struct diag *diag);
 bool bus_inquired(struct bus *bus, struct inquired *out);
 void bus_forget(struct bus *bus, uint64_t request);
 bool bus_bury(struct bus *bus, const struct inbox_message *message, struct slice reason,

@@ -325,7 +325,7 @@ static void local_acknowledge(struct bus *base)
 }
 
 static enum err local_inquire(struct bus *base, struct slice participant,
-			      struct inquiry_message *inquiry)
+			      struct inquiry_message *inquiry, struct diag *diag)
 {
 	struct bus_local *bus = (struct bus_local *)base;
 

@@ -2,6 +2,7 @@
 
 #include "bus/kafka/dead.h"
 #include "bus/kafka/events.h"
+#include "bus/kafka/inquirer.h"
 #include "bus/kafka/outbox.h"
 #include "bus/kafka/progress.h"
 #include "bus/kafka/topics.h"
@@ -32,6 +33,7 @@ struct bus_kafka {
 	int64_t seen;              /* behind the last message of the inbox that was read */
 	rd_kafka_message_t *stash; /* comes next */
 	struct arena arena;        /* of the messages that were taken */
+	struct inquirer inquirer;
 
 	rd_kafka_topic_partition_list_t *waiting; /* to be committed once all is there */
 	bool marked;                              /* that was sent before */
@@ -74,22 +76,6 @@ static void count_partitions(struct bus_kafka *bus)
 		bus->n_partitions = n;
 }
 
-/* Tell librdkafka that this is what we read from now on. */
-static void assign(const struct bus_kafka *bus, bool gained,
-		   const rd_kafka_topic_partition_list_t *partitions)
-{
-	rd_kafka_t *rk = bus->consumer.rk;
-	rd_kafka_error_t *error = NULL;
-
-	if (strcmp(rd_kafka_rebalance_protocol(rk), "COOPERATIVE") == 0)
-		error = gained ? rd_kafka_incremental_assign(rk, partitions)
-			       : rd_kafka_incremental_unassign(rk, partitions);
-	else
-		rd_kafka_assign(rk, gained ? partitions : NULL);
-	if (error)
-		rd_kafka_error_destroy(error);
-}
-
 static void on_rebalanced(void *context, bool gained,
 			  rd_kafka_topic_partition_list_t *partitions)
 {
@@ -97,7 +83,7 @@ static void on_rebalanced(void *context, bool gained,
 
 	if (!gained) {
 		lose(bus, partitions);
-		assign(bus, false, partitions);
+		kafka_client_assign(&bus->consumer, false, partitions);
 		log_plain(bus, LOG_LEVEL_INFO, "inbox-lost", NULL);
 		return;
 	}
@@ -110,11 +96,11 @@ static void on_rebalanced(void *context, bool gained,
 			  "another orchestrator has a part of the inbox, so nothing is taken "
 			  "from it; stop that one, or give it another prefix");
 		lose(bus, partitions);
-		assign(bus, true, partitions);
+		kafka_client_assign(&bus->consumer, true, partitions);
 		(void)rd_kafka_pause_partitions(bus->consumer.rk, partitions);
 		return;
 	}
-	assign(bus, true, partitions);
+	kafka_client_assign(&bus->consumer, true, partitions);
 	log_plain(bus, LOG_LEVEL_INFO, "inbox-ours", NULL);
 }
 
@@ -383,9 +369,11 @@ static void kafka_ended(struct bus *base, uint64_t origin, struct slice saga_id,
 static enum err join(struct bus_kafka *bus, struct diag *diag)
 {
 	static const struct kafka_user user = {.rebalanced = on_rebalanced};
+	const struct kafka_reader reader = {.group = bus->topic,
+					    .instance = bus->setup.instance};
 	rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(2);
-	enum err err = kafka_consumer_open(&bus->consumer, &bus->setup.kafka, bus->topic,
-					   bus->setup.instance, &user, bus, diag);
+	enum err err = kafka_consumer_open(&bus->consumer, &bus->setup.kafka, &reader, &user,
+					   bus, diag);
 
 	if (!err) {
 		kafka_client_wake(&bus->consumer, bus->wake);
@@ -436,6 +424,7 @@ static void kafka_pump(struct bus *base)
 		n = 0; /* nothing woke us, but we look all the same */
 	outbox_pump(bus->outbox);
 	events_pump(bus->events);
+	inquirer_pump(&bus->inquirer);
 	advance(bus);
 	if (!bus->progress.n_taken &&
 	    (!bus->consumer.rk || kafka_client_failed(&bus->consumer)))
@@ -472,6 +461,22 @@ static void kafka_participants(struct bus *base,
 	outbox_visit(((struct bus_kafka *)base)->outbox, visit, context);
 }
 
+static enum err kafka_inquire(struct bus *base, struct slice participant,
+			      struct inquiry_message *inquiry, struct diag *diag)
+{
+	return inquirer_ask(&((struct bus_kafka *)base)->inquirer, participant, inquiry, diag);
+}
+
+static bool kafka_inquired(struct bus *base, struct inquired *out)
+{
+	return inquirer_poll(&((struct bus_kafka *)base)->inquirer, out);
+}
+
+static void kafka_forget(struct bus *base, uint64_t request)
+{
+	inquirer_forget(&((struct bus_kafka *)base)->inquirer, request);
+}
+
 static void kafka_close(struct bus *base)
 {
 	struct bus_kafka *bus = (struct bus_kafka *)base;
@@ -487,6 +492,7 @@ static void kafka_close(struct bus *base)
 	progress_drop(&bus->progress);
 	kafka_client_close(&bus->consumer, 0);
 	events_close(bus->events, FLUSH_MS);
+	inquirer_close(&bus->inquirer);
 	outbox_close(bus->outbox, FLUSH_MS);
 	progress_release(&bus->progress);
 	rd_kafka_topic_partition_list_destroy(bus->waiting);
@@ -609,8 +615,11 @@ static enum err open_all(struct bus_kafka *bus, struct diag *diag)
 	kafka_topic(&bus->setup.kafka, "dead", bus->dead_topic);
 	kafka_topic(&bus->setup.kafka, "events", bus->events_topic);
 	err = outbox_open(&bus->setup.kafka, bus->wake, &bus->outbox, diag);
-	if (!err)
-		err = outbox_connect(bus->outbox, bus->setup.open_ms, diag);
+	if (err)
+		return err;
+	inquirer_init(&bus->inquirer, &bus->setup.kafka, outbox_client(bus->outbox),
+		      bus->setup.blind, bus->wake);
+	err = outbox_connect(bus->outbox, bus->setup.open_ms, diag);
 	if (!err)
 		err = need_topics(bus, diag);
 	if (!err)
@@ -656,6 +665,9 @@ enum err bus_kafka_open(const struct bus_kafka_setup *setup, struct bus **out,
 		.pump = kafka_pump,
 		.fd = kafka_fd,
 		.participants = kafka_participants,
+		.inquire = kafka_inquire,
+		.inquired = kafka_inquired,
+		.forget = kafka_forget,
 		.bury = kafka_bury,
 		.replay = kafka_replay,
 		.publish = kafka_publish,

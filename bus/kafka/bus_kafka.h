@@ -24,6 +24,10 @@ struct bus_kafka_setup {
 	 * a part of the inbox it takes nothing, and says so. */
 	bool alone;
 
+	/* The brokers are not asked who reads a topic, as librdkafka's mock cannot say: a
+	 * participant that is away is then one that does not answer. */
+	bool blind;
+
 	int open_ms; /* how long opening may take; 0: 30 s */
 };
 

@@ -72,13 +72,25 @@ void kafka_topic(const struct kafka_setup *setup, const char *kind, char out[KAF
 	assert(len > 0 && len < KAFKA_TOPIC_SIZE);
 }
 
-void kafka_topic_of(const struct kafka_setup *setup, struct slice participant,
-		    char out[KAFKA_TOPIC_SIZE])
+static void name_topic(const struct kafka_setup *setup, const char *kind,
+		       struct slice participant, char out[KAFKA_TOPIC_SIZE])
 {
-	int len = snprintf(out, KAFKA_TOPIC_SIZE, "%s.cmd.%.*s", setup->prefix,
+	int len = snprintf(out, KAFKA_TOPIC_SIZE, "%s.%s.%.*s", setup->prefix, kind,
 			   SLICE_ARG(participant));
 
 	assert(len > 0 && len < KAFKA_TOPIC_SIZE && participant.len <= WIRE_NAME_MAX);
+}
+
+void kafka_topic_of(const struct kafka_setup *setup, struct slice participant,
+		    char out[KAFKA_TOPIC_SIZE])
+{
+	name_topic(setup, "cmd", participant, out);
+}
+
+void kafka_topic_of_inquiries(const struct kafka_setup *setup, struct slice participant,
+			      char out[KAFKA_TOPIC_SIZE])
+{
+	name_topic(setup, "inquiry", participant, out);
 }
 
 struct slice kafka_key_of_command(struct slice command_id)
@@ -229,6 +241,13 @@ static const struct kafka_property consumers[] = {
 	{"queued.max.messages.kbytes", "16384"},
 };
 
+/* Whoever asks waits ten seconds: until then another process has to have the partitions
+ * of one that died. */
+static const struct kafka_property from_now[] = {
+	{"session.timeout.ms", "6000"},
+	{"heartbeat.interval.ms", "1000"},
+};
+
 /* What this code relies on. */
 static const struct kafka_property always[] = {
 	{"log.queue", "true"},
@@ -243,7 +262,6 @@ static const struct kafka_property always_consumers[] = {
 	{"enable.auto.commit", "true"}, /* of what was stored, which is ours to do */
 	{"enable.auto.offset.store", "false"},
 	{"auto.commit.interval.ms", "500"},
-	{"auto.offset.reset", "earliest"},
 };
 
 static enum err set(rd_kafka_conf_t *conf, const char *name, const char *value,
@@ -268,15 +286,18 @@ static enum err set_all(rd_kafka_conf_t *conf, const struct kafka_property *prop
 
 #define ALL(list) (list), sizeof(list) / sizeof *(list)
 
+/* `reader`: NULL for a producer. */
 static enum err set_common(rd_kafka_conf_t *conf, const struct kafka_setup *setup,
-			   bool consumer, struct diag *diag)
+			   const struct kafka_reader *reader, struct diag *diag)
 {
 	char max[32];
 	enum err err = set_all(conf, ALL(usual), diag);
 
 	if (!err)
-		err = consumer ? set_all(conf, ALL(consumers), diag)
-			       : set_all(conf, ALL(producers), diag);
+		err = reader ? set_all(conf, ALL(consumers), diag)
+			     : set_all(conf, ALL(producers), diag);
+	if (!err && reader && reader->from_now)
+		err = set_all(conf, ALL(from_now), diag);
 	snprintf(max, sizeof max, "%d", (int)setup->message_max);
 	if (!err)
 		err = set(conf, "message.max.bytes", max, diag);
@@ -285,8 +306,8 @@ static enum err set_common(rd_kafka_conf_t *conf, const struct kafka_setup *setu
 	if (!err)
 		err = set_all(conf, ALL(always), diag);
 	if (!err)
-		err = consumer ? set_all(conf, ALL(always_consumers), diag)
-			       : set_all(conf, ALL(always_producers), diag);
+		err = reader ? set_all(conf, ALL(always_consumers), diag)
+			     : set_all(conf, ALL(always_producers), diag);
 	if (!err)
 		err = set(conf, "bootstrap.servers", setup->brokers, diag);
 	return err;
@@ -319,7 +340,7 @@ static enum err open_client(struct kafka_client *client, const struct kafka_setu
 	rd_kafka_conf_set_stats_cb(conf, on_statistics);
 	if (type == RD_KAFKA_PRODUCER)
 		rd_kafka_conf_set_dr_msg_cb(conf, on_delivered);
-	else
+	else if (client->user->rebalanced)
 		rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
 	client->rk = rd_kafka_new(type, conf, why, sizeof why);
 	if (!client->rk) {
@@ -341,7 +362,7 @@ enum err kafka_producer_open(struct kafka_client *client, const struct kafka_set
 			     const struct kafka_user *user, void *context, struct diag *diag)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
-	enum err err = set_common(conf, setup, false, diag);
+	enum err err = set_common(conf, setup, NULL, diag);
 
 	if (err) {
 		rd_kafka_conf_destroy(conf);
@@ -352,21 +373,32 @@ enum err kafka_producer_open(struct kafka_client *client, const struct kafka_set
 	return open_client(client, setup, RD_KAFKA_PRODUCER, conf, diag);
 }
 
-enum err kafka_consumer_open(struct kafka_client *client, const struct kafka_setup *setup,
-			     const char *group, const char *instance,
-			     const struct kafka_user *user, void *context, struct diag *diag)
+static enum err set_reader(rd_kafka_conf_t *conf, const struct kafka_reader *reader,
+			   bool cooperative, struct diag *diag)
 {
-	rd_kafka_conf_t *conf = rd_kafka_conf_new();
-	enum err err = set_common(conf, setup, true, diag);
-	bool cooperative = rd_kafka_version() >= COOPERATIVE_SINCE && !instance;
+	enum err err = set(conf, "group.id", reader->group, diag);
 
 	if (!err)
-		err = set(conf, "group.id", group, diag);
-	if (!err && instance)
-		err = set(conf, "group.instance.id", instance, diag);
+		err = set(conf, "auto.offset.reset", reader->from_now ? "latest" : "earliest",
+			  diag);
+	if (!err && reader->instance)
+		err = set(conf, "group.instance.id", reader->instance, diag);
 	if (!err)
 		err = set(conf, "partition.assignment.strategy",
 			  cooperative ? "cooperative-sticky" : "range", diag);
+	return err;
+}
+
+enum err kafka_consumer_open(struct kafka_client *client, const struct kafka_setup *setup,
+			     const struct kafka_reader *reader, const struct kafka_user *user,
+			     void *context, struct diag *diag)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	enum err err = set_common(conf, setup, reader, diag);
+
+	client->cooperative = rd_kafka_version() >= COOPERATIVE_SINCE && !reader->instance;
+	if (!err)
+		err = set_reader(conf, reader, client->cooperative, diag);
 	if (err) {
 		rd_kafka_conf_destroy(conf);
 		return err;
@@ -377,6 +409,22 @@ enum err kafka_consumer_open(struct kafka_client *client, const struct kafka_set
 	if (!err)
 		rd_kafka_poll_set_consumer(client->rk);
 	return err;
+}
+
+void kafka_client_assign(struct kafka_client *client, bool gained,
+			 const rd_kafka_topic_partition_list_t *partitions)
+{
+	rd_kafka_t *rk = client->rk;
+	rd_kafka_error_t *error = NULL;
+
+	/* One that is being closed does not even know its protocol any more. */
+	if (client->cooperative)
+		error = gained ? rd_kafka_incremental_assign(rk, partitions)
+			       : rd_kafka_incremental_unassign(rk, partitions);
+	else
+		rd_kafka_assign(rk, gained ? partitions : NULL);
+	if (error)
+		rd_kafka_error_destroy(error);
 }
 
 void kafka_client_close(struct kafka_client *client, int flush_ms)

@@ -20,6 +20,7 @@ enum {
 	KAFKA_PARTITIONS_MAX = 10000,
 	KAFKA_MESSAGE_MAX = 2 * 1024 * 1024 + 64 * 1024, /* a frame and its headers */
 	KAFKA_TRACE_SIZE = 56,                           /* of a traceparent */
+	KAFKA_LOOK_MS = 500, /* how long a look at a topic may block */
 };
 
 /* A property of librdkafka, without the "kafka." in front. */
@@ -52,10 +53,12 @@ CHECKED enum err kafka_setup_check(struct kafka_setup *setup, struct diag *diag)
 
 /* --- names --------------------------------------------------------------------- */
 
-/* "PREFIX.KIND" and "PREFIX.cmd.PARTICIPANT". */
+/* "PREFIX.KIND", "PREFIX.cmd.PARTICIPANT" and "PREFIX.inquiry.PARTICIPANT". */
 void kafka_topic(const struct kafka_setup *setup, const char *kind, char out[KAFKA_TOPIC_SIZE]);
 void kafka_topic_of(const struct kafka_setup *setup, struct slice participant,
 		    char out[KAFKA_TOPIC_SIZE]);
+void kafka_topic_of_inquiries(const struct kafka_setup *setup, struct slice participant,
+			      char out[KAFKA_TOPIC_SIZE]);
 
 /* What a message that concerns a command is keyed by: the saga's id, up to the first
  * separator of the command's. */
@@ -79,8 +82,8 @@ struct kafka_user {
 	 * never will be. NULL: a consumer. */
 	void (*delivered)(void *context, const rd_kafka_message_t *message);
 
-	/* The consumer got partitions, or loses them (gained: false). NULL: a
-	 * producer. */
+	/* The consumer got partitions, or loses them (gained: false), and has to say so
+	 * with kafka_client_assign. NULL: a producer, or a consumer that is in no group. */
 	void (*rebalanced)(void *context, bool gained,
 			   rd_kafka_topic_partition_list_t *partitions);
 };
@@ -90,6 +93,7 @@ struct kafka_client {
 	const struct kafka_user *user;
 	void *context;
 	const struct log *log;
+	bool cooperative;       /* partitions come and go one by one, not all at once */
 	bool reachable;         /* a broker answers */
 	bool refused;           /* and none will, as long as the settings are what they are */
 	bool filled;            /* set by whoever produced something that is to leave soon */
@@ -103,12 +107,26 @@ CHECKED enum err kafka_producer_open(struct kafka_client *client,
 				     const struct kafka_user *user, void *context,
 				     struct diag *diag);
 
-/* `instance`: tells this member of the group from others, and a process that comes
- * back from a new one; NULL: each is new. */
+struct kafka_reader {
+	const char *group;
+
+	/* Tells this member of the group from others, and a process that comes back from
+	 * a new one; NULL: each is new. */
+	const char *instance;
+
+	/* What was written before it got its partitions is nothing to it, and it never
+	 * commits. */
+	bool from_now;
+};
 CHECKED enum err kafka_consumer_open(struct kafka_client *client,
-				     const struct kafka_setup *setup, const char *group,
-				     const char *instance, const struct kafka_user *user,
-				     void *context, struct diag *diag);
+				     const struct kafka_setup *setup,
+				     const struct kafka_reader *reader,
+				     const struct kafka_user *user, void *context,
+				     struct diag *diag);
+
+/* Tell librdkafka that a consumer reads these partitions from now on, or does not. */
+void kafka_client_assign(struct kafka_client *client, bool gained,
+			 const rd_kafka_topic_partition_list_t *partitions);
 
 /* Wait until a broker answers. ERR_UNAVAILABLE: none did in the time, or, sooner, they
  * keep refusing us; the diag says why and what to do. */

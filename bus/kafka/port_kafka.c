@@ -1,7 +1,8 @@
 #include "bus/kafka/port_kafka.h"
 
 #include "bus/kafka/dead.h"
-#include "bus/kafka/topics.h"
+#include "bus/kafka/questions.h"
+#include "bus/kafka/subscription.h"
 #include "bus/kafka/tracks.h"
 #include "bus/table.h"
 #include "proto/message_copy.h"
@@ -14,21 +15,16 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { FLUSH_MS = 5000, PURGE_MS = 200, ASK_AGAIN_MS = 1000, FULL_MS = 1000, LOOK_MS = 500 };
-
-enum topic_state { TOPIC_UNKNOWN, TOPIC_ASKED, TOPIC_THERE };
+enum { FLUSH_MS = 5000, PURGE_MS = 200, FULL_MS = 1000 };
 
 struct port_kafka {
 	struct port base; /* first, so that the two pointers are one */
 	struct port_kafka_setup setup;
 	int wake; /* an eventfd */
-	struct kafka_client producer, consumer;
-	rd_kafka_queue_t *events; /* what the brokers say of our topic */
-	rd_kafka_topic_t *inbox, *dead;
-	char topic[KAFKA_TOPIC_SIZE];
-	enum topic_state state;
-	int64_t ask_ms;
-	struct diag trouble; /* with the topic */
+	struct kafka_client producer;
+	struct subscription commands;
+	struct questions questions;
+	rd_kafka_topic_t *inbox, *dead, *records;
 
 	struct tracks tracks;
 	struct errands fresh; /* that were not polled */
@@ -78,14 +74,15 @@ static void store_progress(struct port_kafka *port)
 			continue;
 		if (!list)
 			list = rd_kafka_topic_partition_list_new(16);
-		rd_kafka_topic_partition_list_add(list, port->topic, track->partition)->offset =
-			track->done;
+		rd_kafka_topic_partition_list_add(list, port->commands.topic.name,
+						  track->partition)
+			->offset = track->done;
 		track->dirty = false;
 	}
 	if (!list)
 		return;
 	/* A partition that is somebody else's meanwhile is refused, and no harm done. */
-	(void)rd_kafka_offsets_store(port->consumer.rk, list);
+	(void)rd_kafka_offsets_store(port->commands.consumer.rk, list);
 	rd_kafka_topic_partition_list_destroy(list);
 }
 
@@ -93,19 +90,11 @@ static void on_rebalanced(void *context, bool gained,
 			  rd_kafka_topic_partition_list_t *partitions)
 {
 	struct port_kafka *port = context;
-	rd_kafka_t *rk = port->consumer.rk;
-	rd_kafka_error_t *error = NULL;
 
 	for (int i = 0; i < partitions->cnt && !gained; i++)
 		tracks_close(&port->tracks, partitions->elems[i].partition, &port->fresh);
 	port->paused = false;
-	if (strcmp(rd_kafka_rebalance_protocol(rk), "COOPERATIVE") == 0)
-		error = gained ? rd_kafka_incremental_assign(rk, partitions)
-			       : rd_kafka_incremental_unassign(rk, partitions);
-	else
-		rd_kafka_assign(rk, gained ? partitions : NULL);
-	if (error)
-		rd_kafka_error_destroy(error);
+	kafka_client_assign(&port->commands.consumer, gained, partitions);
 }
 
 /* --- sending ------------------------------------------------------------------------- */
@@ -129,7 +118,7 @@ static void on_delivered(void *context, const rd_kafka_message_t *message)
 			message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
 
 	port->n_away--;
-	if (!message->err)
+	if (!message->err && message->rkt == port->inbox)
 		port->end = message->offset + 1;
 	if (message->err && !given_up)
 		log_lost(port, rd_kafka_err2str(message->err));
@@ -188,6 +177,26 @@ static enum err produce_reply(struct port_kafka *port, const struct reply_messag
 		       (struct slice){port->bytes.at + WIRE_LENGTH_SIZE,
 				      port->bytes.len - WIRE_LENGTH_SIZE},
 		       headers, answered);
+}
+
+static bool kafka_inquiry(struct port *base, struct inquiry_message *out)
+{
+	return questions_poll(&((struct port_kafka *)base)->questions, out);
+}
+
+/* To whoever asks: all of them read the same partition, and know the number. */
+static void kafka_records(struct port *base, const struct records_message *records)
+{
+	struct port_kafka *port = (struct port_kafka *)base;
+	const struct frame frame = {.type = FRAME_RECORDS, .records = *records};
+
+	bytes_clear(&port->bytes);
+	if (wire_write(&frame, &port->bytes, NULL))
+		return;
+	(void)produce(port, port->records, 0, (struct slice){0},
+		      (struct slice){port->bytes.at + WIRE_LENGTH_SIZE,
+				     port->bytes.len - WIRE_LENGTH_SIZE},
+		      rd_kafka_headers_new(0), NULL);
 }
 
 /* The polled ones that a reply settles, taken out of the table. */
@@ -250,7 +259,7 @@ static enum err bury(struct port_kafka *port, const rd_kafka_message_t *message,
 	if (err)
 		track_finish(errand);
 	log_begin(&line, port->setup.kafka.log, LOG_LEVEL_WARN, "dead-letter");
-	log_text(&line, "topic", slice_of(port->topic));
+	log_text(&line, "topic", slice_of(port->commands.topic.name));
 	log_number(&line, "partition", message->partition);
 	log_number(&line, "offset", message->offset);
 	log_text(&line, "reason", slice_of(code));
@@ -339,12 +348,12 @@ static void pause_partitions(struct port_kafka *port, bool pause)
 {
 	rd_kafka_topic_partition_list_t *list = NULL;
 
-	if (pause == port->paused || rd_kafka_assignment(port->consumer.rk, &list))
+	if (pause == port->paused || rd_kafka_assignment(port->commands.consumer.rk, &list))
 		return;
 	if (pause)
-		rd_kafka_pause_partitions(port->consumer.rk, list);
+		rd_kafka_pause_partitions(port->commands.consumer.rk, list);
 	else
-		rd_kafka_resume_partitions(port->consumer.rk, list);
+		rd_kafka_resume_partitions(port->commands.consumer.rk, list);
 	port->paused = pause;
 	rd_kafka_topic_partition_list_destroy(list);
 }
@@ -377,7 +386,7 @@ static void take_all(struct port_kafka *port)
 
 	while (may_take(port)) {
 		message = port->stash ? port->stash
-				      : rd_kafka_consumer_poll(port->consumer.rk, 0);
+				      : rd_kafka_consumer_poll(port->commands.consumer.rk, 0);
 		port->stash = NULL;
 		if (!message)
 			return;
@@ -397,62 +406,16 @@ static void take_all(struct port_kafka *port)
 	}
 }
 
-/* --- the topic --------------------------------------------------------------------------- */
-
-static void subscribe(struct port_kafka *port)
-{
-	rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
-
-	rd_kafka_topic_partition_list_add(topics, port->topic, RD_KAFKA_PARTITION_UA);
-	rd_kafka_subscribe(port->consumer.rk, topics);
-	rd_kafka_topic_partition_list_destroy(topics);
-	port->state = TOPIC_THERE;
-	port->trouble.text[0] = '\0';
-}
-
-static void hear(struct port_kafka *port)
-{
-	rd_kafka_event_t *event = rd_kafka_queue_poll(port->events, 0);
-	enum err err;
-
-	if (!event)
-		return;
-	err = kafka_topic_heard(&port->producer, event, &port->trouble);
-	rd_kafka_event_destroy(event);
-	if (!err || err == ERR_CONFLICT) {
-		subscribe(port);
-		return;
-	}
-	port->state = TOPIC_UNKNOWN;
-	port->ask_ms = now_ms(port) + ASK_AGAIN_MS;
-}
-
-static void look_for_topic(struct port_kafka *port)
-{
-	if (now_ms(port) < port->ask_ms)
-		return;
-	if (kafka_topic_partitions(&port->producer, port->topic, LOOK_MS)) {
-		subscribe(port);
-		return;
-	}
-	port->state = TOPIC_ASKED;
-	kafka_topic_ask(&port->producer, &port->setup.kafka, port->topic,
-			port->setup.kafka.partitions, port->events, port);
-}
-
 static void serve(struct port_kafka *port)
 {
 	kafka_client_serve(&port->producer);
-	if (port->state == TOPIC_UNKNOWN)
-		look_for_topic(port);
-	if (port->state == TOPIC_ASKED)
-		hear(port);
+	if (subscription_pump(&port->commands)) /* first what it lives for */
+		questions_pump(&port->questions);
 	take_all(port);
 	store_progress(port);
 }
 
-/* --- the port ------------------------------------------------------------------------------
- */
+/* --- the port ------------------------------------------------------------------------- */
 
 static void wait(const struct port_kafka *port, int timeout_ms)
 {
@@ -469,7 +432,7 @@ static void kafka_pump(struct port *base, int timeout_ms)
 	uint64_t n;
 
 	serve(port);
-	if (port->fresh.first || timeout_ms == 0)
+	if (port->fresh.first || questions_wait(&port->questions) || timeout_ms == 0)
 		return;
 	wait(port, timeout_ms);
 	if (read(port->wake, &n, sizeof n) == (ssize_t)sizeof n)
@@ -539,13 +502,14 @@ static void kafka_close(struct port *base)
 
 	if (port->stash)
 		rd_kafka_message_destroy(port->stash);
-	if (port->consumer.rk) {
+	if (port->commands.consumer.rk) {
 		(void)rd_kafka_flush(port->producer.rk, FLUSH_MS);
 		store_progress(port);
 	}
-	kafka_client_close(&port->consumer, 0);
-	if (port->events)
-		rd_kafka_queue_destroy(port->events);
+	questions_close(&port->questions);
+	subscription_close(&port->commands);
+	if (port->records)
+		rd_kafka_topic_destroy(port->records);
 	if (port->inbox)
 		rd_kafka_topic_destroy(port->inbox);
 	if (port->dead)
@@ -563,11 +527,10 @@ const char *port_kafka_trouble(const struct port *base)
 {
 	const struct port_kafka *port = (const struct port_kafka *)base;
 
-	if (!port->consumer.reachable || !port->producer.reachable)
-		return port->consumer.trouble[0] ? port->consumer.trouble : "no broker answers";
-	if (port->state == TOPIC_THERE)
-		return NULL;
-	return port->trouble.text[0] ? port->trouble.text : "connecting";
+	if (!port->commands.consumer.reachable || !port->producer.reachable)
+		return port->commands.consumer.trouble[0] ? port->commands.consumer.trouble
+							  : "no broker answers";
+	return subscription_trouble(&port->commands);
 }
 
 int64_t port_kafka_end(const struct port *port)
@@ -581,13 +544,15 @@ bool port_kafka_idle(struct port *base, int64_t end)
 	rd_kafka_topic_partition_list_t *list;
 	int64_t at;
 
-	if (port->n_away || port->state != TOPIC_THERE)
+	if (port->n_away || subscription_trouble(&port->commands))
 		return false;
 	if (port->fresh.first || end <= port->seen)
 		return true;
 	list = rd_kafka_topic_partition_list_new(1);
-	rd_kafka_topic_partition_list_add(list, port->topic, 0);
-	at = rd_kafka_committed(port->consumer.rk, list, LOOK_MS) ? -1 : list->elems[0].offset;
+	rd_kafka_topic_partition_list_add(list, port->commands.topic.name, 0);
+	at = rd_kafka_committed(port->commands.consumer.rk, list, KAFKA_LOOK_MS)
+		     ? -1
+		     : list->elems[0].offset;
 	rd_kafka_topic_partition_list_destroy(list);
 	return end <= at;
 }
@@ -596,29 +561,32 @@ static enum err open_all(struct port_kafka *port, struct diag *diag)
 {
 	static const struct kafka_user sends = {.delivered = on_delivered};
 	static const struct kafka_user reads = {.rebalanced = on_rebalanced};
-	static const uint64_t one = 1;
 	const struct kafka_setup *kafka = &port->setup.kafka;
+	struct slice participant = slice_of(port->setup.participant);
 	char topic[KAFKA_TOPIC_SIZE];
 	enum err err;
 
-	kafka_topic_of(kafka, slice_of(port->setup.participant), port->topic);
+	kafka_topic_of(kafka, participant, topic);
 	port->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (port->wake < 0)
 		return diag_set(diag, ERR_IO, "cannot make an eventfd");
 	err = kafka_producer_open(&port->producer, kafka, &sends, port, diag);
 	if (!err)
-		err = kafka_consumer_open(&port->consumer, kafka, port->topic, NULL, &reads,
-					  port, diag);
+		err = subscription_open(&port->commands, &port->producer, kafka, topic,
+					kafka->partitions, false, &reads, port, port->wake,
+					diag);
+	if (!err)
+		err = questions_open(&port->questions, &port->producer, kafka, participant,
+				     port->wake, diag);
 	if (err)
 		return err;
 	kafka_client_wake(&port->producer, port->wake);
-	kafka_client_wake(&port->consumer, port->wake);
-	port->events = rd_kafka_queue_new(port->producer.rk);
-	rd_kafka_queue_io_event_enable(port->events, port->wake, &one, sizeof one);
 	kafka_topic(kafka, "inbox", topic);
 	port->inbox = rd_kafka_topic_new(port->producer.rk, topic, NULL);
 	kafka_topic(kafka, "dead", topic);
 	port->dead = rd_kafka_topic_new(port->producer.rk, topic, NULL);
+	kafka_topic(kafka, "records", topic);
+	port->records = rd_kafka_topic_new(port->producer.rk, topic, NULL);
 	return OK;
 }
 
@@ -644,6 +612,8 @@ enum err port_kafka_open(const struct port_kafka_setup *setup, struct port **out
 		.poll = kafka_poll,
 		.reply = kafka_reply,
 		.pump = kafka_pump,
+		.inquiry = kafka_inquiry,
+		.records = kafka_records,
 		.close = kafka_close,
 	};
 	struct port_kafka_setup checked = *setup;

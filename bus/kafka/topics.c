@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { ANSWER_MS = 10000, LOOK_MS = 3000 };
+enum { ANSWER_MS = 10000, LOOK_MS = 3000, LOOK_AGAIN_MS = 1000, LOOK_SOON_MS = 50 };
 
 /* --- making ------------------------------------------------------------------------ */
 
@@ -102,6 +102,94 @@ int32_t kafka_topic_partitions(const struct kafka_client *client, const char *to
 	int32_t partitions = 0, replicas;
 
 	return describe(client, topic, timeout_ms, &partitions, &replicas) ? partitions : 0;
+}
+
+int32_t kafka_inquiry_partitions(const struct kafka_setup *setup)
+{
+	return setup->partitions < KAFKA_INQUIRY_PARTITIONS ? setup->partitions
+							    : KAFKA_INQUIRY_PARTITIONS;
+}
+
+/* --- until it is there ---------------------------------------------------------------- */
+
+void wanted_topic_open(struct wanted_topic *topic, int wake_fd)
+{
+	static const uint64_t one = 1;
+
+	topic->queue = rd_kafka_queue_new(topic->client->rk);
+	rd_kafka_queue_io_event_enable(topic->queue, wake_fd, &one, sizeof one);
+}
+
+void wanted_topic_close(struct wanted_topic *topic)
+{
+	if (topic->queue)
+		rd_kafka_queue_destroy(topic->queue);
+	topic->queue = NULL;
+}
+
+/* True: it is there, and known. */
+static bool look(struct wanted_topic *topic)
+{
+	int32_t n = kafka_topic_partitions(topic->client, topic->name, KAFKA_LOOK_MS);
+
+	if (!n)
+		return false;
+	topic->partitions = n;
+	topic->state = WANTED_THERE;
+	topic->trouble.text[0] = '\0';
+	return true;
+}
+
+static void look_later(struct wanted_topic *topic, int64_t ms)
+{
+	topic->state = WANTED_UNKNOWN;
+	topic->look_ms = clock_monotonic_ms(topic->setup->clock) + ms;
+}
+
+static void missing(struct wanted_topic *topic, const char *why)
+{
+	bool told = topic->trouble.text[0] != '\0';
+	struct log_line line;
+
+	look_later(topic, LOOK_AGAIN_MS);
+	snprintf(topic->trouble.text, sizeof topic->trouble.text, "%s", why);
+	if (told)
+		return;
+	log_begin(&line, topic->setup->log, LOG_LEVEL_WARN, "topic-missing");
+	log_text(&line, "topic", slice_of(topic->name));
+	log_text(&line, "why", slice_of(why));
+	log_end(&line);
+}
+
+static void hear(struct wanted_topic *topic)
+{
+	rd_kafka_event_t *event = rd_kafka_queue_poll(topic->queue, 0);
+	struct diag why = {""};
+	enum err err;
+
+	if (!event)
+		return;
+	err = kafka_topic_heard(topic->client, event, &why);
+	rd_kafka_event_destroy(event);
+	if (err && err != ERR_CONFLICT)
+		missing(topic, why.text);
+	else if (!look(topic))
+		look_later(topic, LOOK_SOON_MS); /* see wait_until_seen */
+}
+
+bool wanted_topic_look(struct wanted_topic *topic)
+{
+	if (topic->state == WANTED_UNKNOWN &&
+	    clock_monotonic_ms(topic->setup->clock) >= topic->look_ms) {
+		if (look(topic))
+			return true;
+		topic->state = WANTED_ASKED;
+		kafka_topic_ask(topic->client, topic->setup, topic->name, topic->partitions,
+				topic->queue, topic);
+	}
+	if (topic->state == WANTED_ASKED)
+		hear(topic);
+	return topic->state == WANTED_THERE;
 }
 
 /* The number that a topic has for max.message.bytes; -1: nobody said. */

@@ -23,6 +23,32 @@ CHECKED enum err kafka_topic_heard(const struct kafka_client *client, rd_kafka_e
 int32_t kafka_topic_partitions(const struct kafka_client *client, const char *topic,
 			       int timeout_ms);
 
+/* Of a topic of inquiries: some more than one, so that who is asked again is somebody
+ * else. */
+enum { KAFKA_INQUIRY_PARTITIONS = 3 };
+int32_t kafka_inquiry_partitions(const struct kafka_setup *setup);
+
+/* A topic that is looked for until it is there, and made where it is missing. */
+struct wanted_topic {
+	const struct kafka_setup *setup;
+	const struct kafka_client *client; /* whom the brokers answer */
+	rd_kafka_queue_t *queue;
+	int32_t partitions; /* that it is made with; and has, once it is there */
+	enum { WANTED_UNKNOWN, WANTED_ASKED, WANTED_THERE } state;
+	int64_t look_ms;
+	struct diag trouble; /* why it is not there; empty: nobody knows yet */
+	char name[KAFKA_TOPIC_SIZE];
+};
+
+/* `name`, `setup`, `client` and `partitions` are set; what the brokers say wakes the
+ * eventfd. Closed before the client; never opened is fine. */
+void wanted_topic_open(struct wanted_topic *topic, int wake_fd);
+void wanted_topic_close(struct wanted_topic *topic);
+
+/* Whether it is there; a look blocks up to KAFKA_LOOK_MS. What keeps it from being made
+ * is logged once. */
+bool wanted_topic_look(struct wanted_topic *topic);
+
 /* Have a topic, and warn of everything in which it differs from what would be made; the
  * rest of that comes to the queue `later`. Blocks up to the timeout. ERR_UNAVAILABLE: no
  * broker answers; ERR_NOT_FOUND: there is no such topic, and none could be made. */

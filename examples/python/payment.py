@@ -6,7 +6,8 @@
 
 Each command is recorded in the transaction that has its effect, under its id: so it
 takes effect once, however often it comes. Replies go out after the commit, and offsets
-are committed after the replies are with the brokers.
+are committed after the replies are with the brokers. What it remembers it tells to
+whoever asks (`skald reconcile`).
 """
 import argparse
 import json
@@ -24,7 +25,8 @@ import skald_pb2 as skald
 HORIZON_MS = 30 * 24 * 3600 * 1000  # how long records are kept
 
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS record (id TEXT PRIMARY KEY, state TEXT NOT NULL, reply BLOB);
+CREATE TABLE IF NOT EXISTS record
+    (id TEXT PRIMARY KEY, state TEXT NOT NULL, first_ms INTEGER NOT NULL, reply BLOB);
 CREATE TABLE IF NOT EXISTS ledger (command TEXT PRIMARY KEY, cents INTEGER NOT NULL);
 """
 
@@ -64,9 +66,9 @@ def find(db, command_id):
     return row or (None, None)
 
 
-def record(db, command_id, state, reply):
-    db.execute("INSERT OR REPLACE INTO record VALUES (?, ?, ?)",
-               (command_id, state, reply.SerializeToString() if reply else None))
+def record(db, command, command_id, state, reply):
+    db.execute("INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?)",
+               (command_id, state, command.first_ms, reply.SerializeToString() if reply else None))
 
 
 def answer(command, outcome, output=None, code="", text=""):
@@ -84,11 +86,11 @@ def run(db, command):
     db.execute("SAVEPOINT one")
     try:
         reply = answer(command, skald.OK, handler(db, command))
-        record(db, command.id, "ok", reply)
+        record(db, command, command.id, "ok", reply)
     except Refused as why:
         db.execute("ROLLBACK TO one")
         reply = answer(command, skald.REFUSED, code=why.args[0], text=why.args[1])
-        record(db, command.id, "refused", reply)
+        record(db, command, command.id, "refused", reply)
     except (KeyError, ValueError, ArithmeticError, sqlite3.Error) as why:
         db.execute("ROLLBACK TO one")
         reply = answer(command, skald.FAILED, code="failed", text=str(why)[:1000])
@@ -123,9 +125,9 @@ def serve_undo(db, command):
             db.execute("UPDATE record SET state = 'undone' WHERE id = ?", (command.do_id,))
         return reply
     if not state:
-        record(db, command.do_id, "barred", None)
+        record(db, command, command.do_id, "barred", None)
     reply = answer(command, skald.OK)
-    record(db, command.id, "ok", reply)
+    record(db, command, command.id, "ok", reply)
     return reply
 
 
@@ -136,22 +138,44 @@ def serve_revoke(db, command):
     if not state and expired(command):
         return answer(command, skald.EXPIRED)
     if not state:
-        record(db, command.do_id, "barred", None)
+        record(db, command, command.do_id, "barred", None)
     return answer(command, skald.OK)
 
 
 SERVE = {skald.DO: serve_do, skald.UNDO: serve_undo, skald.REVOKE: serve_revoke}
 
+# --- what it remembers ------------------------------------------------------------------
+
+STATES = {"ok": skald.RECORD_OK, "refused": skald.RECORD_REFUSED,
+          "barred": skald.RECORD_BARRED, "undone": skald.RECORD_UNDONE}
+
+
+def remember(db, inquiry):
+    """The records of these commands; where none is named, a page of all."""
+    told = skald.Records(request=inquiry.request, kept_ms=int(time.time() * 1000) - HORIZON_MS)
+    if inquiry.ids:
+        rows = [db.execute("SELECT id, state, first_ms FROM record WHERE id = ?", (one,)).fetchone()
+                or (one, None, 0) for one in inquiry.ids]
+    else:
+        rows = db.execute("SELECT id, state, first_ms FROM record WHERE id > ? ORDER BY id LIMIT ?",
+                          (inquiry.after, inquiry.limit)).fetchall()
+        told.next = rows[-1][0] if len(rows) == inquiry.limit else ""
+    for one, state, first_ms in rows:
+        if inquiry.ids or first_ms >= inquiry.since_ms:
+            told.records.add(id=one, state=STATES.get(state, skald.NO_RECORD), first_ms=first_ms)
+    return told
+
+
 # --- Kafka ------------------------------------------------------------------------------
 
 
-def read(message):
-    """The command of a message; None: it is none for us."""
+def read(message, kind):
+    """The command or inquiry of a message; None: it is none."""
     try:
         frame = skald.Frame.FromString(message.value() or b"")
     except DecodeError:
         return None
-    return frame.command if frame.HasField("command") and frame.command.id else None
+    return getattr(frame, kind) if frame.HasField(kind) else None
 
 
 def send(producer, prefix, message, reply):
@@ -178,14 +202,33 @@ def serve(db, producer, prefix, messages):
     with db:
         db.execute("BEGIN IMMEDIATE")
         for message in messages:
-            command = read(message)
-            replies.append((message, SERVE[command.verb](db, command) if command else None))
+            command = read(message, "command")
+            known = command and command.id
+            replies.append((message, SERVE[command.verb](db, command) if known else None))
     for message, reply in replies:
         if reply:
             send(producer, prefix, message, reply)
         else:
             bury(producer, prefix, message)
     producer.flush()
+
+
+def tell(db, producer, prefix, messages):
+    """Answer inquiries; an answer that is lost is asked for again."""
+    for message in messages:
+        inquiry = None if message.error() else read(message, "inquiry")
+        if inquiry:
+            told = skald.Frame(records=remember(db, inquiry))
+            producer.produce(prefix + ".records", told.SerializeToString(), partition=0)
+    producer.poll(0)
+
+
+def consumer_of(brokers, topic, reset):
+    consumer = Consumer({"bootstrap.servers": brokers, "group.id": topic,
+                         "auto.offset.reset": reset, "enable.auto.commit": False,
+                         "topic.metadata.refresh.interval.ms": 1000})
+    consumer.subscribe([topic])
+    return consumer
 
 
 def main():
@@ -196,17 +239,15 @@ def main():
     options = parser.parse_args()
     db = sqlite3.connect(options.data, isolation_level=None)
     db.executescript(SCHEMA)
-    topic = options.prefix + ".cmd.payment"
     producer = Producer({"bootstrap.servers": options.brokers, "acks": "all",
                          "enable.idempotence": True, "partitioner": "murmur2_random"})
-    consumer = Consumer({"bootstrap.servers": options.brokers, "group.id": topic,
-                         "auto.offset.reset": "earliest", "enable.auto.commit": False,
-                         "topic.metadata.refresh.interval.ms": 1000})
+    consumer = consumer_of(options.brokers, options.prefix + ".cmd.payment", "earliest")
+    inquiries = consumer_of(options.brokers, options.prefix + ".inquiry.payment", "latest")
     stopping = []
     signal.signal(signal.SIGTERM, lambda *_: stopping.append(True))
-    consumer.subscribe([topic])
     print("payment: ready: data in", options.data, file=sys.stderr, flush=True)
     while not stopping:
+        tell(db, producer, options.prefix, inquiries.consume(8, timeout=0))
         messages = [m for m in consumer.consume(100, timeout=0.2) if not m.error()]
         if not messages:
             continue
@@ -218,6 +259,7 @@ def main():
         except KafkaException:
             pass  # somebody else has the partition now, and gets them again
     consumer.close()
+    inquiries.close()
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ struct witness {
 	int64_t since_ms;  /* since then */
 	int64_t retry_ms;  /* not before */
 	bool failed;       /* it could not be asked, and that has been told */
-	char trouble[256]; /* what it said the last time instead of an answer */
+	char trouble[256]; /* why there was no answer the last time; empty: it said nothing */
 };
 
 /* A command that is asked about. */

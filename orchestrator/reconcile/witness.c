@@ -66,6 +66,8 @@ static const char *obstacle(enum err err)
 	switch (err) {
 	case ERR_NOT_FOUND: return "it is not connected";
 	case ERR_BUSY: return "it is asked too much already";
+	case ERR_INVALID: return "its library is too old: it speaks version 1 of the protocol";
+	case ERR_UNAVAILABLE: return "the bus that it is on does not carry the question";
 	default: return "the orchestrator has no memory to ask it";
 	}
 }
@@ -80,17 +82,18 @@ static void wait_until(struct reconcile *reconcile, int64_t ms)
 static void ask(struct reconcile *reconcile, struct witness *witness,
 		struct inquiry_message *inquiry, int64_t now_ms)
 {
-	enum err err = bus_inquire(reconcile->setup.bus, slice_of(witness->name), inquiry);
+	struct diag diag = {""};
+	enum err err =
+		bus_inquire(reconcile->setup.bus, slice_of(witness->name), inquiry, &diag);
+	const char *why = diag.text[0] ? diag.text : obstacle(err);
 
 	if (err == ERR_INVALID || err == ERR_UNAVAILABLE) {
-		fail(reconcile, witness,
-		     err == ERR_INVALID
-			     ? "its library is too old: it speaks version 1 of the protocol"
-			     : "the bus that it is on does not carry the question");
+		fail(reconcile, witness, why);
 		return;
 	}
+	snprintf(witness->trouble, sizeof witness->trouble, "%.255s", err ? why : "");
 	if (err && now_ms - witness->since_ms >= RECONCILE_PATIENCE_MS) {
-		fail_late(reconcile, witness, obstacle(err));
+		fail_late(reconcile, witness, why);
 		return;
 	}
 	if (err) {

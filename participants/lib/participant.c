@@ -420,8 +420,8 @@ size_t skald_participant_poll(skald_participant *participant)
 	size_t n_sent = 0;
 
 	port_pump(participant->port, 0);
-	answer_inquiry(participant);
 	for (int n = 0; n < POLL_BATCHES_MAX && !is_stopping(participant); n++) {
+		answer_inquiry(participant);
 		if (!participant->n_jobs)
 			take(participant);
 		if (!participant->n_jobs)

@@ -471,6 +471,27 @@ static long ledger(const char *sql)
 	return number;
 }
 
+static void forge(const char *sql)
+{
+	sqlite3 *db;
+
+	ck_assert_int_eq(sqlite3_open("payment-python.db", &db), SQLITE_OK);
+	sqlite3_busy_timeout(db, 5000);
+	ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	ck_assert_int_gt(sqlite3_changes(db), 0);
+	sqlite3_close(db);
+}
+
+static struct slice ask_for_differences(void)
+{
+	const struct process_setup setup = {.argv = {skald, "reconcile", "--json"},
+					    .env = {world.server.env}};
+	struct process_result result = process_run(&setup, &arena);
+
+	ck_assert_msg(result.exit_code == 1, "%s%s", result.out.at, result.errs.at);
+	return result.out;
+}
+
 /* Written from docs/protocol.md, without a line of ours. */
 START_TEST(test_a_participant_in_python_stands_in)
 {
@@ -479,6 +500,7 @@ START_TEST(test_a_participant_in_python_stands_in)
 						     "--prefix", world.prefix, "--data",
 						     "payment-python.db"}};
 	struct background payment;
+	struct slice compared;
 
 	enter();
 	start_server();
@@ -496,6 +518,14 @@ START_TEST(test_a_participant_in_python_stands_in)
 	ck_assert_int_eq(ledger("SELECT count(*) FROM ledger"), N - DECLINED);
 	ck_assert_int_eq(number_of(books(INVENTORY), "confirmed"), N - DECLINED);
 	ck_assert_int_eq(number_of(books(INVENTORY), "released"), DECLINED);
+	compared = ASK("reconcile", "--json").out;
+	ck_assert_int_eq(number_of(compared, "participants"), N_SERVICES);
+	ck_assert_int_eq(number_of(compared, "forgotten"), 0);
+	forge("UPDATE record SET state = 'undone' WHERE id LIKE '%/charge#0/0/do' AND"
+	      " state = 'ok'");
+	compared = ask_for_differences();
+	ck_assert_int_eq(number_of(compared, "differences"), N - DECLINED);
+	ck_assert_ptr_nonnull(strstr(compared.at, "\"difference\":\"done-but-undone\""));
 	ck_assert_int_eq(background_stop(&payment, SIGTERM), 0);
 	for (int i = 0; i < N_SERVICES; i += 2)
 		ck_assert_int_eq(background_stop(&world.running[i], SIGTERM), 0);

@@ -192,7 +192,7 @@ void works_check_reconciled(const struct works *works)
 	arena_release(&arena);
 }
 
-static int64_t under_way(const struct works *works)
+int64_t works_under_way(const struct works *works)
 {
 	struct arena arena = {0};
 	struct json stats = http_get(works->server.url, "/v1/stats", &arena);
@@ -211,12 +211,12 @@ void works_wait_idle(const struct works *works)
 	struct arena arena = {0};
 
 	for (int waited = 0; waited < IDLE_PATIENCE_MS; waited += STEP_MS) {
-		if (under_way(works) == 0)
+		if (works_under_way(works) == 0)
 			return;
 		works_sleep_ms(STEP_MS);
 	}
 	ck_abort_msg("%lld sagas are under way and do not end: %.*s",
-		     (long long)under_way(works),
+		     (long long)works_under_way(works),
 		     SLICE_ARG(http_get(works->server.url, some, &arena).text));
 }
 

@@ -55,7 +55,10 @@ struct slice works_audit(const struct works *works, enum work work, struct arena
 struct process_result works_reconcile(const struct works *works, struct arena *arena);
 void works_check_reconciled(const struct works *works);
 
-/* Wait until no saga is running or compensating any more. */
+/* Sagas that are running or compensating; -1: nobody says. */
+int64_t works_under_way(const struct works *works);
+
+/* Wait until there is none any more. */
 void works_wait_idle(const struct works *works);
 
 void works_sleep_ms(int ms);

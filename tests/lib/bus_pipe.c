@@ -171,7 +171,7 @@ static void pipe_participants(struct bus *base,
 }
 
 static enum err pipe_inquire(struct bus *base, struct slice participant,
-			     struct inquiry_message *inquiry)
+			     struct inquiry_message *inquiry, struct diag *diag)
 {
 	return hub_inquire(((struct bus_end *)base)->pipe->hub, participant, inquiry);
 }

@@ -1,298 +1,10 @@
 /* test_bus.c - the contract of bus/bus.h, over every implementation */
-#include "bus/bus_local.h"
-#include "bus/bus_memory.h"
-#include "bus/kafka/bus_kafka.h"
-#include "bus/kafka/port_kafka.h"
-#include "bus/port_local.h"
-#include "tests/lib/bus_pipe.h"
-#include "tests/lib/bus_sim.h"
-#include "tests/lib/clock_sim.h"
+#include "tests/lib/bus_ends.h"
 #include "tests/lib/fail_malloc.h"
-#include "tests/lib/folder.h"
-#include "tests/lib/kafka_broker.h"
 #include "tests/lib/suite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { WINDOW = 10, TRIPS = 12, PAUSE_MS = 1000, KAFKA_MS = 40000, KAFKA_TURN_MS = 5 };
-
-static const char *kafka; /* HOST:PORT; NULL: there is none */
-
-/* What lies between the ends is the implementation's own. */
-struct between {
-	struct post *post;
-	struct bus_sim *sim;
-	struct bus_pipe *pipe;
-	struct clock_sim clock;
-	size_t io_max;
-	struct kafka_mock mock;
-	const char *brokers;
-	char prefix[KAFKA_PREFIX_SIZE];
-	int64_t inbox_end, stock_end; /* of Kafka's topics */
-};
-
-static void make_memory(struct between *between)
-{
-	between->post = post_new();
-	ck_assert(between->post);
-}
-
-static struct bus *open_memory(struct between *between)
-{
-	return bus_memory_open(between->post);
-}
-
-static struct port *open_memory_port(struct between *between, const char *participant)
-{
-	return port_memory_open(between->post, participant);
-}
-
-/* The tests' own bus must not promise less than a real one. */
-static void make_sim(struct between *between)
-{
-	between->sim = bus_sim_new(1, (struct sim_faults){0});
-}
-
-static struct bus *open_sim(struct between *between)
-{
-	return bus_sim_open(between->sim);
-}
-
-static struct port *open_sim_port(struct between *between, const char *participant)
-{
-	return port_sim_open(between->sim, participant);
-}
-
-static void make_pipe(struct between *between)
-{
-	between->pipe =
-		bus_pipe_new(1, (struct pipe_faults){.short_percent = 30}, &hub_default_limits);
-}
-
-static struct bus *open_pipe(struct between *between)
-{
-	return bus_pipe_open(between->pipe);
-}
-
-static struct port *open_pipe_port(struct between *between, const char *participant)
-{
-	return port_pipe_open(between->pipe, participant, WINDOW);
-}
-
-static void make_local(struct between *between)
-{
-	folder_enter();
-	clock_sim_init(&between->clock, 1700000000000);
-}
-
-/* A socket that takes few bytes at a time gives bugs a chance. */
-static void make_narrow(struct between *between)
-{
-	make_local(between);
-	between->io_max = 7;
-}
-
-static struct bus *open_local(struct between *between)
-{
-	const struct bus_local_setup setup = {.path = "bus.sock",
-					      .server = "test",
-					      .clock = &between->clock.base,
-					      .io_max = between->io_max};
-	struct bus *bus = NULL;
-	struct diag diag = {""};
-
-	ck_assert_msg(bus_local_open(&setup, &bus, &diag) == OK, "%s", diag.text);
-	return bus;
-}
-
-static struct port *open_local_port(struct between *between, const char *participant)
-{
-	const struct port_local_setup setup = {
-		.link = {.path = "bus.sock",
-			 .clock = &between->clock.base,
-			 .wake_fd = -1,
-			 .io_max = between->io_max},
-		.session = {.participant = participant, .name = "test", .window = WINDOW}};
-	struct port *port = NULL;
-	struct diag diag = {""};
-
-	ck_assert_msg(port_local_open(&setup, &port, &diag) == OK, "%s", diag.text);
-	return port;
-}
-
-/* One partition, as the tests ask what comes in which order. */
-static void make_kafka(struct between *between)
-{
-	kafka_prefix(between->prefix);
-	between->brokers = kafka;
-}
-
-static void make_mock(struct between *between)
-{
-	static const char *const topics[] = {"inbox",       "dead",     "events",   "cmd.stock",
-					     "cmd.stock-2", "cmd.late", "cmd.away", NULL};
-
-	kafka_prefix(between->prefix);
-	kafka_mock_start(&between->mock, between->prefix, topics, 1);
-	between->brokers = between->mock.brokers;
-}
-
-static struct kafka_setup kafka_setup(const struct between *between)
-{
-	return (struct kafka_setup){.brokers = between->brokers,
-				    .prefix = between->prefix,
-				    .partitions = 1,
-				    .clock = clock_system()};
-}
-
-static struct bus *open_kafka(struct between *between)
-{
-	const struct bus_kafka_setup setup = {.kafka = kafka_setup(between)};
-	struct bus *bus = NULL;
-	struct diag diag = {""};
-
-	ck_assert_msg(bus_kafka_open(&setup, &bus, &diag) == OK, "%s", diag.text);
-	return bus;
-}
-
-static struct port *open_kafka_port(struct between *between, const char *participant)
-{
-	const struct port_kafka_setup setup = {.kafka = kafka_setup(between),
-					       .participant = participant,
-					       .window = WINDOW,
-					       .wake_fd = -1};
-	struct port *port = NULL;
-	struct diag diag = {""};
-
-	ck_assert_msg(port_kafka_open(&setup, &port, &diag) == OK, "%s", diag.text);
-	return port;
-}
-
-static const struct implementation {
-	const char *name;
-	void (*make)(struct between *between);
-	struct bus *(*open)(struct between *between);
-	struct port *(*open_port)(struct between *between, const char *participant);
-	bool in_order;
-	bool repeats; /* what was not settled comes again */
-	bool kafka;   /* and so does what is behind it; participants are not seen */
-} implementations[] = {
-	{"memory", make_memory, open_memory, open_memory_port, true, true, false},
-	{"sim", make_sim, open_sim, open_sim_port, false, false, false},
-	{"pipe", make_pipe, open_pipe, open_pipe_port, true, true, false},
-	{"local", make_local, open_local, open_local_port, true, true, false},
-	{"local, a few bytes at a time", make_narrow, open_local, open_local_port, true, true,
-	 false},
-	{"kafka", make_kafka, open_kafka, open_kafka_port, true, true, true},
-	{"kafka's mock", make_mock, open_kafka, open_kafka_port, true, true, true},
-};
-
-struct ends {
-	const struct implementation *implementation;
-	struct between between;
-	struct bus *bus;
-	struct port *port;  /* of "stock" */
-	struct port *other; /* of somebody else; NULL: there is none */
-};
-
-static void advance(int64_t *at, int64_t to)
-{
-	*at = *at < to ? to : *at;
-}
-
-/* Nobody knows how long it takes: until all is there that was sent. */
-static bool arrived(struct ends *ends)
-{
-	struct between *between = &ends->between;
-	bool other = true;
-
-	advance(&between->inbox_end, port_kafka_end(ends->port));
-	advance(&between->stock_end, bus_kafka_end(ends->bus, SLICE_LITERAL("stock")));
-	if (ends->other)
-		other = port_kafka_idle(
-			ends->other, bus_kafka_end(ends->bus, SLICE_LITERAL("stock-2")) +
-					     bus_kafka_end(ends->bus, SLICE_LITERAL("late")));
-	return bus_kafka_idle(ends->bus, between->inbox_end) &&
-	       port_kafka_idle(ends->port, between->stock_end) && other;
-}
-
-static void travel_kafka(struct ends *ends)
-{
-	int64_t end_ms = clock_monotonic_ms(clock_system()) + KAFKA_MS;
-	bool done = false;
-
-	while (!done && clock_monotonic_ms(clock_system()) < end_ms) {
-		bus_pump(ends->bus);
-		if (ends->other)
-			port_pump(ends->other, 0);
-		port_pump(ends->port, KAFKA_TURN_MS);
-		done = arrived(ends);
-	}
-	ck_assert_msg(done, "what was sent does not arrive");
-}
-
-/* Let everything arrive that is under way, and whoever lost the other find it
- * again. */
-static void travel(struct ends *ends)
-{
-	if (ends->implementation->kafka) {
-		travel_kafka(ends);
-		return;
-	}
-	for (int i = 0; i < TRIPS; i++) {
-		clock_sim_advance(&ends->between.clock, PAUSE_MS);
-		port_pump(ends->port, 0);
-		if (ends->other)
-			port_pump(ends->other, 0);
-		bus_pump(ends->bus);
-	}
-}
-
-static void ends_open(struct ends *ends, int i)
-{
-	*ends = (struct ends){.implementation = &implementations[i]};
-	ends->implementation->make(&ends->between);
-	if (ends->implementation->kafka) { /* both find their groups at the same time */
-		ends->port = ends->implementation->open_port(&ends->between, "stock");
-		port_pump(ends->port, 0);
-	}
-	ends->bus = ends->implementation->open(&ends->between);
-	if (!ends->port)
-		ends->port = ends->implementation->open_port(&ends->between, "stock");
-	ck_assert(ends->bus && ends->port);
-}
-
-static void ends_close(struct ends *ends)
-{
-	bus_close(ends->bus);
-	port_close(ends->port);
-	port_close(ends->other);
-	post_free(ends->between.post);
-	if (ends->between.sim)
-		bus_sim_free(ends->between.sim);
-	if (ends->between.pipe)
-		bus_pipe_free(ends->between.pipe);
-	if (ends->between.mock.rk)
-		kafka_mock_stop(&ends->between.mock);
-	if (ends->implementation->make == make_local ||
-	    ends->implementation->make == make_narrow)
-		folder_leave();
-}
-
-static void reopen_bus(struct ends *ends)
-{
-	bus_close(ends->bus);
-	ends->bus = ends->implementation->open(&ends->between);
-	ck_assert(ends->bus);
-}
-
-static void reopen_port(struct ends *ends)
-{
-	port_close(ends->port);
-	ends->port = ends->implementation->open_port(&ends->between, "stock");
-	ck_assert(ends->port);
-}
 
 static enum err send_to(struct ends *ends, const char *participant, const char *id,
 			uint32_t attempt)
@@ -324,7 +36,7 @@ static void check_command(struct ends *ends, const char *id)
 {
 	struct command_message command;
 
-	travel(ends);
+	ends_travel(ends);
 	ck_assert_msg(port_poll(ends->port, &command), "%s does not come", id);
 	ck_assert_msg(slice_is(command.id, id), "%.*s comes instead of %s",
 		      SLICE_ARG(command.id), id);
@@ -334,7 +46,7 @@ static void check_no_command(struct ends *ends)
 {
 	struct command_message command;
 
-	travel(ends);
+	ends_travel(ends);
 	ck_assert(!port_poll(ends->port, &command));
 }
 
@@ -342,7 +54,7 @@ static void check_reply(struct ends *ends, const char *id)
 {
 	struct inbox_message message;
 
-	travel(ends);
+	ends_travel(ends);
 	ck_assert_msg(bus_poll(ends->bus, &message), "%s does not come", id);
 	ck_assert_int_eq(message.type, INBOX_REPLY);
 	ck_assert_msg(slice_is(message.reply.id, id), "%.*s comes instead of %s",
@@ -353,7 +65,7 @@ static void check_no_reply(struct ends *ends)
 {
 	struct inbox_message message;
 
-	travel(ends);
+	ends_travel(ends);
 	ck_assert(!bus_poll(ends->bus, &message));
 }
 
@@ -382,7 +94,7 @@ START_TEST(test_a_command_arrives_whole)
 	ends_open(&ends, _i);
 	ck_assert_int_eq(bus_send(ends.bus, &sent), OK);
 	memset(text, '?', sizeof text - 1); /* the sender's memory is its own again */
-	travel(&ends);
+	ends_travel(&ends);
 	ck_assert(port_poll(ends.port, &got));
 	ck_assert(slice_is(got.id, "s/a#0/2/undo") && slice_is(got.participant, "stock") &&
 		  slice_is(got.command, "put-back") && slice_is(got.do_id, "s/a#0/1/do") &&
@@ -410,7 +122,7 @@ START_TEST(test_a_reply_arrives_whole)
 	ends_open(&ends, _i);
 	ck_assert_int_eq(port_reply(ends.port, &sent), OK);
 	memset(text, '?', sizeof text - 1);
-	travel(&ends);
+	ends_travel(&ends);
 	ck_assert(bus_poll(ends.bus, &message) && message.type == INBOX_REPLY);
 	got = message.reply;
 	ck_assert(slice_is(got.id, "s/a#0/0/do") && got.attempt == 2 &&
@@ -480,9 +192,9 @@ START_TEST(test_a_command_waits_for_its_participant)
 
 	ends_open(&ends, _i);
 	ck_assert_int_eq(send_to(&ends, "late", "a", 1), OK);
-	travel(&ends);
+	ends_travel(&ends);
 	ends.other = ends.implementation->open_port(&ends.between, "late");
-	travel(&ends);
+	ends_travel(&ends);
 	ck_assert(port_poll(ends.other, &command) && slice_is(command.id, "a"));
 	ends_close(&ends);
 }
@@ -503,13 +215,13 @@ START_TEST(test_what_was_not_acknowledged_comes_again)
 		bus_acknowledge(ends.bus);
 		check_reply(&ends, "b");
 		check_reply(&ends, "c");
-		reopen_bus(&ends);
+		ends_reopen_bus(&ends);
 		check_reply(&ends, "b");
 		check_reply(&ends, "c");
 		check_no_reply(&ends);
 		bus_acknowledge(ends.bus);
-		travel(&ends);
-		reopen_bus(&ends);
+		ends_travel(&ends);
+		ends_reopen_bus(&ends);
 		check_no_reply(&ends);
 	}
 	ends_close(&ends);
@@ -528,7 +240,7 @@ START_TEST(test_what_was_not_answered_comes_again)
 		check_command(&ends, "b");
 		ck_assert_int_eq(reply(&ends, "b", 1), OK);
 		check_reply(&ends, "b");
-		reopen_port(&ends);
+		ends_reopen_port(&ends);
 		check_command(&ends, "a");
 		if (ends.implementation->kafka) {
 			check_command(&ends, "b");
@@ -538,7 +250,7 @@ START_TEST(test_what_was_not_answered_comes_again)
 		check_no_command(&ends);
 		ck_assert_int_eq(reply(&ends, "a", 1), OK);
 		check_reply(&ends, "a");
-		reopen_port(&ends);
+		ends_reopen_port(&ends);
 		check_no_command(&ends);
 	}
 	ends_close(&ends);
@@ -568,7 +280,7 @@ START_TEST(test_what_could_not_be_answered_comes_again)
 	check_reply(&ends, "filler");
 	bus_acknowledge(ends.bus);
 	ck_assert_int_eq(reply(&ends, "a", 1), OK);
-	reopen_port(&ends);
+	ends_reopen_port(&ends);
 	check_command(&ends, "b");
 	check_no_command(&ends);
 	ends_close(&ends);
@@ -590,14 +302,14 @@ START_TEST(test_later_attempts_are_not_settled_by_an_earlier_answer)
 		check_command(&ends, "a");
 		ck_assert_int_eq(reply(&ends, "a", 1), OK);
 		check_reply(&ends, "a");
-		reopen_port(&ends);
-		travel(&ends);
+		ends_reopen_port(&ends);
+		ends_travel(&ends);
 		ck_assert(port_poll(ends.port, &command));
 		ck_assert_uint_eq(command.attempt, 2);
 		check_no_command(&ends);
 		ck_assert_int_eq(reply(&ends, "a", 2), OK);
 		check_reply(&ends, "a");
-		reopen_port(&ends);
+		ends_reopen_port(&ends);
 		check_no_command(&ends);
 	}
 	ends_close(&ends);
@@ -616,7 +328,7 @@ START_TEST(test_earlier_attempts_are_settled_by_a_later_answer)
 		check_command(&ends, "a");
 		ck_assert_int_eq(reply(&ends, "a", 2), OK);
 		check_reply(&ends, "a");
-		reopen_port(&ends);
+		ends_reopen_port(&ends);
 		check_no_command(&ends);
 	}
 	ends_close(&ends);
@@ -638,7 +350,7 @@ START_TEST(test_what_comes_again_is_valid_until_its_own_answer)
 	ends_open(&ends, _i);
 	for (size_t i = 0; i < N; i++)
 		(void)send_to(&ends, "stock", sent[i].id, sent[i].attempt);
-	travel(&ends);
+	ends_travel(&ends);
 	while (n < 2 * N && port_poll(ends.port, &polled[n]))
 		n++;
 	for (size_t i = 0; i < n; i++) {
@@ -722,12 +434,12 @@ START_TEST(test_nobody_asked)
 	struct ends ends;
 
 	ends_open(&ends, _i);
-	travel(&ends);
+	ends_travel(&ends);
 	bus_answer(ends.bus, 0, &result);
 	bus_answer(ends.bus, UINT64_MAX, &result);
 	bus_ended(ends.bus, 0, SLICE_LITERAL("s"), SLICE_LITERAL("completed"));
 	bus_ended(ends.bus, UINT64_MAX, SLICE_LITERAL("s"), SLICE_LITERAL("completed"));
-	travel(&ends);
+	ends_travel(&ends);
 	ck_assert_int_eq(send_one(&ends, "a"), OK);
 	check_command(&ends, "a");
 	ends_close(&ends);
@@ -789,40 +501,29 @@ START_TEST(test_every_allocation_fails_in_turn)
 }
 END_TEST
 
-/* Add a test for every implementation. The members of a group take 3 s to find each
- * other in the mock, so it is asked where there is no broker. */
-static void add_loop(TCase *tcase, const TTest *test)
-{
-	int mock = ROWS(implementations) - 1;
-
-	tcase_add_loop_test(tcase, test, 0, mock - !kafka);
-	if (!kafka)
-		tcase_add_loop_test(tcase, test, mock, mock + 1);
-}
-
 static void add(TCase *tcase)
 {
-	add_loop(tcase, test_a_command_arrives_whole);
-	add_loop(tcase, test_a_reply_arrives_whole);
-	add_loop(tcase, test_a_command_goes_to_its_participant_alone);
-	add_loop(tcase, test_nothing_is_there_at_first);
-	add_loop(tcase, test_messages_keep_their_order);
-	add_loop(tcase, test_a_command_waits_for_its_participant);
-	add_loop(tcase, test_what_was_not_acknowledged_comes_again);
-	add_loop(tcase, test_what_was_not_answered_comes_again);
+	ends_add_loop(tcase, test_a_command_arrives_whole);
+	ends_add_loop(tcase, test_a_reply_arrives_whole);
+	ends_add_loop(tcase, test_a_command_goes_to_its_participant_alone);
+	ends_add_loop(tcase, test_nothing_is_there_at_first);
+	ends_add_loop(tcase, test_messages_keep_their_order);
+	ends_add_loop(tcase, test_a_command_waits_for_its_participant);
+	ends_add_loop(tcase, test_what_was_not_acknowledged_comes_again);
+	ends_add_loop(tcase, test_what_was_not_answered_comes_again);
 	tcase_add_test(tcase, test_what_could_not_be_answered_comes_again);
-	add_loop(tcase, test_later_attempts_are_not_settled_by_an_earlier_answer);
-	add_loop(tcase, test_earlier_attempts_are_settled_by_a_later_answer);
-	add_loop(tcase, test_participants_are_known);
-	add_loop(tcase, test_nobody_asked);
-	add_loop(tcase, test_an_answer_out_of_the_blue);
-	add_loop(tcase, test_what_comes_again_is_valid_until_its_own_answer);
+	ends_add_loop(tcase, test_later_attempts_are_not_settled_by_an_earlier_answer);
+	ends_add_loop(tcase, test_earlier_attempts_are_settled_by_a_later_answer);
+	ends_add_loop(tcase, test_participants_are_known);
+	ends_add_loop(tcase, test_nobody_asked);
+	ends_add_loop(tcase, test_an_answer_out_of_the_blue);
+	ends_add_loop(tcase, test_what_comes_again_is_valid_until_its_own_answer);
 	tcase_add_test(tcase, test_a_full_queue_is_busy);
 	tcase_add_test(tcase, test_every_allocation_fails_in_turn);
 }
 
 int main(void)
 {
-	kafka = kafka_broker_find();
+	ends_kafka = kafka_broker_find();
 	return suite_run("bus", add);
 }

@@ -4,6 +4,7 @@
  * of a group take 3 s to find each other. */
 #include "bus/kafka/bus_kafka.h"
 #include "bus/kafka/port_kafka.h"
+#include "bus/kafka/topics.h"
 #include "proto/wire.h"
 #include "tests/lib/kafka_broker.h"
 #include "tests/lib/suite.h"
@@ -147,7 +148,7 @@ static struct kafka_setup kafka_setup(void)
 
 static struct bus *open_bus(void)
 {
-	const struct bus_kafka_setup setup = {.kafka = kafka_setup()};
+	const struct bus_kafka_setup setup = {.kafka = kafka_setup(), .blind = mock.rk != NULL};
 	struct bus *bus = NULL;
 	struct diag diag = {""};
 
@@ -157,7 +158,8 @@ static struct bus *open_bus(void)
 
 static void enter(void)
 {
-	static const char *const topics[] = {"inbox", "dead", "events", NULL};
+	static const char *const topics[] = {"inbox",     "dead",          "events", "records",
+					     "cmd.stock", "inquiry.stock", NULL};
 
 	kafka_prefix(prefix);
 	snprintf(inbox, sizeof inbox, "%s.inbox", prefix);
@@ -171,8 +173,9 @@ static void enter(void)
 
 static void leave(void)
 {
-	if (!kafka)
+	if (mock.rk)
 		kafka_mock_stop(&mock);
+	mock = (struct kafka_mock){0};
 }
 
 /* Somebody's own client. */
@@ -410,6 +413,209 @@ START_TEST(test_misplaced_messages_find_their_saga)
 }
 END_TEST
 
+/* --- inquiries ---------------------------------------------------------------------- */
+
+struct ends {
+	struct bus *bus;
+	struct port *port; /* NULL: nobody is there */
+};
+
+static struct ends open_ends(void)
+{
+	const struct port_kafka_setup setup = {
+		.kafka = kafka_setup(), .participant = "stock", .window = 1, .wake_fd = -1};
+	struct ends ends = {NULL, NULL};
+	struct diag diag = {""};
+
+	ck_assert_msg(port_kafka_open(&setup, &ends.port, &diag) == OK, "%s", diag.text);
+	port_pump(ends.port, 0);
+	ends.bus = open_bus();
+	return ends;
+}
+
+static void close_ends(struct ends *ends)
+{
+	bus_close(ends->bus);
+	port_close(ends->port);
+}
+
+static int64_t now_ms(void)
+{
+	return clock_monotonic_ms(clock_system());
+}
+
+static void turn(struct ends *ends)
+{
+	bus_pump(ends->bus);
+	if (ends->port)
+		port_pump(ends->port, 5);
+}
+
+/* Ask until it is the answer that is wanted: the text is in it, or "" for OK. */
+static enum err ask_until(struct ends *ends, struct inquiry_message *inquiry, enum err wanted,
+			  const char *text)
+{
+	int64_t end_ms = now_ms() + WAIT_MS;
+	struct diag diag;
+	enum err err;
+
+	do {
+		diag.text[0] = '\0';
+		turn(ends);
+		err = bus_inquire(ends->bus, SLICE_LITERAL("stock"), inquiry, &diag);
+		ck_assert_msg(now_ms() < end_ms, "%s: %s", err_text(err), diag.text);
+		if (!err && wanted) /* too soon */
+			bus_forget(ends->bus, inquiry->request);
+	} while (err != wanted || !strstr(diag.text, text));
+	return err;
+}
+
+static void hear(struct ends *ends, struct inquiry_message *inquiry,
+		 struct inquiry_message *heard)
+{
+	int64_t end_ms = now_ms() + WAIT_MS;
+
+	for (;;) {
+		int64_t again_ms = now_ms() + 1000;
+
+		ask_until(ends, inquiry, OK, "");
+		while (now_ms() < again_ms) {
+			turn(ends);
+			if (port_inquiry(ends->port, heard) &&
+			    heard->request == inquiry->request)
+				return;
+		}
+		bus_forget(ends->bus, inquiry->request);
+		ck_assert_msg(now_ms() < end_ms, "nobody hears it");
+	}
+}
+
+static struct inquired answered(struct ends *ends)
+{
+	int64_t end_ms = now_ms() + WAIT_MS;
+	struct inquired inquired;
+
+	while (!bus_inquired(ends->bus, &inquired)) {
+		ck_assert_msg(now_ms() < end_ms, "no answer comes");
+		turn(ends);
+	}
+	return inquired;
+}
+
+/* What was asked by the one before has a number that is never used again. */
+START_TEST(test_an_answer_to_the_one_before_is_dropped)
+{
+	struct inquiry_message before = {.limit = 1}, after = {.limit = 2}, heard;
+	struct records_message late = {.next = SLICE_LITERAL("late")}, good = {0};
+	struct ends ends;
+
+	enter();
+	ends = open_ends();
+	hear(&ends, &before, &heard);
+	bus_close(ends.bus);
+	ends.bus = open_bus();
+	hear(&ends, &after, &heard);
+	ck_assert_uint_ne(before.request, after.request);
+	late.request = before.request;
+	port_records(ends.port, &late);
+	good.request = after.request;
+	port_records(ends.port, &good);
+	ck_assert_uint_eq(answered(&ends).request, after.request);
+	close_ends(&ends);
+	leave();
+}
+END_TEST
+
+/* On both topics there may be anything: it is passed over, and no dead letter. */
+START_TEST(test_what_is_no_inquiry_and_no_answer)
+{
+	static const struct frame records = {.type = FRAME_RECORDS, .records = {.request = 1}};
+	struct inquiry_message inquiry = {.limit = 1}, heard;
+	struct records_message good = {0};
+	char topic[KAFKA_TOPIC_SIZE];
+	struct inbox_message message;
+	rd_kafka_t *producer;
+	struct ends ends;
+
+	enter();
+	producer = client(RD_KAFKA_PRODUCER);
+	ends = open_ends();
+	hear(&ends, &inquiry, &heard);
+	snprintf(topic, sizeof topic, "%s.inquiry.stock", prefix);
+	for (int i = 0; i < KAFKA_INQUIRY_PARTITIONS; i++) {
+		produce(producer, topic, i, SLICE_LITERAL("\xff"));
+		produce_frame(producer, topic, i, &command_frame);
+	}
+	snprintf(topic, sizeof topic, "%s.records", prefix);
+	produce(producer, topic, 0, SLICE_LITERAL("\xff"));
+	produce_frame(producer, topic, 0, &signal_frame);
+	produce_frame(producer, topic, 0, &records);
+	good.request = inquiry.request;
+	port_records(ends.port, &good);
+	ck_assert_uint_eq(answered(&ends).request, inquiry.request);
+	hear(&ends, &inquiry, &heard);
+	ck_assert(!bus_poll(ends.bus, &message));
+	rd_kafka_destroy(producer);
+	close_ends(&ends);
+	leave();
+}
+END_TEST
+
+/* It takes commands, and does not know of inquiries. */
+START_TEST(test_one_that_is_too_old_is_told_from_one_that_is_away)
+{
+	struct inquiry_message inquiry = {.limit = 1};
+	rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
+	char group[KAFKA_TOPIC_SIZE], why[256];
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	struct ends ends = {NULL, NULL};
+	rd_kafka_t *old;
+
+	enter();
+	ends.bus = open_bus();
+	ask_until(&ends, &inquiry, ERR_NOT_FOUND, "");
+	snprintf(group, sizeof group, "%s.cmd.stock", prefix);
+	rd_kafka_conf_set(conf, "bootstrap.servers", brokers, why, sizeof why);
+	rd_kafka_conf_set(conf, "group.id", group, why, sizeof why);
+	old = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);
+	rd_kafka_topic_partition_list_add(topics, inbox, -1);
+	rd_kafka_subscribe(old, topics);
+	ask_until(&ends, &inquiry, ERR_BUSY, "its library is too old");
+	ask_until(&ends, &inquiry, ERR_INVALID, "its library is too old");
+	rd_kafka_consumer_close(old);
+	rd_kafka_destroy(old);
+	ask_until(&ends, &inquiry, ERR_NOT_FOUND, "");
+	rd_kafka_topic_partition_list_destroy(topics);
+	bus_close(ends.bus);
+	leave();
+}
+END_TEST
+
+/* The mock's broker goes and comes. */
+START_TEST(test_nobody_can_be_asked_during_an_outage)
+{
+	struct inquiry_message inquiry = {.limit = 1}, heard;
+	struct records_message records = {0};
+	const char *real = kafka;
+	struct ends ends;
+
+	kafka = NULL;
+	enter();
+	ends = open_ends();
+	hear(&ends, &inquiry, &heard);
+	rd_kafka_mock_broker_set_down(mock.cluster, 1);
+	ask_until(&ends, &inquiry, ERR_BUSY, "no broker answers");
+	rd_kafka_mock_broker_set_up(mock.cluster, 1);
+	hear(&ends, &inquiry, &heard);
+	records.request = heard.request;
+	port_records(ends.port, &records);
+	ck_assert_uint_eq(answered(&ends).request, inquiry.request);
+	close_ends(&ends);
+	leave();
+	kafka = real;
+}
+END_TEST
+
 static void add(TCase *tcase)
 {
 	tcase_add_loop_test(tcase, test_partitions_are_those_of_other_clients, 0,
@@ -420,6 +626,11 @@ static void add(TCase *tcase)
 	tcase_add_loop_test(tcase, test_what_is_of_no_use_does_not_block, 0, ROWS(dead_rows));
 	tcase_add_test(tcase, test_what_the_orchestrator_says);
 	tcase_add_test(tcase, test_misplaced_messages_find_their_saga);
+	tcase_add_test(tcase, test_an_answer_to_the_one_before_is_dropped);
+	tcase_add_test(tcase, test_what_is_no_inquiry_and_no_answer);
+	tcase_add_test(tcase, test_nobody_can_be_asked_during_an_outage);
+	if (kafka) /* the mock does not say who is there */
+		tcase_add_test(tcase, test_one_that_is_too_old_is_told_from_one_that_is_away);
 }
 
 int main(void)

@@ -63,7 +63,7 @@ END_TEST
 
 /* One whose bus is asked, and never answers. */
 static enum err ask_nobody(struct bus *bus, struct slice participant,
-			   struct inquiry_message *inquiry)
+			   struct inquiry_message *inquiry, struct diag *diag)
 {
 	static uint64_t last;
 

@@ -151,7 +151,7 @@ START_TEST(test_one_that_comes_back_in_time)
 END_TEST
 
 static enum err too_old(struct bus *bus, struct slice participant,
-			struct inquiry_message *inquiry)
+			struct inquiry_message *inquiry, struct diag *diag)
 {
 	return ERR_INVALID;
 }
