@@ -220,8 +220,31 @@ START_TEST(test_every_allocation_fails_in_turn)
 }
 END_TEST
 
+START_TEST(test_a_page_takes_what_it_has_room_for)
+{
+	struct record_message records[1];
+	struct barrier_page page = {.records = records, .max = 1, .since_ms = 10};
+	struct arena arena = {0}, none = {.max = 1};
+
+	ck_assert_int_eq(barrier_page_add(&page, slice_of("old"), BARRIER_OK, 9, &arena), OK);
+	ck_assert_uint_eq(page.n, 0);
+	ck_assert_int_eq(barrier_page_add(&page, slice_of("new"), BARRIER_OK, 10, &none),
+			 ERR_NOMEM);
+	ck_assert_uint_eq(page.n, 0);
+	ck_assert_int_eq(barrier_page_add(&page, slice_of("new"), BARRIER_UNDONE, 10, &arena),
+			 OK);
+	ck_assert(page.n == 1 && slice_is(records[0].id, "new") && records[0].first_ms == 10 &&
+		  records[0].state == RECORD_UNDONE);
+	ck_assert_int_eq(barrier_page_add(&page, slice_of("more"), BARRIER_OK, 10, &arena),
+			 ERR_TOO_LARGE);
+	arena_release(&arena);
+	arena_release(&none);
+}
+END_TEST
+
 static void add(TCase *tcase)
 {
+	tcase_add_test(tcase, test_a_page_takes_what_it_has_room_for);
 	tcase_add_loop_test(tcase, test_every_record_is_on_a_page, 0, n_barriers);
 	tcase_add_loop_test(tcase, test_old_ones_are_left_out, 0, n_barriers);
 	tcase_add_loop_test(tcase, test_the_records_of_commands_in_their_order, 0, n_barriers);

@@ -121,7 +121,8 @@ class Mutator:
         n = 0
         while n < len(self.tokens):
             token = self.tokens[n]
-            if token.text in ("assert", "_Static_assert"):
+            # A fault point is nothing outside of a test build.
+            if token.text in ("assert", "_Static_assert", "FAULT_POINT"):
                 n = self.partner[n + 1] + 1
                 continue
             if token.kind == "name":
