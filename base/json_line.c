@@ -1,9 +1,12 @@
 #include "base/json_line.h"
 
 #include "base/json.h"
+#include "base/json_escape.h"
 #include "base/rfc3339.h"
 
-#include <inttypes.h>
+#include <string.h>
+
+enum { NUMBER_SIZE = 20 }; /* of an int64_t in digits, with its sign */
 
 /* A comma, where a value stands before: all end in one of these. */
 static void separate(struct bytes *out)
@@ -74,17 +77,39 @@ void json_add_value(struct bytes *out, struct slice text)
 	add_characters(out, text);
 }
 
+/* Numbers are many: no format is read for them. */
+static void add_number(struct bytes *out, int64_t number)
+{
+	char text[NUMBER_SIZE], *at = text + sizeof text;
+	uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+
+	do
+		*--at = (char)('0' + left % 10);
+	while (left /= 10);
+	if (number < 0)
+		*--at = '-';
+	bytes_append(out, (struct slice){at, (size_t)(text + sizeof text - at)});
+}
+
 void json_add_value_number(struct bytes *out, int64_t number)
 {
 	separate(out);
-	bytes_format(out, "%" PRId64, number);
+	add_number(out, number);
 }
 
+/* Names are ours: nothing in them is to be escaped. */
 void json_add_name(struct bytes *out, const char *name)
 {
+	size_t len = strlen(name);
+	char *room;
+
 	separate(out);
-	json_write_text(out, slice_of(name));
-	bytes_add(out, ':');
+	room = bytes_room(out, len + 3);
+	if (!room)
+		return;
+	room[0] = '"';
+	memcpy(room + 1, name, len);
+	memcpy(room + 1 + len, "\":", 2);
 }
 
 void json_add_text(struct bytes *out, const char *name, struct slice text)
@@ -93,10 +118,45 @@ void json_add_text(struct bytes *out, const char *name, struct slice text)
 	add_characters(out, text);
 }
 
+size_t json_begin_text(struct bytes *out, const char *name)
+{
+	json_add_name(out, name);
+	bytes_add(out, '"');
+	return out->len;
+}
+
+static bool is_plain(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (json_must_escape(text.at[i]))
+			return false;
+	return utf8_valid(text);
+}
+
+/* Few texts have anything that is to be escaped: those are written anew. */
+void json_end_text(struct bytes *out, size_t at)
+{
+	struct bytes copy = BYTES(SIZE_MAX / 4, NULL);
+	struct slice text;
+
+	if (out->err)
+		return;
+	text = (struct slice){out->at + at, out->len - at};
+	if (is_plain(text)) {
+		bytes_add(out, '"');
+		return;
+	}
+	bytes_append(&copy, text);
+	out->len = at - 1;
+	add_characters(out, bytes_slice(&copy));
+	out->err = out->err ? out->err : copy.err;
+	bytes_release(&copy);
+}
+
 void json_add_number(struct bytes *out, const char *name, int64_t number)
 {
 	json_add_name(out, name);
-	bytes_format(out, "%" PRId64, number);
+	add_number(out, number);
 }
 
 void json_add_bool(struct bytes *out, const char *name, bool value)

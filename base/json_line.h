@@ -51,6 +51,11 @@ void json_add_time(struct bytes *out, const char *name, int64_t unix_ms);
 /* The name alone: the caller appends the value. */
 void json_add_name(struct bytes *out, const char *name);
 
+/* A text that the caller appends between the two, and whose beginning they tell each
+ * other. */
+size_t json_begin_text(struct bytes *out, const char *name);
+void json_end_text(struct bytes *out, size_t at);
+
 /* --- elements of a list ----------------------------------------------------------- */
 
 void json_add_value(struct bytes *out, struct slice text);

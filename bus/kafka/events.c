@@ -3,6 +3,7 @@
 #include "base/json_line.h"
 #include "bus/kafka/topics.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -56,12 +57,13 @@ static int64_t now_ms(const struct events *events)
 /* "turned back" is "skald.saga.turned-back". */
 static void add_type(struct bytes *out, struct slice what)
 {
-	char type[TYPE_SIZE];
+	char type[TYPE_SIZE] = "skald.saga.";
+	size_t len = strlen(type);
 
-	snprintf(type, sizeof type, "skald.saga.%.*s", SLICE_ARG(what));
-	for (char *at = type; *at; at++)
-		*at = *at == ' ' ? '-' : *at;
-	json_add_text(out, "type", slice_of(type));
+	assert(len + what.len <= sizeof type);
+	for (size_t i = 0; i < what.len; i++)
+		type[len++] = what.at[i] == ' ' ? '-' : what.at[i];
+	json_add_text(out, "type", (struct slice){type, len});
 }
 
 void events_write(const struct kafka_setup *setup, const struct event_message *event,

@@ -2,20 +2,16 @@
 
 #include "base/json_line.h"
 #include "orchestrator/core/describe.h"
-#include "orchestrator/core/timeline.h"
 
 #include <inttypes.h>
 
 static void text_member(struct bytes *out, const struct definition *definition,
 			const struct saga *saga, const struct entry *entry)
 {
-	struct bytes text = BYTES(ENTRY_BYTES_MAX * 4, NULL);
+	size_t at = json_begin_text(out, "text");
 
-	describe_entry(definition, saga, entry, &text);
-	json_add_text(out, "text", bytes_slice(&text));
-	if (text.err && !out->err)
-		out->err = text.err;
-	bytes_release(&text);
+	describe_entry(definition, saga, entry, out);
+	json_end_text(out, at);
 }
 
 static void step_member(struct bytes *out, const struct definition *definition,
