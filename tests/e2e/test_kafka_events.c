@@ -108,12 +108,19 @@ static rd_kafka_t *new_reader(void)
 	rd_kafka_conf_set(conf, "bootstrap.servers", kafka, why, sizeof why);
 	rd_kafka_conf_set(conf, "group.id", world.prefix, why, sizeof why);
 	rd_kafka_conf_set(conf, "auto.offset.reset", "earliest", why, sizeof why);
+	rd_kafka_conf_set(conf, "enable.auto.commit", "false", why, sizeof why);
 	reader = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);
 	ck_assert_ptr_nonnull(reader);
 	rd_kafka_topic_partition_list_add(topics, topic, RD_KAFKA_PARTITION_UA);
 	ck_assert(!rd_kafka_subscribe(reader, topics));
 	rd_kafka_topic_partition_list_destroy(topics);
 	return reader;
+}
+
+static void close_reader(rd_kafka_t *reader)
+{
+	rd_kafka_consumer_close(reader);
+	rd_kafka_destroy(reader);
 }
 
 static void read_until_all_ended(rd_kafka_t *reader, int n)
@@ -155,10 +162,9 @@ static void check_saga(const struct told *told)
 		      shown.at);
 }
 
-static void enter(void)
+/* The server has this property of librdkafka. */
+static void enter(const char *property)
 {
-	static char slowly[] = "linger.ms=300";
-
 	folder_enter();
 	works_copy_definition("schemas/order.json");
 	works_copy_definition("order.yaml");
@@ -166,7 +172,7 @@ static void enter(void)
 	snprintf(world.bus, sizeof world.bus, "kafka:%s", kafka);
 	for (int i = 0; i < N_WORKS; i++) {
 		const char *const args[] = {"--bus",      world.bus, "--kafka-prefix",
-					    world.prefix, "--kafka", slowly};
+					    world.prefix, "--kafka", property};
 
 		memcpy(world.works.args[i], args, sizeof args);
 	}
@@ -178,8 +184,7 @@ static void enter(void)
 
 static void leave(rd_kafka_t *reader)
 {
-	rd_kafka_consumer_close(reader);
-	rd_kafka_destroy(reader);
+	close_reader(reader);
 	works_stop(&world.works);
 	folder_leave();
 	arena_release(&world.arena);
@@ -193,10 +198,11 @@ START_TEST(test_events_are_the_timelines_whenever_the_server_is_killed)
 	rd_kafka_t *reader;
 	long n = 0, n_all = 0;
 
-	enter();
+	enter("linger.ms=300");
 	works_start(&world.works);
 	reader = new_reader();
 	orders_init(&orders, 5, ORDERS);
+	orders_allow(&orders, 0);
 	orders_begin(&orders, world.works.server.url);
 	for (int i = 1; i <= KILLS; i++) {
 		orders_allow(&orders, ORDERS * i / KILLS);
@@ -222,10 +228,68 @@ START_TEST(test_events_are_the_timelines_whenever_the_server_is_killed)
 }
 END_TEST
 
+static void remove_topic(void)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	rd_kafka_DeleteTopic_t *topic;
+	rd_kafka_event_t *event;
+	rd_kafka_queue_t *queue;
+	rd_kafka_t *admin;
+	char why[256], name[KAFKA_PREFIX_SIZE + 8];
+
+	snprintf(name, sizeof name, "%s.events", world.prefix);
+	rd_kafka_conf_set(conf, "bootstrap.servers", kafka, why, sizeof why);
+	admin = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
+	ck_assert_ptr_nonnull(admin);
+	queue = rd_kafka_queue_new(admin);
+	topic = rd_kafka_DeleteTopic_new(name);
+	rd_kafka_DeleteTopics(admin, &topic, 1, NULL, queue);
+	event = rd_kafka_queue_poll(queue, READ_MS);
+	ck_assert(event && !rd_kafka_event_error(event));
+	rd_kafka_event_destroy(event);
+	rd_kafka_DeleteTopic_destroy(topic);
+	rd_kafka_queue_destroy(queue);
+	rd_kafka_destroy(admin);
+}
+
+/* What was in it is gone; what comes then waits until it is there again. */
+START_TEST(test_a_topic_that_was_removed_is_made_again)
+{
+	enum { BEFORE = 5, AFTER = 5 };
+	struct orders orders;
+	rd_kafka_t *reader;
+
+	enter("topic.metadata.propagation.max.ms=1000");
+	works_start(&world.works);
+	orders_init(&orders, 6, BEFORE + AFTER);
+	orders_allow(&orders, BEFORE);
+	orders_begin(&orders, world.works.server.url);
+	while (orders_accepted(&orders) < BEFORE)
+		works_sleep_ms(10);
+	works_wait_idle(&world.works);
+	reader = new_reader();
+	read_until_all_ended(reader, BEFORE);
+	close_reader(reader);
+	world.n_told = 0;
+	remove_topic();
+	orders_allow(&orders, BEFORE + AFTER);
+	orders_await(&orders);
+	works_wait_idle(&world.works);
+	background_until(&world.works.server.process, "event=events-refused", &world.arena);
+	background_until(&world.works.server.process, "event=events-taken", &world.arena);
+	reader = new_reader();
+	read_until_all_ended(reader, AFTER);
+	for (int i = 0; i < AFTER; i++)
+		check_saga(&world.told[i]);
+	leave(reader);
+}
+END_TEST
+
 static void add(TCase *tcase)
 {
 	tcase_set_timeout(tcase, 180);
 	tcase_add_test(tcase, test_events_are_the_timelines_whenever_the_server_is_killed);
+	tcase_add_test(tcase, test_a_topic_that_was_removed_is_made_again);
 }
 
 int main(int argc, char **argv)
