@@ -4,9 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What is refused for so long is refused for good; and a broker that has said nothing for
- * so long, though it was asked, is as good as away. */
-enum { REFUSED_MS = 5000, LOOK_MS = 200, SILENT_MS = 5000 };
+/* What is refused for so long is refused for good; a broker that has said nothing for so
+ * long, though it was asked, is as good as away; and one that we had lost is back when it
+ * has kept a connection for so long, as some close it only when they are asked something. */
+enum { REFUSED_MS = 5000, LOOK_MS = 200, SILENT_MS = 5000, STEADY_MS = 700 };
 
 /* Of several that fit the first one counts. */
 static const struct advice {
@@ -65,14 +66,20 @@ enum err kafka_client_connect(struct kafka_client *client, const struct kafka_se
 {
 	const struct rd_kafka_metadata *metadata;
 	int64_t begin_ms = clock_monotonic_ms(setup->clock), passed_ms = 0;
+	char refusal[DIAG_MAX] = "";
+	const char *why;
 
 	while (rd_kafka_metadata(client->rk, 0, NULL, &metadata, LOOK_MS)) {
 		kafka_client_serve(client);
+		if (client->refused &&
+		    client->trouble[0]) /* librdkafka says it once, and not again for long */
+			memcpy(refusal, client->trouble, sizeof refusal);
 		passed_ms = clock_monotonic_ms(setup->clock) - begin_ms;
-		if (passed_ms >= timeout_ms || (client->refused && passed_ms >= REFUSED_MS))
-			return diag_set(
-				diag, ERR_UNAVAILABLE, "kafka:%.100s: %s", setup->brokers,
-				client->trouble[0] ? client->trouble : "no broker answers");
+		if (passed_ms < timeout_ms && (!refusal[0] || passed_ms < REFUSED_MS))
+			continue;
+		why = refusal[0] ? refusal : client->trouble;
+		return diag_set(diag, ERR_UNAVAILABLE, "kafka:%.100s: %s", setup->brokers,
+				why[0] ? why : "no broker answers");
 	}
 	rd_kafka_metadata_destroy(metadata);
 	return OK;
@@ -94,6 +101,9 @@ bool kafka_client_hears(struct kafka_client *client, const char *statistics)
 	bool silent = false;
 
 	for (const char *at = statistics; (at = strstr(at, up)); at++) {
+		if (!client->reachable &&
+		    number_behind(at, "\"stateage\":") < STEADY_MS * 1000LL)
+			continue;
 		if (!number_behind(at, "\"waitresp_cnt\":") ||
 		    number_behind(at, "\"rxidle\":") < SILENT_MS * 1000LL)
 			return true;

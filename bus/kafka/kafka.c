@@ -195,7 +195,6 @@ static int on_statistics(rd_kafka_t *rk, char *json, size_t len, void *opaque)
 	if (reachable) {
 		tell(client, LOG_LEVEL_INFO, "kafka-reachable", NULL);
 		client->trouble[0] = '\0';
-		client->refused = false;
 	} else {
 		tell(client, LOG_LEVEL_WARN, "kafka-unreachable", trouble_of(client));
 	}
