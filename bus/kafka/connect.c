@@ -71,8 +71,8 @@ enum err kafka_client_connect(struct kafka_client *client, const struct kafka_se
 
 	while (rd_kafka_metadata(client->rk, 0, NULL, &metadata, LOOK_MS)) {
 		kafka_client_serve(client);
-		if (client->refused &&
-		    client->trouble[0]) /* librdkafka says it once, and not again for long */
+		/* librdkafka says it once, and not again for long. */
+		if (client->refused && client->trouble[0])
 			memcpy(refusal, client->trouble, sizeof refusal);
 		passed_ms = clock_monotonic_ms(setup->clock) - begin_ms;
 		if (passed_ms < timeout_ms && (!refusal[0] || passed_ms < REFUSED_MS))

@@ -256,7 +256,7 @@ static void put_frame(rd_kafka_t *producer, const char *topic, int32_t partition
 	    (struct slice){bytes.at + WIRE_LENGTH_SIZE, bytes.len - WIRE_LENGTH_SIZE});
 }
 
-enum { PARTITIONS = 12, TOO_MANY = 2100000 };
+enum { PARTITIONS = 12, INQUIRY_PARTITIONS = 3, TOO_MANY = 2100000 };
 
 /* On every partition of every topic that somebody reads. */
 static void poison_all(rd_kafka_t *producer)
@@ -283,6 +283,13 @@ static void poison_all(rd_kafka_t *producer)
 	}
 	put(producer, "inbox", 0, (struct slice){large, sizeof large});
 	put(producer, "dead", 0, SLICE_LITERAL("a stranger's"));
+	/* What is no question and no answer is passed over. */
+	for (int32_t i = 0; i < INQUIRY_PARTITIONS; i++) {
+		put(producer, "inquiry.inventory", i, SLICE_LITERAL("\xff"));
+		put_frame(producer, "inquiry.payment", i, &stray_command);
+		put_frame(producer, "records", 0, &stray_reply);
+		put(producer, "records", 0, SLICE_LITERAL("\xff"));
+	}
 	ck_assert(!rd_kafka_flush(producer, SAGAS_MS));
 }
 
@@ -394,11 +401,13 @@ START_TEST(test_poison_on_every_topic)
 	start_all();
 	start_sagas(0, 1); /* now all topics are there */
 	wait_until_ended(1);
+	ASK("reconcile");
 	producer = new_producer();
 	poison_all(producer);
 	start_sagas(1, N - 1);
 	wait_until_ended(N);
 	check_books(N);
+	ASK("reconcile");
 	wait_for_dead("unreadable", 3 * PARTITIONS);
 	wait_for_dead("unknown-saga", PARTITIONS);
 	wait_for_dead("unknown-participant", PARTITIONS);

@@ -101,6 +101,7 @@ START_TEST(test_orders_go_through)
 	orders_begin(&orders, works.server.url);
 	orders_await(&orders);
 	works_wait_idle(&works);
+	works_check_reconciled(&works);
 	orders_check(&orders, &works, ORDER_AS_IT_IS);
 	works_stop(&works);
 	check_secret("server.log");

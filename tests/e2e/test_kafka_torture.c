@@ -122,6 +122,7 @@ static void end(void)
 	orders_allow(&orders, orders.n);
 	orders_await(&orders);
 	works_wait_idle(&works);
+	works_check_reconciled(&works);
 	orders_check(&orders, &works, ORDER_AS_IT_IS);
 	works_stop(&works);
 	folder_leave();
