@@ -180,7 +180,7 @@ $(alone)/service:
 define service
 PROGRAMS += $(B)/skald-$(1)
 $(B)/skald-$(1): $(filter $(B)/participants/$(1)/% $(B)/participants/service/%,$(service_objects)) \
-	$(B)/libskald-sqlite.a $(B)/libskald-kafka.a $(B)/libskald.a
+	$(B)/libskald-sqlite.a $(B)/libskald-kafka.a $(B)/libskald-mongo.a $(B)/libskald.a
 endef
 $(foreach s,$(SERVICES),$(eval $(call service,$(s))))
 

@@ -30,6 +30,7 @@ struct pending {
 struct skald_mongo {
 	mongoc_collection_t *collection;
 	bson_error_t error;
+	bool failed; /* the last call did: perhaps nobody answers */
 
 	/* Of this transaction: what is to be written, and which ids were not there. */
 	bson_t fields;
@@ -65,10 +66,19 @@ static void forget(struct skald_mongo *mongo)
 	bson_reinit(&mongo->fields);
 }
 
+/* While nobody answers no command is begun: it would fail, and nobody knows what became of
+ * it before. */
 static int mongo_begin(void *context)
 {
-	forget(context);
-	return 0;
+	struct skald_mongo *mongo = context;
+	bson_t *ping = mongo->failed ? BCON_NEW("ping", BCON_INT32(1)) : NULL;
+
+	forget(mongo);
+	if (ping)
+		mongo->failed = !mongoc_collection_command_simple(mongo->collection, ping, NULL,
+								  NULL, &mongo->error);
+	bson_destroy(ping);
+	return mongo->failed;
 }
 
 static void mongo_rollback(void *context)
@@ -165,8 +175,10 @@ static int look(struct skald_mongo *mongo, const char *field, const char *id,
 
 	if (mongoc_cursor_next(cursor, &document))
 		result = set_found(document, id, found);
-	if (mongoc_cursor_error(cursor, &mongo->error))
+	if (mongoc_cursor_error(cursor, &mongo->error)) {
+		mongo->failed = true;
 		result = -1;
+	}
 	mongoc_cursor_destroy(cursor);
 	bson_destroy(opts);
 	bson_destroy(filter);
@@ -411,6 +423,7 @@ static int mongo_commit(void *context)
 	if (good && mongo->prune_limit)
 		good = remove_old(mongo);
 	forget(mongo);
+	mongo->failed = !good;
 	return !good;
 }
 

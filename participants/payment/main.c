@@ -4,7 +4,7 @@
  * that gives and one for the account that takes: all entries together are zero.
  * Amounts are whole cents; what is not is refused, never rounded.
  */
-#include "participants/service/service.h"
+#include "participants/payment/payment.h"
 
 #include <stdio.h>
 
@@ -58,24 +58,33 @@ static skald_outcome answer_receipt(skald_reply *reply, int64_t receipt)
 
 /* --- charge ------------------------------------------------------------------------------- */
 
-static skald_outcome charge(struct service *service, const skald_command *command,
-			    skald_reply *reply)
+skald_outcome payment_read_charge(const skald_command *command, skald_reply *reply,
+				  int64_t *cents)
 {
 	const char *args = skald_command_args(command);
-	sqlite3_stmt *add = service_statement(service, CHARGE);
 	skald_json_result found;
 	bool declined = false;
-	int64_t cents, receipt;
 
-	found = skald_json_decimal(args, "amount", 2, &cents);
-	if (found || cents < 0 || cents > CENTS_MAX)
+	found = skald_json_decimal(args, "amount", 2, cents);
+	if (found || *cents < 0 || *cents > CENTS_MAX)
 		return service_bad_argument(reply, "amount", found);
 	found = skald_json_bool(args, "decline", &declined);
 	if (found && found != SKALD_JSON_MISSING)
 		return service_bad_argument(reply, "decline", found);
 	if (declined)
-		return skald_reply_refuse(reply, "card_declined", "the bank said no");
+		return skald_reply_refuse(reply, PAYMENT_DECLINED, "the bank said no");
+	return SKALD_OK;
+}
 
+static skald_outcome charge(struct service *service, const skald_command *command,
+			    skald_reply *reply)
+{
+	sqlite3_stmt *add = service_statement(service, CHARGE);
+	int64_t cents, receipt;
+	skald_outcome outcome = payment_read_charge(command, reply, &cents);
+
+	if (outcome != SKALD_OK)
+		return outcome;
 	sqlite3_bind_text(add, 1, skald_command_id(command), -1, SQLITE_STATIC);
 	sqlite3_bind_int64(add, 2, cents);
 	if (service_step(add) != SERVICE_DONE)
@@ -154,10 +163,7 @@ static skald_outcome refund(struct service *service, const skald_command *comman
  * -------------------------------------------------------------------------------- */
 
 static const struct service_command commands[] = {
-	{"charge",
-	 "{amount, card?, decline?} -> {receipt}; refused with card_declined where decline is "
-	 "true",
-	 charge, "card_declined"},
+	{"charge", PAYMENT_CHARGE_HELP, charge, PAYMENT_DECLINED},
 	{"refund", "the undo of charge, or {receipt, amount?} -> {receipt}", refund, NULL},
 	{0},
 };
@@ -228,10 +234,12 @@ int main(int argc, char **argv)
 					   " VALUES (?1, ?2, ?3)",
 			},
 		.commands = commands,
+		.store = &payment_mongo,
 		.totals = totals,
 		.sagas = sagas,
 		.problems = problems,
 	};
 
+	payment_hide_counters();
 	return service_main(&kind, argc, argv);
 }

@@ -110,22 +110,44 @@ static bool print_all(struct audit *audit, bool sagas, skald_error *error)
 	return !sagas || each(audit, audit->kind->sagas, print_saga, error);
 }
 
-bool audit_print(const struct service_kind *kind, const char *path, bool json, bool sagas,
+static bool open_file(sqlite3 **db, const char *path, skald_error *error)
+{
+	if (sqlite3_open_v2(path, db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
+	    sqlite3_busy_timeout(*db, 5000) == SQLITE_OK &&
+	    sqlite3_exec(*db, "PRAGMA query_only = 1; BEGIN", NULL, NULL, NULL) == SQLITE_OK)
+		return true;
+	snprintf(error->text, sizeof error->text,
+		 "%.300s: %.80s; --data has to be the folder that the service runs with", path,
+		 *db ? sqlite3_errmsg(*db) : "out of memory");
+	return false;
+}
+
+/* The books of another store, in memory: the queries are the same. */
+static bool open_copy(sqlite3 **db, const struct service_kind *kind, const char *address,
+		      skald_error *error)
+{
+	static const char more[] =
+		"CREATE TABLE refusal (id INTEGER PRIMARY KEY, command TEXT);"
+		"CREATE TABLE skald_barrier (id TEXT PRIMARY KEY,"
+		" state INTEGER); BEGIN";
+
+	if (sqlite3_open(":memory:", db) == SQLITE_OK &&
+	    sqlite3_exec(*db, kind->schema, NULL, NULL, NULL) == SQLITE_OK &&
+	    sqlite3_exec(*db, more, NULL, NULL, NULL) == SQLITE_OK)
+		return kind->store->copy(address, *db, error);
+	snprintf(error->text, sizeof error->text, "out of memory for the books");
+	return false;
+}
+
+bool audit_print(const struct service_kind *kind, const struct audit_wish *wish,
 		 skald_error *error)
 {
-	struct audit audit = {.kind = kind, .json = json};
-	bool ok = sqlite3_open_v2(path, &audit.db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
-		  sqlite3_busy_timeout(audit.db, 5000) == SQLITE_OK &&
-		  sqlite3_exec(audit.db, "PRAGMA query_only = 1; BEGIN", NULL, NULL, NULL) ==
-			  SQLITE_OK;
+	struct audit audit = {.kind = kind, .json = wish->json};
+	bool ok = wish->address ? open_copy(&audit.db, kind, wish->address, error)
+				: open_file(&audit.db, wish->path, error);
 
 	if (ok)
-		ok = print_all(&audit, sagas, error);
-	else
-		snprintf(
-			error->text, sizeof error->text,
-			"%.300s: %.80s; --data has to be the folder that the service runs with",
-			path, audit.db ? sqlite3_errmsg(audit.db) : "out of memory");
+		ok = print_all(&audit, wish->sagas, error);
 	sqlite3_close(audit.db);
 	return ok && !audit.n_problems;
 }

@@ -80,7 +80,7 @@ struct registered {
 	const struct service_command *command;
 };
 
-/* For the books: what a refused do writes is kept. */
+/* For the books: what a refused do writes is kept. In another store the record is all. */
 static skald_outcome write_refusal(struct service *service, const skald_command *command,
 				   skald_reply *reply)
 {
@@ -106,7 +106,7 @@ static skald_outcome handle(const skald_command *command, skald_reply *reply, vo
 		outcome = skald_reply_refuse(reply, decline, "it is refused on purpose");
 	else
 		outcome = registered->command->handle(service, command, reply);
-	if (outcome == SKALD_REFUSED)
+	if (outcome == SKALD_REFUSED && service->db)
 		outcome = write_refusal(service, command, reply);
 	if (faults_crash(faults, id, skald_command_attempt(command)))
 		raise(SIGKILL);
@@ -219,7 +219,8 @@ static void sleep_ms(int64_t ms)
 
 static bool serve(struct service *service, skald_participant *participant)
 {
-	const struct service_command *commands = service->kind->commands;
+	const struct service_command *commands =
+		service->store ? service->store->commands : service->kind->commands;
 	size_t n = 0;
 	struct registered *registered;
 	bool ok = true;
@@ -275,12 +276,23 @@ static bool set_up(struct service *service, const struct settings *settings, con
 			 settings->data, strerror(errno));
 		return false;
 	}
+	if (settings->address)
+		return true;
 	if (!open_database(service, path, error))
 		return false;
 	for (int i = 0; i < settings->n_own; i++)
 		if (!settings->own[i].option->set(service, settings->own[i].value, error))
 			return false;
 	return true;
+}
+
+static skald_barrier *open_barrier(struct service *service, const struct settings *settings,
+				   char where[SERVICE_TEXT_MAX], skald_error *error)
+{
+	if (!settings->address)
+		return skald_sqlite_barrier(service->db, error);
+	service->store = service->kind->store;
+	return service->store->open(service, settings->address, where, error);
 }
 
 /* Over Kafka where the settings say so; false: *error says why not. */
@@ -306,7 +318,7 @@ static bool set_bus(const struct settings *settings, skald_options *options,
 static bool run(struct service *service, const struct settings *settings, skald_options options,
 		const char *path, skald_error *error)
 {
-	char guard[PATH_SIZE + 16];
+	char guard[PATH_SIZE + 16], where[SERVICE_TEXT_MAX] = "";
 	skald_transport *transport = NULL;
 	bool ok;
 
@@ -320,20 +332,22 @@ static bool run(struct service *service, const struct settings *settings, skald_
 	options.error = error;
 	snprintf(guard, sizeof guard, "%.*s.guard", (int)(strlen(path) - strlen(".db")), path);
 	if (ok)
-		options.barrier = skald_sqlite_barrier(service->db, error);
+		options.barrier = open_barrier(service, settings, where, error);
 	if (options.barrier)
 		running = skald_participant_new(service->kind->name, &options);
 	ok = running != NULL;
 	if (ok) {
 		catch_signals();
 		fprintf(stderr, "skald-%s: ready: data in %s, bus %s\n", service->kind->name,
-			path, settings->bus);
+			*where ? where : path, settings->bus);
 		ok = serve(service, running);
 		if (!ok)
 			snprintf(error->text, sizeof error->text, "out of memory");
 	}
 	skald_participant_free(running);
 	skald_barrier_free(options.barrier);
+	if (service->store)
+		service->store->close(service);
 	skald_kafka_free(transport);
 	return ok;
 }
@@ -368,7 +382,10 @@ int service_main(const struct service_kind *kind, int argc, char **argv)
 	if (!ok)
 		snprintf(error.text, sizeof error.text, "--data: the path is too long");
 	else if (settings.audit)
-		ok = audit_print(kind, path, settings.json, settings.sagas, &error);
+		ok = audit_print(kind,
+				 &(struct audit_wish){path, settings.address, settings.json,
+						      settings.sagas},
+				 &error);
 	else
 		ok = run(&service, &settings, options, path, &error);
 	close_database(&service);

@@ -2,13 +2,14 @@
  *
  * A service says which tables, statements and commands it has and how its books are
  * checked; service_main() makes a program of that. It keeps all its data in one
- * SQLite file, DATA/NAME.db, and the barrier's records with them. Nothing here sees
- * more of Skald than what is installed.
+ * SQLite file, DATA/NAME.db, and the barrier's records with them; or elsewhere, where the
+ * service knows how (--store). Nothing here sees more of Skald than what is installed.
  */
 #ifndef SKALD_PARTICIPANTS_SERVICE_H
 #define SKALD_PARTICIPANTS_SERVICE_H
 
 #include "participants/service/faults.h"
+#include "skald/barrier.h"
 #include "skald/json.h"
 #include "skald/participant.h"
 
@@ -38,6 +39,24 @@ struct service_option {
 	bool (*set)(struct service *service, const char *value, skald_error *error);
 };
 
+/* Another place than SQLite, which is behind --store. A service's options of its own are
+ * for SQLite. */
+struct service_store {
+	const char *scheme; /* "mongo:" */
+	const char *help;
+	const struct service_command *commands; /* those of the kind, as they are kept there */
+
+	/* Open what stands behind the scheme, as the service's `kept`, and write where that
+	 * is, without secrets. NULL: *error says why not. Closed in any case. */
+	skald_barrier *(*open)(struct service *service, const char *address,
+			       char where[SERVICE_TEXT_MAX], skald_error *error);
+	void (*close)(struct service *service);
+
+	/* For the audit: what is there as rows of the tables of the kind, of `refusal` and
+	 * of `skald_barrier (id, state)`, which are empty. False: *error says why not. */
+	bool (*copy)(const char *address, sqlite3 *db, skald_error *error);
+};
+
 struct service_kind {
 	const char *name; /* of the participant */
 	const char *summary;
@@ -45,6 +64,7 @@ struct service_kind {
 	const char *statements[SERVICE_STATEMENTS_MAX + 1]; /* prepared, by number */
 	const struct service_command *commands;             /* up to one without a name */
 	const struct service_option *options;               /* likewise; NULL: none */
+	const struct service_store *store;                  /* NULL: SQLite alone */
 
 	/* Queries of the audit. Totals: one row. Sagas: a row for each, in the order of
 	 * their ids. Problems: a row, of one text, for everything in the books that
@@ -59,6 +79,8 @@ struct service {
 	sqlite3 *db;
 	sqlite3_stmt *statements[SERVICE_STATEMENTS_MAX];
 	sqlite3_stmt *add_refusal;
+	const struct service_store *store; /* instead of SQLite; NULL: not */
+	void *kept;                        /* the store's own */
 	struct faults faults;
 };
 

@@ -12,10 +12,11 @@ static const struct common {
 	const char *argument; /* NULL: a flag */
 	size_t offset;
 	bool for_run, for_audit;
-	const char *help;
+	const char *help; /* NULL: the service's store says it, where it has one */
 } commons[] = {
 	{"data", "DIR", offsetof(struct settings, data), true, true,
 	 "where the service keeps its data (default ./skald-data)"},
+	{"store", "STORE", offsetof(struct settings, store), true, true, NULL},
 	{"bus", "BUS", offsetof(struct settings, bus), true, false,
 	 "the orchestrator: local:PATH of its socket (default local:./skald-data/bus.sock), "
 	 "or kafka:HOST:PORT"},
@@ -85,10 +86,19 @@ static bool complain(const struct service_kind *kind, skald_error *error, const 
 	return false;
 }
 
-static const struct common *find_common(const char *name, size_t len)
+static const char *help_of(const struct service_kind *kind, const struct common *common)
+{
+	if (common->help)
+		return common->help;
+	return kind->store ? kind->store->help : NULL;
+}
+
+static const struct common *find_common(const struct service_kind *kind, const char *name,
+					size_t len)
 {
 	for (int i = 0; i < N_COMMONS; i++)
-		if (strlen(commons[i].name) == len && !strncmp(name, commons[i].name, len))
+		if (help_of(kind, &commons[i]) && strlen(commons[i].name) == len &&
+		    !strncmp(name, commons[i].name, len))
 			return &commons[i];
 	return NULL;
 }
@@ -129,7 +139,7 @@ static bool read_option(const struct service_kind *kind, int argc, char **argv, 
 {
 	const char *name = argv[*i] + 2, *value = strchr(name, '=');
 	size_t len = value ? (size_t)(value - name) : strlen(name);
-	const struct common *common = find_common(name, len);
+	const struct common *common = find_common(kind, name, len);
 	const struct service_option *own =
 		common || out->audit ? NULL : find_own(kind, name, len);
 	bool wants;
@@ -150,6 +160,23 @@ static bool read_option(const struct service_kind *kind, int argc, char **argv, 
 	}
 	if (!keep(out, common, own, value))
 		return complain(kind, error, "is given too often", name, (int)len);
+	return true;
+}
+
+/* What is behind the scheme, where a store is given. */
+static bool read_store(const struct service_kind *kind, struct settings *out,
+		       skald_error *error)
+{
+	const char *scheme = out->store ? kind->store->scheme : "";
+
+	if (!out->store)
+		return true;
+	if (strncmp(out->store, scheme, strlen(scheme)) != 0) {
+		snprintf(error->text, sizeof error->text,
+			 "--store: it begins with %s; see skald-%s --help", scheme, kind->name);
+		return false;
+	}
+	out->address = out->store + strlen(scheme);
 	return true;
 }
 
@@ -176,7 +203,7 @@ bool settings_read(const struct service_kind *kind, int argc, char **argv, struc
 			return false;
 		}
 	}
-	return true;
+	return read_store(kind, out, error);
 }
 
 /* --- help --------------------------------------------------------------------------------- */
@@ -196,8 +223,9 @@ void settings_help(const struct service_kind *kind)
 	       "       skald-%s audit [--json] [--sagas] [--data DIR]\n\n%s\n\noptions:\n",
 	       kind->name, kind->name, kind->summary);
 	for (int i = 0; i < N_COMMONS; i++)
-		if (commons[i].for_run)
-			print_option(commons[i].name, commons[i].argument, commons[i].help);
+		if (commons[i].for_run && help_of(kind, &commons[i]))
+			print_option(commons[i].name, commons[i].argument,
+				     help_of(kind, &commons[i]));
 	for (const struct service_option *own = kind->options; own && own->name; own++)
 		print_option(own->name, own->argument, own->help);
 	printf("\naudit prints the service's books, and exits with 1 where they do not "

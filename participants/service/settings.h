@@ -17,6 +17,8 @@ struct settings {
 	bool help, version;
 	bool json, sagas;
 	const char *data;
+	const char *store;   /* NULL: SQLite */
+	const char *address; /* behind the scheme of the store */
 	const char *bus;
 	const char *faults;
 	const char *window;

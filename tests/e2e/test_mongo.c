@@ -1,5 +1,6 @@
-/* test_mongo.c - orders whose sagas are in MongoDB, while the server is killed and the
- * database is killed or held; in the end everybody's books say what the sagas say. */
+/* test_mongo.c - orders whose sagas, or whose charges, are in MongoDB, while the server is
+ * killed and the database is killed or held; in the end everybody's books say what the sagas
+ * say. */
 #define _XOPEN_SOURCE 700 /* realpath */
 
 #include "tests/e2e/http.h"
@@ -9,6 +10,7 @@
 #include "tests/lib/random.h"
 #include "tests/lib/suite.h"
 
+#include <mongoc/mongoc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -200,11 +202,176 @@ START_TEST(test_another_server_takes_the_store)
 }
 END_TEST
 
+/* --- payment's charges in MongoDB ------------------------------------------------------ */
+
+static void begin_payment(int n)
+{
+	have_database();
+	snprintf(store, sizeof store, "mongo:%s%s", database,
+		 strchr(database, '?') ? "" : PATIENCE);
+	folder_enter();
+	works_copy_definition("schemas/order.json");
+	works_copy_definition("order.yaml");
+	works = (struct works){.args = {
+				       [INVENTORY] = {"--stock", ORDER_SOLD_OUT},
+				       [PAYMENT] = {"--store", store},
+			       }};
+	works_start(&works);
+	orders_init(&orders, 23, n);
+	orders_allow(&orders, 0);
+	orders_begin(&orders, works.server.url);
+}
+
+static void kill_payment(void)
+{
+	works_kill(&works, PAYMENT);
+	works_start_one(&works, PAYMENT);
+}
+
+static void kill_payment_and_database(void)
+{
+	works_kill(&works, PAYMENT);
+	kill_database();
+	works_start_one(&works, PAYMENT);
+}
+
+static mongoc_collection_t *charges(mongoc_client_t **client)
+{
+	mongoc_uri_t *uri = mongoc_uri_new(database);
+	mongoc_collection_t *collection;
+
+	*client = mongoc_client_new_from_uri(uri);
+	collection =
+		mongoc_client_get_collection(*client, mongoc_uri_get_database(uri), "payment");
+	mongoc_uri_destroy(uri);
+	return collection;
+}
+
+/* Somebody changes one charge by hand. */
+static void forge(const char *state)
+{
+	bson_t *which = BCON_NEW("skald.state", "ok", "cents", "{", "$gt", BCON_INT64(0), "}");
+	bson_t *change = BCON_NEW("$set", "{", "skald.state", BCON_UTF8(state), "}");
+	mongoc_client_t *client;
+	mongoc_collection_t *collection = charges(&client);
+	bson_error_t error;
+
+	ck_assert_msg(
+		mongoc_collection_update_one(collection, which, change, NULL, NULL, &error),
+		"%s", error.message);
+	mongoc_collection_destroy(collection);
+	mongoc_client_destroy(client);
+	bson_destroy(change);
+	bson_destroy(which);
+}
+
+static void expect_difference(const char *difference)
+{
+	struct process_result result = works_reconcile(&works, &arena);
+
+	ck_assert_int_eq(result.exit_code, 1);
+	ck_assert_msg(strstr(result.out.at, "\"differences\":1,") != NULL, "%s", result.out.at);
+	ck_assert_msg(strstr(result.out.at, difference) != NULL, "%s", result.out.at);
+}
+
+START_TEST(test_books_are_exact_with_the_charges_in_mongodb)
+{
+	static void (*const strikes[])(void) = {kill_payment, kill_database,
+						kill_payment_and_database};
+	struct order_ends ends;
+
+	begin_payment(ORDERS);
+	torture(strikes, engine[0] ? 3 : 1);
+	orders_allow(&orders, orders.n);
+	orders_await(&orders);
+	works_wait_idle(&works);
+	ends = orders_check(&orders, &works, ORDER_AS_IT_IS);
+	ck_assert_int_gt(ends.completed, 0);
+	ck_assert_int_gt(ends.compensated, 0);
+	works_check_reconciled(&works);
+	forge("refused");
+	expect_difference("\"difference\":\"done-but-refused\"");
+	works_stop(&works);
+	arena_release(&arena);
+	folder_leave();
+	mongo_drop(database);
+}
+END_TEST
+
+START_TEST(test_a_charge_in_mongodb_is_given_back)
+{
+	static const char back[] = "saga: back\nversion: 1.0.0\nsteps:\n"
+				   "  - charge: { call: payment.charge, with: { amount: 5 },"
+				   " undo: { call: payment.refund } }\n"
+				   "  - second: { kind: pivot, call: payment.charge,"
+				   " with: { amount: 7, decline: true } }\n";
+	struct process_setup setup = {
+		.argv = {works_program(SERVER), "start", "back", "-i", "{}", "--wait"}};
+	struct slice books;
+
+	begin_payment(1);
+	folder_write("sagas/back.yaml", back);
+	setup.env[0] = works.server.env;
+	works_kill(&works, SERVER);
+	works_start_one(&works, SERVER);
+	process_run(&setup, &arena);
+	orders_allow(&orders, orders.n);
+	orders_await(&orders);
+	works_wait_idle(&works);
+	books = works_audit(&works, PAYMENT, &arena);
+	ck_assert_msg(strstr(books.at, "\"undone\":1,\"refused\":1,") != NULL &&
+			      strstr(books.at, "\"refunded_cents\":500,") != NULL &&
+			      strstr(books.at, "\"balance_cents\":0,") != NULL,
+		      "%s", books.at);
+	works_check_reconciled(&works);
+	forge("undone");
+	expect_difference("\"difference\":\"done-but-undone\"");
+	works_stop(&works);
+	arena_release(&arena);
+	folder_leave();
+	mongo_drop(database);
+}
+END_TEST
+
+static const struct start_row {
+	const char *name;
+	const char *store;
+	int exit_code;
+	const char *text;
+} start_rows[] = {
+	{"no URI", "mongo:nonsense", 1, "--store: the URI is no good: "},
+	{"another scheme", "postgres:x", 2, "--store: it begins with mongo:"},
+	{"nobody is there", "mongo:mongodb://127.0.0.1:1/x", 1,
+	 "the collection payment of MongoDB cannot be used: No suitable servers found"},
+	{"nobody is there, and what to do", "mongo:mongodb://127.0.0.1:1/x", 1,
+	 "; --store: does 127.0.0.1:1 answer, and are user and password right?"},
+};
+
+START_TEST(test_what_a_start_says)
+{
+	const struct start_row *row = &start_rows[_i];
+	const struct process_setup setup = {
+		.argv = {works_program(PAYMENT), "--data", ".", "--store", row->store}};
+	struct process_result result;
+
+	folder_enter();
+	result = process_run(&setup, &arena);
+	ck_assert_msg(result.exit_code == row->exit_code &&
+			      strstr(result.errs.at, row->text) != NULL,
+		      "%s: exit %d: %s", row->name, result.exit_code, result.errs.at);
+	arena_release(&arena);
+	folder_leave();
+}
+END_TEST
+
 static void add(TCase *tcase)
 {
 	tcase_set_timeout(tcase, SECONDS);
+	tcase_add_loop_test(tcase, test_what_a_start_says, 0, ROWS(start_rows));
 	if (!found)
 		return;
+	tcase_add_test(tcase, test_a_charge_in_mongodb_is_given_back);
+	tcase_add_test(tcase, test_books_are_exact_with_the_charges_in_mongodb);
 	tcase_add_test(tcase, test_another_server_takes_the_store);
 	tcase_add_test(tcase, test_every_order_ends_although_server_and_database_are_killed);
 	if (!engine[0])

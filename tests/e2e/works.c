@@ -152,21 +152,23 @@ void works_stop(struct works *works)
 
 /* --- looking ---------------------------------------------------------------------- */
 
-/* In the folder that the service was started with. */
-static const char *data_of(const struct works *works, enum work work)
+/* What the service was started with; NULL: not with that. */
+static const char *given(const struct works *works, enum work work, const char *name)
 {
-	const char *data = ".";
+	const char *value = NULL;
 
 	for (int i = 0; works->args[work][i]; i++)
-		if (strcmp(works->args[work][i], "--data") == 0)
-			data = works->args[work][i + 1];
-	return data;
+		if (strcmp(works->args[work][i], name) == 0)
+			value = works->args[work][i + 1];
+	return value;
 }
 
 struct slice works_audit(const struct works *works, enum work work, struct arena *arena)
 {
+	const char *data = given(works, work, "--data"), *store = given(works, work, "--store");
 	struct process_setup setup = {.argv = {programs[work], "audit", "--json", "--sagas",
-					       "--data", data_of(works, work)}};
+					       "--data", data ? data : ".",
+					       store ? "--store" : NULL, store}};
 	struct process_result result = process_run(&setup, arena);
 
 	ck_assert_msg(result.exit_code == 0, "the books of %s: %s%.2000s", work_names[work],

@@ -178,6 +178,33 @@ START_TEST(test_one_that_is_too_old)
 }
 END_TEST
 
+static enum err cut_off(struct bus *bus, struct slice participant,
+			struct inquiry_message *inquiry, struct diag *diag)
+{
+	return diag_set(diag, ERR_BUSY, "no broker answers");
+}
+
+/* What the bus says is told, after all the patience. */
+START_TEST(test_one_that_cannot_be_reached)
+{
+	static struct yard yard;
+	const struct bus_ops *real;
+	struct bus_ops ops;
+
+	yard_open(&yard);
+	yard_play(&yard);
+	real = yard.bus->ops;
+	ops = *real;
+	ops.inquire = cut_off;
+	yard.bus->ops = &ops;
+	(void)yard_reconcile(&yard);
+	ck_assert_ptr_nonnull(strstr(yard.lines, "desk: no broker answers (waited 10 s)"));
+	ck_assert_uint_eq(yard.counts.participants_unasked, PLACES);
+	yard.bus->ops = real;
+	yard_close(&yard);
+}
+END_TEST
+
 START_TEST(test_one_whose_database_fails)
 {
 	static struct yard yard;
@@ -442,6 +469,7 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_one_that_is_away);
 	tcase_add_test(tcase, test_one_that_comes_back_in_time);
 	tcase_add_test(tcase, test_one_that_is_too_old);
+	tcase_add_test(tcase, test_one_that_cannot_be_reached);
 	tcase_add_test(tcase, test_one_whose_database_fails);
 	tcase_add_test(tcase, test_one_that_is_stopped_in_the_middle_leaves_nothing);
 	tcase_add_test(tcase, test_sagas_of_a_name);
