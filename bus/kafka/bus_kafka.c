@@ -415,6 +415,20 @@ static enum err kafka_send(struct bus *base, const struct command_message *comma
 				   : -1);
 }
 
+static void open_inquirer(struct bus_kafka *bus)
+{
+	inquirer_init(&bus->inquirer, &bus->setup.kafka, outbox_client(bus->outbox),
+		      bus->setup.blind, bus->wake);
+}
+
+/* What was asked of participants is given up with it. */
+static void replace_producer(struct bus_kafka *bus)
+{
+	inquirer_close(&bus->inquirer);
+	outbox_replace(bus->outbox);
+	open_inquirer(bus);
+}
+
 static void kafka_pump(struct bus *base)
 {
 	struct bus_kafka *bus = (struct bus_kafka *)base;
@@ -422,6 +436,8 @@ static void kafka_pump(struct bus *base)
 
 	if (read(bus->wake, &n, sizeof n) != (ssize_t)sizeof n)
 		n = 0; /* nothing woke us, but we look all the same */
+	if (outbox_failed(bus->outbox))
+		replace_producer(bus);
 	outbox_pump(bus->outbox);
 	events_pump(bus->events);
 	inquirer_pump(&bus->inquirer);
@@ -617,8 +633,7 @@ static enum err open_all(struct bus_kafka *bus, struct diag *diag)
 	err = outbox_open(&bus->setup.kafka, bus->wake, &bus->outbox, diag);
 	if (err)
 		return err;
-	inquirer_init(&bus->inquirer, &bus->setup.kafka, outbox_client(bus->outbox),
-		      bus->setup.blind, bus->wake);
+	open_inquirer(bus);
 	err = outbox_connect(bus->outbox, bus->setup.open_ms, diag);
 	if (!err)
 		err = need_topics(bus, diag);
@@ -634,6 +649,13 @@ static enum err open_all(struct bus_kafka *bus, struct diag *diag)
 int64_t bus_kafka_end(struct bus *base, struct slice participant)
 {
 	return outbox_end(((struct bus_kafka *)base)->outbox, participant);
+}
+
+rd_kafka_t *bus_kafka_handle(struct bus *base, rd_kafka_type_t type)
+{
+	const struct bus_kafka *bus = (const struct bus_kafka *)base;
+
+	return type == RD_KAFKA_CONSUMER ? bus->consumer.rk : outbox_client(bus->outbox)->rk;
 }
 
 bool bus_kafka_idle(struct bus *base, int64_t end)

@@ -42,6 +42,9 @@ CHECKED enum err bus_kafka_open(const struct bus_kafka_setup *setup, struct bus 
  * was read up to this offset, or there is something to be polled. */
 bool bus_kafka_idle(struct bus *bus, int64_t end);
 
+/* Its producer or its consumer, so that it can be made to fail. */
+rd_kafka_t *bus_kafka_handle(struct bus *bus, rd_kafka_type_t type);
+
 /* The offset behind the last command to a participant. */
 int64_t bus_kafka_end(struct bus *bus, struct slice participant);
 

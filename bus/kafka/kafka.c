@@ -169,6 +169,13 @@ static void on_error(rd_kafka_t *rk, int error, const char *reason, void *opaque
 	kafka_client_note(opaque, error, reason);
 }
 
+bool kafka_client_useless(const struct kafka_client *client)
+{
+	char why[DIAG_MAX] = "";
+
+	return rd_kafka_fatal_error(client->rk, why, sizeof why) != RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 bool kafka_client_failed(const struct kafka_client *client)
 {
 	char why[DIAG_MAX] = "";
@@ -428,15 +435,22 @@ void kafka_client_assign(struct kafka_client *client, bool gained,
 
 void kafka_client_close(struct kafka_client *client, int flush_ms)
 {
+	int flags = 0;
+
 	if (!client->rk)
 		return;
 	if (rd_kafka_type(client->rk) == RD_KAFKA_CONSUMER) {
-		rd_kafka_consumer_close(client->rk);
+		/* One that failed does not leave its group, and whoever waits for that
+		 * waits for good. */
+		if (kafka_client_useless(client))
+			flags = RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE;
+		else
+			rd_kafka_consumer_close(client->rk);
 	} else if (rd_kafka_flush(client->rk, flush_ms)) {
 		rd_kafka_purge(client->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
 		rd_kafka_flush(client->rk, flush_ms);
 	}
-	rd_kafka_destroy(client->rk);
+	rd_kafka_destroy_flags(client->rk, flags);
 	client->rk = NULL;
 }
 

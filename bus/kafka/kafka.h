@@ -141,8 +141,12 @@ void kafka_client_close(struct kafka_client *client, int flush_ms);
 /* Make the descriptor, an eventfd, readable when there is something to serve. */
 void kafka_client_wake(struct kafka_client *client, int fd);
 
-/* Whether it is of no use any more: it has to be closed, and opened again. */
+/* Whether it is of no use any more: it has to be closed, and opened again. Each time that
+ * it is asked, that is logged. */
 bool kafka_client_failed(const struct kafka_client *client);
+
+/* The same, and nothing is logged. */
+bool kafka_client_useless(const struct kafka_client *client);
 
 /* Call what has to be called. What was produced since goes out together now, for which
  * this waits a millisecond at most. A consumer's is polled instead. */

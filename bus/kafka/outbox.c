@@ -1,5 +1,6 @@
 #include "bus/kafka/outbox.h"
 
+#include "bus/kafka/rescue.h"
 #include "bus/kafka/topics.h"
 #include "bus/table.h"
 #include "proto/message_copy.h"
@@ -52,8 +53,13 @@ struct line {
 
 struct outbox {
 	const struct kafka_setup *setup;
-	struct kafka_client client;
-	rd_kafka_queue_t *events; /* what the brokers say of topics and groups */
+	int wake_fd;
+	struct kafka_client clients[2]; /* one of them is closed */
+	struct kafka_client *client;    /* the other one */
+	struct rescue rescue;           /* of a producer that failed */
+	bool rescuing;                  /* what is given back is kept */
+	int64_t replace_ms;             /* not before it is replaced */
+	rd_kafka_queue_t *events;       /* what the brokers say of topics and groups */
 	struct line *lines;
 	size_t n_lines;
 	size_t n[2]; /* messages that were handed over and are not delivered, by batch */
@@ -79,7 +85,7 @@ struct line *outbox_line(struct outbox *outbox, const char *topic)
 		return NULL;
 	}
 	snprintf(line->topic, sizeof line->topic, "%s", topic);
-	line->handle = rd_kafka_topic_new(outbox->client.rk, topic, NULL);
+	line->handle = rd_kafka_topic_new(outbox->client->rk, topic, NULL);
 	line->outbox = outbox;
 	line->state = LINE_OPEN;
 	line->held_end = &line->held;
@@ -213,10 +219,17 @@ static void count(struct slot *slot)
 	slot->line->outbox->n[slot->batch]++;
 }
 
+static void note_away(struct line *line)
+{
+	if (!line->n_away++)
+		line->progress_ms = now_ms(line->outbox);
+	line->outbox->client->filled = true;
+}
+
 static enum err produce(struct line *line, struct slot *slot, const struct parcel *parcel)
 {
 	rd_kafka_resp_err_t err = rd_kafka_producev(
-		line->outbox->client.rk, RD_KAFKA_V_RKT(line->handle),
+		line->outbox->client->rk, RD_KAFKA_V_RKT(line->handle),
 		RD_KAFKA_V_PARTITION(parcel->partition < 0 ? RD_KAFKA_PARTITION_UA
 							   : parcel->partition),
 		RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
@@ -225,15 +238,14 @@ static enum err produce(struct line *line, struct slot *slot, const struct parce
 		RD_KAFKA_V_HEADERS(parcel->headers), RD_KAFKA_V_OPAQUE(slot), RD_KAFKA_V_END);
 
 	if (!err) {
-		if (!line->n_away++)
-			line->progress_ms = now_ms(line->outbox);
-		line->outbox->client.filled = true;
+		note_away(line);
 		return OK;
 	}
 	if (parcel->headers)
 		rd_kafka_headers_destroy(parcel->headers);
 	switch (err) {
 	case RD_KAFKA_RESP_ERR__QUEUE_FULL: return ERR_BUSY;
+	case RD_KAFKA_RESP_ERR__FATAL: return ERR_BUSY; /* until there is another one */
 	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE: return ERR_TOO_LARGE;
 	default: return ERR_INVALID;
 	}
@@ -244,7 +256,7 @@ enum err outbox_put(struct outbox *outbox, struct line *line, const struct parce
 	struct slot *slot = &line->slots[outbox->filling];
 	enum err err;
 
-	if (!outbox->client.reachable || stalled(line)) {
+	if (!outbox->client->reachable || stalled(line)) {
 		if (parcel->headers)
 			rd_kafka_headers_destroy(parcel->headers);
 		return ERR_BUSY;
@@ -357,7 +369,7 @@ enum err outbox_send(struct outbox *outbox, const struct command_message *comman
 
 	if (err)
 		return err;
-	if (!outbox->client.reachable || stalled(line))
+	if (!outbox->client->reachable || stalled(line))
 		return ERR_BUSY;
 	slot = &line->slots[outbox->filling];
 	err = line->state == LINE_OPEN && !line->held
@@ -387,15 +399,21 @@ static void uncount(const struct slot *slot)
 	slot->line->outbox->n[slot->batch]--;
 }
 
-/* What never arrives is sent again when its attempt has run out. */
+/* What never arrives is sent again when its attempt has run out. But what a producer did
+ * not deliver because it failed goes with the next one, and until then nothing that came
+ * before it counts as read. */
 static void on_delivered(void *context, const rd_kafka_message_t *message)
 {
 	const struct slot *slot = message->_private;
 	struct line *line = slot->line;
+	struct outbox *outbox = line->outbox;
 
-	uncount(slot);
 	line->n_away--;
-	line->progress_ms = now_ms(line->outbox);
+	line->progress_ms = now_ms(outbox);
+	if (message->err && (outbox->rescuing || kafka_client_useless(outbox->client)) &&
+	    rescue_keep(&outbox->rescue, message))
+		return;
+	uncount(slot);
 	if (!message->err)
 		line->end = message->offset + 1;
 	if (!message->err || message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
@@ -440,7 +458,7 @@ static void hear_topic(struct outbox *outbox, rd_kafka_event_t *event)
 	struct line *line = rd_kafka_event_opaque(event);
 	struct diag diag = {""};
 	struct log_line text;
-	enum err err = kafka_topic_heard(&outbox->client, event, &diag);
+	enum err err = kafka_topic_heard(outbox->client, event, &diag);
 
 	if (!err || err == ERR_CONFLICT) {
 		line->state = LINE_OPEN;
@@ -483,7 +501,7 @@ static void ask_groups(struct outbox *outbox)
 	const char *names[OUTBOX_LINES_MAX];
 	size_t n = 0;
 
-	if (outbox->groups_asked || !outbox->client.reachable ||
+	if (outbox->groups_asked || !outbox->client->reachable ||
 	    now_ms(outbox) - outbox->groups_ms < OUTBOX_STALLED_MS)
 		return;
 	for (struct line *line = outbox->lines; line; line = line->next)
@@ -493,7 +511,7 @@ static void ask_groups(struct outbox *outbox)
 	if (!n)
 		return;
 	outbox->groups_asked = true;
-	rd_kafka_DescribeConsumerGroups(outbox->client.rk, names, n, NULL, outbox->events);
+	rd_kafka_DescribeConsumerGroups(outbox->client->rk, names, n, NULL, outbox->events);
 }
 
 void outbox_visit(struct outbox *outbox,
@@ -514,6 +532,100 @@ void outbox_visit(struct outbox *outbox,
 	}
 }
 
+/* --- another producer ----------------------------------------------------------------- */
+
+static enum err open_producer(struct outbox *outbox, struct kafka_client *client,
+			      rd_kafka_queue_t **events, struct diag *diag)
+{
+	static const struct kafka_user user = {.delivered = on_delivered};
+	static const uint64_t one = 1;
+	enum err err = kafka_producer_open(client, outbox->setup, &user, outbox, diag);
+
+	if (err)
+		return err;
+	kafka_client_wake(client, outbox->wake_fd);
+	*events = rd_kafka_queue_new(client->rk);
+	rd_kafka_queue_io_event_enable(*events, outbox->wake_fd, &one, sizeof one);
+	return OK;
+}
+
+/* What was asked of the old one is asked again. */
+static void move_line(struct line *line)
+{
+	rd_kafka_topic_destroy(line->handle);
+	line->handle = rd_kafka_topic_new(line->outbox->client->rk, line->topic, NULL);
+	if (line->state == LINE_ASKED)
+		line->state = LINE_NEW;
+}
+
+static void log_replaced(const struct outbox *outbox, enum err err)
+{
+	struct log_line line;
+
+	log_begin(&line, outbox->setup->log, err ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
+		  err ? "producer-not-replaced" : "producer-replaced");
+	log_number(&line, "again", (int64_t)outbox->rescue.n);
+	if (err)
+		log_text(&line, "why", slice_of(err_text(err)));
+	log_end(&line);
+}
+
+bool outbox_failed(const struct outbox *outbox)
+{
+	return now_ms(outbox) >= outbox->replace_ms && kafka_client_failed(outbox->client);
+}
+
+void outbox_replace(struct outbox *outbox)
+{
+	struct kafka_client *old = outbox->client, *other = &outbox->clients[0];
+	rd_kafka_queue_t *events = NULL;
+	struct diag diag = {""};
+	enum err err;
+
+	if (old == other)
+		other = &outbox->clients[1];
+	outbox->replace_ms = now_ms(outbox) + OUTBOX_REPLACE_MS;
+	err = open_producer(outbox, other, &events, &diag);
+	if (!err) {
+		outbox->rescuing = true;
+		err = rescue_empty(old->rk, OUTBOX_REPLACE_MS) ? OK : ERR_BUSY;
+		outbox->rescuing = false;
+	}
+	if (err) { /* the next time, then */
+		if (events)
+			rd_kafka_queue_destroy(events);
+		kafka_client_close(other, 0);
+		log_replaced(outbox, err);
+		return;
+	}
+	outbox->client = other;
+	for (struct line *line = outbox->lines; line; line = line->next)
+		move_line(line);
+	rd_kafka_queue_destroy(outbox->events);
+	outbox->events = events;
+	outbox->groups_asked = false;
+	kafka_client_close(old, 0);
+	log_replaced(outbox, OK);
+}
+
+static void send_rescued(struct outbox *outbox)
+{
+	void *opaque = NULL;
+	enum err err;
+
+	while ((err = rescue_send(&outbox->rescue, outbox->client->rk, &opaque)) == OK ||
+	       err == ERR_INVALID) {
+		const struct slot *slot = opaque;
+
+		if (!err) {
+			note_away(slot->line);
+			continue;
+		}
+		uncount(slot);
+		log_lost(slot->line, err_text(err));
+	}
+}
+
 /* --- turns ---------------------------------------------------------------------------- */
 
 static void hear(struct outbox *outbox)
@@ -527,7 +639,7 @@ static void hear(struct outbox *outbox)
 			 RD_KAFKA_EVENT_DESCRIBECONSUMERGROUPS_RESULT)
 			hear_groups(outbox, event);
 		else if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_DESCRIBECONFIGS_RESULT)
-			kafka_topic_config_heard(&outbox->client, outbox->setup, event);
+			kafka_topic_config_heard(outbox->client, outbox->setup, event);
 		rd_kafka_event_destroy(event);
 	}
 }
@@ -539,21 +651,22 @@ static void look_for_topic(struct line *line)
 
 	if (line->state != LINE_NEW || now_ms(outbox) < line->ask_ms)
 		return;
-	if (kafka_topic_partitions(&outbox->client, line->topic, OUTBOX_LOOK_MS)) {
+	if (kafka_topic_partitions(outbox->client, line->topic, OUTBOX_LOOK_MS)) {
 		line->state = LINE_OPEN;
 		return;
 	}
 	line->state = LINE_ASKED;
-	kafka_topic_ask(&outbox->client, outbox->setup, line->topic, outbox->setup->partitions,
+	kafka_topic_ask(outbox->client, outbox->setup, line->topic, outbox->setup->partitions,
 			outbox->events, line);
 }
 
 void outbox_pump(struct outbox *outbox)
 {
-	kafka_client_serve(&outbox->client);
+	kafka_client_serve(outbox->client);
 	hear(outbox);
+	send_rescued(outbox);
 	for (struct line *line = outbox->lines; line; line = line->next) {
-		if (outbox->client.reachable)
+		if (outbox->client->reachable)
 			look_for_topic(line);
 		send_held(line);
 	}
@@ -583,41 +696,39 @@ int64_t outbox_end(struct outbox *outbox, struct slice participant)
 
 enum err outbox_connect(struct outbox *outbox, int timeout_ms, struct diag *diag)
 {
-	return kafka_client_connect(&outbox->client, outbox->setup, timeout_ms, diag);
+	return kafka_client_connect(outbox->client, outbox->setup, timeout_ms, diag);
 }
 
 enum err outbox_need(struct outbox *outbox, const char *topic, int32_t partitions,
 		     int timeout_ms, struct diag *diag)
 {
-	return kafka_topic_need(&outbox->client, outbox->setup, topic, partitions, timeout_ms,
+	return kafka_topic_need(outbox->client, outbox->setup, topic, partitions, timeout_ms,
 				outbox->events, diag);
 }
 
 const struct kafka_client *outbox_client(const struct outbox *outbox)
 {
-	return &outbox->client;
+	return outbox->client;
 }
 
 enum err outbox_open(const struct kafka_setup *setup, int wake_fd, struct outbox **out,
 		     struct diag *diag)
 {
-	static const struct kafka_user user = {.delivered = on_delivered};
-	static const uint64_t one = 1;
 	struct outbox *outbox = calloc(1, sizeof *outbox);
 	enum err err;
 
 	if (!outbox)
 		return ERR_NOMEM;
 	outbox->setup = setup;
+	outbox->wake_fd = wake_fd;
 	outbox->bytes = BYTES(WIRE_LENGTH_SIZE + WIRE_FRAME_MAX, NULL);
-	err = kafka_producer_open(&outbox->client, setup, &user, outbox, diag);
+	outbox->client = &outbox->clients[0];
+	rescue_init(&outbox->rescue);
+	err = open_producer(outbox, outbox->client, &outbox->events, diag);
 	if (err) {
 		free(outbox);
 		return err;
 	}
-	kafka_client_wake(&outbox->client, wake_fd);
-	outbox->events = rd_kafka_queue_new(outbox->client.rk);
-	rd_kafka_queue_io_event_enable(outbox->events, wake_fd, &one, sizeof one);
 	*out = outbox;
 	return OK;
 }
@@ -629,9 +740,9 @@ void outbox_close(struct outbox *outbox, int flush_ms)
 	if (!outbox)
 		return;
 	lines = outbox->lines;
-	rd_kafka_flush(outbox->client.rk, flush_ms);
-	rd_kafka_purge(outbox->client.rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-	rd_kafka_flush(outbox->client.rk, flush_ms);
+	rd_kafka_flush(outbox->client->rk, flush_ms);
+	rd_kafka_purge(outbox->client->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+	rd_kafka_flush(outbox->client->rk, flush_ms);
 	rd_kafka_queue_destroy(outbox->events);
 	while (lines) {
 		struct line *next = lines->next;
@@ -639,7 +750,8 @@ void outbox_close(struct outbox *outbox, int flush_ms)
 		free_line(lines);
 		lines = next;
 	}
-	kafka_client_close(&outbox->client, 0);
+	kafka_client_close(outbox->client, 0);
+	rescue_release(&outbox->rescue);
 	bytes_release(&outbox->bytes);
 	free(outbox);
 }

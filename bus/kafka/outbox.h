@@ -2,7 +2,8 @@
  *
  * A line to a participant's topic makes the topic where it is missing, and holds
  * what is sent meanwhile. A line whose messages do not arrive takes no more, and
- * no other line notices. What was handed over stays in order.
+ * no other line notices. What was handed over stays in order, unless librdkafka gives its
+ * producer up: then another one sends again what did not arrive.
  */
 #ifndef SKALD_BUS_KAFKA_OUTBOX_H
 #define SKALD_BUS_KAFKA_OUTBOX_H
@@ -17,6 +18,7 @@ enum {
 	OUTBOX_STALLED_MS = 2000,   /* so long nothing arrived */
 	OUTBOX_LOOK_MS = 500,       /* for a topic, where no broker answers */
 	OUTBOX_ASK_AGAIN_MS = 5000, /* for a topic that could not be made */
+	OUTBOX_REPLACE_MS = 1000,   /* for what a failed producer gives back; until the next */
 };
 
 struct outbox;
@@ -35,6 +37,12 @@ const struct kafka_client *outbox_client(const struct outbox *outbox);
 
 /* See kafka_client_connect. */
 CHECKED enum err outbox_connect(struct outbox *outbox, int timeout_ms, struct diag *diag);
+
+/* Whether librdkafka has given the producer up, as it does when it cannot tell any more
+ * what has arrived, and it is time to replace it by another one: what outbox_client gave
+ * is then closed. */
+bool outbox_failed(const struct outbox *outbox);
+void outbox_replace(struct outbox *outbox);
 
 /* See kafka_topic_need. */
 CHECKED enum err outbox_need(struct outbox *outbox, const char *topic, int32_t partitions,

@@ -2,6 +2,7 @@
 
 #include "bus/kafka/dead.h"
 #include "bus/kafka/questions.h"
+#include "bus/kafka/rescue.h"
 #include "bus/kafka/subscription.h"
 #include "bus/kafka/tracks.h"
 #include "bus/table.h"
@@ -15,13 +16,17 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { FLUSH_MS = 5000, PURGE_MS = 200, FULL_MS = 1000 };
+enum { FLUSH_MS = 5000, PURGE_MS = 200, FULL_MS = 1000, REPLACE_MS = 1000 };
 
 struct port_kafka {
 	struct port base; /* first, so that the two pointers are one */
 	struct port_kafka_setup setup;
-	int wake; /* an eventfd */
-	struct kafka_client producer;
+	int wake;                         /* an eventfd */
+	struct kafka_client producers[2]; /* one of them is closed */
+	struct kafka_client *producer;    /* the other one */
+	struct rescue rescue;             /* of a producer that failed */
+	bool rescuing;                    /* what is given back is kept */
+	int64_t replace_ms;               /* no client is replaced before */
 	struct subscription commands;
 	struct questions questions;
 	rd_kafka_topic_t *inbox, *dead, *records;
@@ -108,20 +113,9 @@ static void log_lost(const struct port_kafka *port, const char *why)
 	log_end(&line);
 }
 
-/* What can never be delivered is not held against those behind it: the orchestrator
- * asks again. */
-static void on_delivered(void *context, const rd_kafka_message_t *message)
+/* Commands that were answered together. Given up: nobody has the answer. */
+static void settle_all(struct errand *errand, bool given_up)
 {
-	struct port_kafka *port = context;
-	struct errand *errand = message->_private;
-	bool given_up = message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
-			message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
-
-	port->n_away--;
-	if (!message->err && message->rkt == port->inbox)
-		port->end = message->offset + 1;
-	if (message->err && !given_up)
-		log_lost(port, rd_kafka_err2str(message->err));
 	while (errand) {
 		struct errand *next = errand->next;
 
@@ -133,24 +127,45 @@ static void on_delivered(void *context, const rd_kafka_message_t *message)
 	}
 }
 
+/* What can never be delivered is not held against those behind it: the orchestrator
+ * asks again. But what a producer did not deliver because it failed goes with the next
+ * one. */
+static void on_delivered(void *context, const rd_kafka_message_t *message)
+{
+	struct port_kafka *port = context;
+	bool given_up = message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
+			message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+
+	port->n_away--;
+	if (message->err && (port->rescuing || kafka_client_useless(port->producer)) &&
+	    rescue_keep(&port->rescue, message))
+		return;
+	if (!message->err && message->rkt == port->inbox)
+		port->end = message->offset + 1;
+	if (message->err && !given_up)
+		log_lost(port, rd_kafka_err2str(message->err));
+	settle_all(message->_private, given_up);
+}
+
 /* The headers are taken. */
 static enum err produce(struct port_kafka *port, rd_kafka_topic_t *topic, int32_t partition,
 			struct slice key, struct slice value, rd_kafka_headers_t *headers,
 			struct errand *errand)
 {
 	rd_kafka_resp_err_t err = rd_kafka_producev(
-		port->producer.rk, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(partition),
+		port->producer->rk, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(partition),
 		RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.at, key.len),
 		RD_KAFKA_V_VALUE((void *)value.at, value.len), RD_KAFKA_V_HEADERS(headers),
 		RD_KAFKA_V_OPAQUE(errand), RD_KAFKA_V_END);
 
 	port->n_away += !err;
-	port->producer.filled |= !err;
+	port->producer->filled |= !err;
 	if (!err)
 		return OK;
 	rd_kafka_headers_destroy(headers);
 	switch (err) {
 	case RD_KAFKA_RESP_ERR__QUEUE_FULL: return ERR_BUSY;
+	case RD_KAFKA_RESP_ERR__FATAL: return ERR_BUSY; /* until there is another one */
 	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE: return ERR_TOO_LARGE;
 	default: return ERR_INVALID;
 	}
@@ -406,9 +421,172 @@ static void take_all(struct port_kafka *port)
 	}
 }
 
+/* --- clients, and others where librdkafka gave them up --------------------------------- */
+
+static enum err open_commands(struct port_kafka *port, struct diag *diag)
+{
+	static const struct kafka_user reads = {.rebalanced = on_rebalanced};
+	const struct kafka_setup *kafka = &port->setup.kafka;
+	char topic[KAFKA_TOPIC_SIZE];
+
+	kafka_topic_of(kafka, slice_of(port->setup.participant), topic);
+	return subscription_open(&port->commands, port->producer, kafka, topic,
+				 kafka->partitions, false, &reads, port, port->wake, diag);
+}
+
+static enum err open_questions(struct port_kafka *port, struct diag *diag)
+{
+	return questions_open(&port->questions, port->producer, &port->setup.kafka,
+			      slice_of(port->setup.participant), port->wake, diag);
+}
+
+static enum err open_producer(struct port_kafka *port, struct kafka_client *client,
+			      struct diag *diag)
+{
+	static const struct kafka_user sends = {.delivered = on_delivered};
+	enum err err = kafka_producer_open(client, &port->setup.kafka, &sends, port, diag);
+
+	if (!err)
+		kafka_client_wake(client, port->wake);
+	return err;
+}
+
+static rd_kafka_topic_t *open_handle(const struct port_kafka *port, const char *kind)
+{
+	char topic[KAFKA_TOPIC_SIZE];
+
+	kafka_topic(&port->setup.kafka, kind, topic);
+	return rd_kafka_topic_new(port->producer->rk, topic, NULL);
+}
+
+static void open_handles(struct port_kafka *port)
+{
+	port->inbox = open_handle(port, "inbox");
+	port->dead = open_handle(port, "dead");
+	port->records = open_handle(port, "records");
+}
+
+static void close_handles(struct port_kafka *port)
+{
+	if (port->inbox)
+		rd_kafka_topic_destroy(port->inbox);
+	if (port->dead)
+		rd_kafka_topic_destroy(port->dead);
+	if (port->records)
+		rd_kafka_topic_destroy(port->records);
+}
+
+static void log_replaced(const struct port_kafka *port, const char *what, enum err err)
+{
+	struct log_line line;
+
+	log_begin(&line, port->setup.kafka.log, err ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
+		  err ? "client-not-replaced" : "client-replaced");
+	log_text(&line, "what", slice_of(what));
+	if (err)
+		log_text(&line, "why", slice_of(err_text(err)));
+	log_end(&line);
+}
+
+/* What the old one did not deliver goes with the other one; until then its commands count
+ * as not answered. */
+static void replace_producer(struct port_kafka *port)
+{
+	struct kafka_client *old = port->producer;
+	struct kafka_client *other = &port->producers[old == port->producers];
+	struct diag diag = {""};
+	enum err err = open_producer(port, other, &diag);
+
+	if (!err) {
+		port->rescuing = true;
+		err = rescue_empty(old->rk, REPLACE_MS) ? OK : ERR_BUSY;
+		port->rescuing = false;
+	}
+	log_replaced(port, "producer", err);
+	if (err) { /* the next time, then */
+		kafka_client_close(other, 0);
+		return;
+	}
+	close_handles(port);
+	port->producer = other;
+	open_handles(port);
+	subscription_move(&port->commands, other, port->wake);
+	subscription_move(&port->questions.subscription, other, port->wake);
+	kafka_client_close(old, 0);
+}
+
+static void send_rescued(struct port_kafka *port)
+{
+	void *opaque = NULL;
+	enum err err;
+
+	while ((err = rescue_send(&port->rescue, port->producer->rk, &opaque)) == OK ||
+	       err == ERR_INVALID) {
+		if (!err) {
+			port->n_away++;
+			port->producer->filled = true;
+			continue;
+		}
+		log_lost(port, err_text(err));
+		settle_all(opaque, false);
+	}
+}
+
+/* A new member of the group: what was not read for good comes again. */
+static void replace_commands(struct port_kafka *port)
+{
+	struct diag diag = {""};
+
+	if (port->stash)
+		rd_kafka_message_destroy(port->stash);
+	port->stash = NULL;
+	while (port->tracks.first)
+		tracks_close(&port->tracks, port->tracks.first->partition, &port->fresh);
+	subscription_close(&port->commands);
+	port->paused = false;
+	port->full_ms = 0;
+	log_replaced(port, "consumer", open_commands(port, &diag));
+}
+
+static void replace_questions(struct port_kafka *port)
+{
+	struct diag diag = {""};
+
+	questions_close(&port->questions);
+	log_replaced(port, "inquiries", open_questions(port, &diag));
+}
+
+static bool has_failed(const struct kafka_client *client)
+{
+	return !client->rk || kafka_client_failed(client);
+}
+
+static void replace_clients(struct port_kafka *port)
+{
+	bool producer, commands, questions;
+
+	if (now_ms(port) < port->replace_ms)
+		return;
+	producer = has_failed(port->producer);
+	if (producer)
+		replace_producer(port);
+	commands = has_failed(&port->commands.consumer);
+	if (commands)
+		replace_commands(port);
+	questions = has_failed(&port->questions.subscription.consumer);
+	if (questions)
+		replace_questions(port);
+	if (producer || commands || questions)
+		port->replace_ms = now_ms(port) + REPLACE_MS;
+}
+
 static void serve(struct port_kafka *port)
 {
-	kafka_client_serve(&port->producer);
+	replace_clients(port);
+	kafka_client_serve(port->producer);
+	send_rescued(port);
+	if (!port->commands.consumer.rk || !port->questions.subscription.consumer.rk)
+		return;
 	if (subscription_pump(&port->commands)) /* first what it lives for */
 		questions_pump(&port->questions);
 	take_all(port);
@@ -499,22 +677,20 @@ static void free_errands(struct port_kafka *port)
 static void kafka_close(struct port *base)
 {
 	struct port_kafka *port = (struct port_kafka *)base;
+	void *opaque = NULL;
 
 	if (port->stash)
 		rd_kafka_message_destroy(port->stash);
 	if (port->commands.consumer.rk) {
-		(void)rd_kafka_flush(port->producer.rk, FLUSH_MS);
+		(void)rd_kafka_flush(port->producer->rk, FLUSH_MS);
 		store_progress(port);
 	}
 	questions_close(&port->questions);
 	subscription_close(&port->commands);
-	if (port->records)
-		rd_kafka_topic_destroy(port->records);
-	if (port->inbox)
-		rd_kafka_topic_destroy(port->inbox);
-	if (port->dead)
-		rd_kafka_topic_destroy(port->dead);
-	kafka_client_close(&port->producer, PURGE_MS);
+	close_handles(port);
+	kafka_client_close(port->producer, PURGE_MS);
+	while (rescue_drop(&port->rescue, &opaque))
+		settle_all(opaque, true);
 	free_errands(port);
 	arena_release(&port->arena);
 	bytes_release(&port->bytes);
@@ -527,7 +703,7 @@ const char *port_kafka_trouble(const struct port *base)
 {
 	const struct port_kafka *port = (const struct port_kafka *)base;
 
-	if (!port->commands.consumer.reachable || !port->producer.reachable)
+	if (!port->commands.consumer.reachable || !port->producer->reachable)
 		return port->commands.consumer.trouble[0] ? port->commands.consumer.trouble
 							  : "no broker answers";
 	return subscription_trouble(&port->commands);
@@ -538,13 +714,20 @@ int64_t port_kafka_end(const struct port *port)
 	return ((const struct port_kafka *)port)->end;
 }
 
+rd_kafka_t *port_kafka_handle(const struct port *base, rd_kafka_type_t type)
+{
+	const struct port_kafka *port = (const struct port_kafka *)base;
+
+	return type == RD_KAFKA_CONSUMER ? port->commands.consumer.rk : port->producer->rk;
+}
+
 bool port_kafka_idle(struct port *base, int64_t end)
 {
 	struct port_kafka *port = (struct port_kafka *)base;
 	rd_kafka_topic_partition_list_t *list;
 	int64_t at;
 
-	if (port->n_away || subscription_trouble(&port->commands))
+	if (port->n_away || port->rescue.n || subscription_trouble(&port->commands))
 		return false;
 	if (port->fresh.first || end <= port->seen)
 		return true;
@@ -559,35 +742,19 @@ bool port_kafka_idle(struct port *base, int64_t end)
 
 static enum err open_all(struct port_kafka *port, struct diag *diag)
 {
-	static const struct kafka_user sends = {.delivered = on_delivered};
-	static const struct kafka_user reads = {.rebalanced = on_rebalanced};
-	const struct kafka_setup *kafka = &port->setup.kafka;
-	struct slice participant = slice_of(port->setup.participant);
-	char topic[KAFKA_TOPIC_SIZE];
 	enum err err;
 
-	kafka_topic_of(kafka, participant, topic);
 	port->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (port->wake < 0)
 		return diag_set(diag, ERR_IO, "cannot make an eventfd");
-	err = kafka_producer_open(&port->producer, kafka, &sends, port, diag);
+	err = open_producer(port, port->producer, diag);
 	if (!err)
-		err = subscription_open(&port->commands, &port->producer, kafka, topic,
-					kafka->partitions, false, &reads, port, port->wake,
-					diag);
+		err = open_commands(port, diag);
 	if (!err)
-		err = questions_open(&port->questions, &port->producer, kafka, participant,
-				     port->wake, diag);
-	if (err)
-		return err;
-	kafka_client_wake(&port->producer, port->wake);
-	kafka_topic(kafka, "inbox", topic);
-	port->inbox = rd_kafka_topic_new(port->producer.rk, topic, NULL);
-	kafka_topic(kafka, "dead", topic);
-	port->dead = rd_kafka_topic_new(port->producer.rk, topic, NULL);
-	kafka_topic(kafka, "records", topic);
-	port->records = rd_kafka_topic_new(port->producer.rk, topic, NULL);
-	return OK;
+		err = open_questions(port, diag);
+	if (!err)
+		open_handles(port);
+	return err;
 }
 
 static enum err check(struct port_kafka_setup *setup, struct diag *diag)
@@ -628,6 +795,8 @@ enum err port_kafka_open(const struct port_kafka_setup *setup, struct port **out
 	port->base.ops = &ops;
 	port->setup = checked;
 	port->wake = -1;
+	port->producer = &port->producers[0];
+	rescue_init(&port->rescue);
 	errands_init(&port->fresh);
 	port->bytes = BYTES(WIRE_LENGTH_SIZE + WIRE_FRAME_MAX, NULL);
 	err = table_init(&port->polled) ? open_all(port, diag) : ERR_NOMEM;

@@ -30,6 +30,9 @@ const char *port_kafka_trouble(const struct port *port);
 /* For tests, with one partition a topic: as bus_kafka_idle. */
 bool port_kafka_idle(struct port *port, int64_t end);
 
+/* As bus_kafka_handle. */
+rd_kafka_t *port_kafka_handle(const struct port *port, rd_kafka_type_t type);
+
 /* The offset behind the last reply. */
 int64_t port_kafka_end(const struct port *port);
 

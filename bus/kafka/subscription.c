@@ -14,6 +14,7 @@ enum err subscription_open(struct subscription *subscription,
 
 	if (err)
 		return err;
+	subscription->subscribed = false;
 	kafka_client_wake(&subscription->consumer, wake_fd);
 	subscription->topic = (struct wanted_topic){
 		.setup = setup, .client = producer, .partitions = partitions};
@@ -26,6 +27,18 @@ void subscription_close(struct subscription *subscription)
 {
 	kafka_client_close(&subscription->consumer, 0);
 	wanted_topic_close(&subscription->topic);
+}
+
+void subscription_move(struct subscription *subscription, const struct kafka_client *producer,
+		       int wake_fd)
+{
+	struct wanted_topic *topic = &subscription->topic;
+
+	wanted_topic_close(topic);
+	topic->client = producer;
+	if (topic->state == WANTED_ASKED) /* nobody will hear the answer */
+		topic->state = WANTED_UNKNOWN;
+	wanted_topic_open(topic, wake_fd);
 }
 
 bool subscription_pump(struct subscription *subscription)

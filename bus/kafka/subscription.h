@@ -25,6 +25,10 @@ CHECKED enum err subscription_open(struct subscription *subscription,
 				   struct diag *diag);
 void subscription_close(struct subscription *subscription);
 
+/* From now on the brokers answer another producer; the old one may go. */
+void subscription_move(struct subscription *subscription, const struct kafka_client *producer,
+		       int wake_fd);
+
 /* Whether the topic is there, and subscribed to. */
 bool subscription_pump(struct subscription *subscription);
 
