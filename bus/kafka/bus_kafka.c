@@ -180,9 +180,9 @@ static rd_kafka_message_t *next_message(struct bus_kafka *bus, int timeout_ms)
 static struct slice key_of(const struct frame *frame)
 {
 	switch (frame->type) {
-	case FRAME_REPLY: return kafka_key_of_command(frame->reply.id);
+	case FRAME_REPLY: return shard_key(frame->reply.id);
 	case FRAME_START: return frame->start.id;
-	case FRAME_SIGNAL: return frame->signal.saga_id;
+	case FRAME_SIGNAL: return shard_key(frame->signal.saga_id);
 	default: return (struct slice){0};
 	}
 }

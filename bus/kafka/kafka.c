@@ -93,19 +93,9 @@ void kafka_topic_of_inquiries(const struct kafka_setup *setup, struct slice part
 	name_topic(setup, "inquiry", participant, out);
 }
 
-struct slice kafka_key_of_command(struct slice command_id)
+int32_t kafka_partition_of(struct slice id, int32_t n_partitions)
 {
-	const char *end = command_id.len ? memchr(command_id.at, '/', command_id.len) : NULL;
-
-	if (end)
-		command_id.len = (size_t)(end - command_id.at);
-	return command_id;
-}
-
-int32_t kafka_partition_of(struct slice key, int32_t n_partitions)
-{
-	return rd_kafka_msg_partitioner_murmur2(NULL, key.at, key.len, n_partitions, NULL,
-						NULL);
+	return (int32_t)shard_of(id, (uint32_t)n_partitions);
 }
 
 void kafka_traceparent(struct slice saga_id, struct slice command_id, uint32_t attempt,

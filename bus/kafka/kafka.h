@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/shards.h"
 #include "proto/message.h"
 
 #include <librdkafka/rdkafka.h>
@@ -60,12 +61,9 @@ void kafka_topic_of(const struct kafka_setup *setup, struct slice participant,
 void kafka_topic_of_inquiries(const struct kafka_setup *setup, struct slice participant,
 			      char out[KAFKA_TOPIC_SIZE]);
 
-/* What a message that concerns a command is keyed by: the saga's id, up to the first
- * separator of the command's. */
-struct slice kafka_key_of_command(struct slice command_id);
-
-/* The partition of a key, as every Kafka client with murmur2 has it. */
-int32_t kafka_partition_of(struct slice key, int32_t n_partitions);
+/* The partition of a saga, or of a command of its, as every Kafka client with murmur2
+ * has it for the key of the message: see base/shards.h. */
+int32_t kafka_partition_of(struct slice id, int32_t n_partitions);
 
 /* W3C trace context of one attempt of a command: the saga is the trace, so that all
  * that is done for it is seen together. */

@@ -323,7 +323,7 @@ static enum err produce_command(struct line *line, struct slot *slot,
 {
 	const struct frame frame = {.type = FRAME_COMMAND, .command = *command};
 	struct bytes *bytes = &line->outbox->bytes;
-	struct parcel parcel = {.key = command->saga_id, .partition = -1};
+	struct parcel parcel = {.key = shard_key(command->saga_id), .partition = -1};
 	enum err err;
 
 	bytes_clear(bytes);

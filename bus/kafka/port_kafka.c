@@ -188,7 +188,7 @@ static enum err produce_reply(struct port_kafka *port, const struct reply_messag
 	return produce(port, port->inbox,
 		       errand && errand->reply_partition >= 0 ? errand->reply_partition
 							      : RD_KAFKA_PARTITION_UA,
-		       kafka_key_of_command(reply->id),
+		       shard_key(reply->id),
 		       (struct slice){port->bytes.at + WIRE_LENGTH_SIZE,
 				      port->bytes.len - WIRE_LENGTH_SIZE},
 		       headers, answered);

@@ -340,5 +340,6 @@ void engine_close(struct engine *engine)
 	bytes_release(&engine->event);
 	free(engine->writes);
 	free(engine->audit);
+	owners_free(engine->owners);
 	free(engine);
 }

@@ -122,6 +122,7 @@ struct engine {
 	void *observer_context;
 	struct untold *untold, **untold_end; /* told before anything new happens */
 	struct engine_stats stats;
+	struct owner_table *owners; /* as they were read last; NULL: they were not */
 };
 
 /* --- engine.c ----------------------------------------------------------------------- */
@@ -325,6 +326,10 @@ CHECKED enum err keep_untold(struct engine *engine, const struct loaded_saga *sa
 /* Tell of all that were kept. ERR_NOMEM: some are left. */
 CHECKED enum err tell_untold(struct engine *engine);
 void drop_untold(struct engine *engine);
+
+/* --- owners.c ----------------------------------------------------------------------- */
+
+void owners_free(struct owner_table *table);
 
 /* --- commit.c ----------------------------------------------------------------------- */
 

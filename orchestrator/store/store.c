@@ -111,6 +111,13 @@ enum err store_backup(struct store *store, const char *path, struct diag *diag)
 	return store->ops->backup(store, path, diag);
 }
 
+enum err store_owners(struct store *store,
+		      enum err (*visit)(void *context, uint32_t shard, struct slice url),
+		      void *context)
+{
+	return store->ops->owners ? store->ops->owners(store, visit, context) : OK;
+}
+
 void store_close(struct store *store)
 {
 	if (store)

@@ -15,11 +15,16 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/shards.h"
 #include "orchestrator/core/saga.h"
 #include "proto/dead.h"
 
 struct store {
 	const struct store_ops *ops;
+
+	/* Which sagas are this store's to write. Undivided: all, for as long as it is
+	 * open. */
+	struct shards shards;
 
 	/* What went wrong, and what to do, after ERR_IO, ERR_UNAVAILABLE or
 	 * ERR_CORRUPT of any operation; of use until the next one. */
@@ -205,6 +210,13 @@ struct store_ops {
 	 * there is no such file. Its sentence is in the diag, not in `trouble`. */
 	enum err (*backup)(struct store *store, const char *path, struct diag *diag);
 
+	/* --- several owners of one store; NULL, all: it has one -------------------- */
+
+	/* Call for every shard that anybody has, with the URL of who has it. */
+	enum err (*owners)(struct store *store,
+			   enum err (*visit)(void *context, uint32_t shard, struct slice url),
+			   void *context);
+
 	void (*close)(struct store *store);
 };
 
@@ -245,6 +257,10 @@ CHECKED enum err store_get_dead(struct store *store, struct slice id, struct are
 				struct dead_letter *out);
 CHECKED enum err store_remove_dead(struct store *store, struct slice id);
 CHECKED enum err store_backup(struct store *store, const char *path, struct diag *diag);
+CHECKED enum err store_owners(struct store *store,
+			      enum err (*visit)(void *context, uint32_t shard,
+						struct slice url),
+			      void *context);
 void store_close(struct store *store); /* NULL is fine */
 
 /* Whether nothing more happens to a saga of that status by itself. */
