@@ -228,7 +228,7 @@ static void add_member(struct page *page, const char *label, const char *name, e
 		add_line(page, label, text, tone);
 }
 
-/* "ship: order-17.ship.5f0c8e1b2a9d4c37": what the steps have begun. */
+/* "ship: order-17:ship.5f0c8e1b2a9d4c37": what the steps have begun. */
 static void add_children(struct page *page)
 {
 	struct json_each each = json_each(member_json(page->saga, "steps"));

@@ -17,10 +17,17 @@
 #ifndef SKALD_CORE_SAGA_H
 #define SKALD_CORE_SAGA_H
 
+#include "base/shards.h"
 #include "orchestrator/core/definition.h"
 
 enum {
-	SAGA_ID_MAX = 64,   /* bytes; letters, digits, `-`, `_`, `.`: never `/` or `#` */
+	/* Bytes of an id that somebody gives a saga: letters, digits, `-`, `_`, `.`, never
+	 * `:`, `/` or `#`; and of any, as child_id() makes those of children. */
+	SAGA_NAME_MAX = 64,
+	CHILD_STEP_MAX = 15,
+	CHILD_DIGITS = 16,
+	SAGA_ID_MAX = SAGA_NAME_MAX + 1 + CHILD_STEP_MAX + 1 + CHILD_DIGITS,
+
 	SIGNALS_MAX = 100,  /* that one saga takes, waiting and used */
 	ROUNDS_MAX = 65535, /* operator retries of one refused command */
 	SAGA_BYTES_MAX = 4 * 1024 * 1024,
@@ -469,7 +476,9 @@ const char *event_text(enum event_type type);
 const char *entry_text(enum entry_type type);
 const char *why_text(enum why why);
 
+/* Of any saga; and of one that is not a child, as people and services give them. */
 bool saga_id_valid(struct slice id);
+bool saga_name_valid(struct slice id);
 
 /* "order-17/reserve#0/0/do": what a participant's barrier knows the command by,
  * the same for every attempt. The separators occur in no part. */
@@ -477,7 +486,8 @@ enum { COMMAND_ID_MAX = SAGA_ID_MAX + NAME_MAX_BYTES + 32 };
 size_t command_id(const struct definition *definition, struct slice saga_id, struct instance at,
 		  uint16_t round, enum verb verb, char out[COMMAND_ID_MAX]);
 
-/* The id of the child saga that a round of this step starts: always the same. */
+/* The id of the child saga that a round of this step starts: always the same. Its key
+ * (base/shards.h) is that of its parent, so that the two are in the same shard. */
 struct slice child_id(const struct definition *definition, struct slice saga_id,
 		      struct instance at, uint16_t round, char out[SAGA_ID_MAX]);
 

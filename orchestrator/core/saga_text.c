@@ -133,18 +133,36 @@ const char *why_text(enum why why)
 	return "?";
 }
 
-bool saga_id_valid(struct slice id)
+/* Without separators, and not empty. */
+static bool is_part(struct slice text, size_t max)
 {
-	if (id.len == 0 || id.len > SAGA_ID_MAX)
+	if (text.len == 0 || text.len > max)
 		return false;
-	for (size_t i = 0; i < id.len; i++) {
-		char c = id.at[i];
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.at[i];
 
 		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
 		    !(c >= '0' && c <= '9') && c != '-' && c != '_' && c != '.')
 			return false;
 	}
 	return true;
+}
+
+bool saga_name_valid(struct slice id)
+{
+	return is_part(id, SAGA_NAME_MAX);
+}
+
+bool saga_id_valid(struct slice id)
+{
+	struct slice key = shard_key(id), rest;
+
+	if (!saga_name_valid(key))
+		return false;
+	if (key.len == id.len)
+		return true;
+	rest = (struct slice){id.at + key.len + 1, id.len - key.len - 1};
+	return id.at[key.len] == ':' && is_part(rest, SAGA_ID_MAX - SAGA_NAME_MAX - 1);
 }
 
 static char *put(char *at, struct slice text)
@@ -185,12 +203,11 @@ size_t command_id(const struct definition *definition, struct slice saga_id, str
 	return (size_t)(to - out);
 }
 
-/* "order-17.ship.5f0c8e1b2a9d4c37": for people what it belongs to, as far as there
- * is room, and for all a digest of the command that starts it. */
+/* "order-17:ship.5f0c8e1b2a9d4c37": the saga that everything began with, for people the
+ * step, as far as there is room, and for all a digest of the command that starts it. */
 struct slice child_id(const struct definition *definition, struct slice saga_id,
 		      struct instance at, uint16_t round, char out[SAGA_ID_MAX])
 {
-	enum { DIGITS = 16, STEP_MAX = 15 };
 	static const char digits[] = "0123456789abcdef";
 	struct slice step = definition->steps[at.step].name;
 	uint8_t digest[SHA256_SIZE];
@@ -199,15 +216,13 @@ struct slice child_id(const struct definition *definition, struct slice saga_id,
 
 	sha256((struct slice){id, command_id(definition, saga_id, at, round, VERB_DO, id)},
 	       digest);
-	if (step.len > STEP_MAX)
-		step.len = STEP_MAX;
-	if (saga_id.len > SAGA_ID_MAX - DIGITS - STEP_MAX - 2)
-		saga_id.len = SAGA_ID_MAX - DIGITS - STEP_MAX - 2;
-	to = put(to, saga_id);
-	*to++ = '.';
+	if (step.len > CHILD_STEP_MAX)
+		step.len = CHILD_STEP_MAX;
+	to = put(to, shard_key(saga_id));
+	*to++ = ':';
 	to = put(to, step);
 	*to++ = '.';
-	for (int i = 0; i < DIGITS / 2; i++) {
+	for (int i = 0; i < CHILD_DIGITS / 2; i++) {
 		*to++ = digits[digest[i] >> 4];
 		*to++ = digits[digest[i] & 15];
 	}

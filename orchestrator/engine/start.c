@@ -237,7 +237,7 @@ static void start(struct engine *engine, const struct start_message *message,
 	definition = catalog_find(&engine->catalog, message->saga, message->version);
 	if (!definition)
 		refuse_unknown(engine, message, waiting);
-	else if (message->id.len && !saga_id_valid(message->id))
+	else if (message->id.len && !saga_name_valid(message->id))
 		refuse(engine, waiting, ERR_INVALID, "bad-id",
 		       "an id is 1 to 64 letters, digits, '-', '_' or '.'");
 	else if (message->key.len > KEY_MAX || !utf8_valid(message->key))

@@ -270,12 +270,13 @@ static void add_expansions(struct source *source, struct saga *saga)
 static struct slice saga_id(struct source *source)
 {
 	static const char alphabet[] = "abcxyzABCXYZ0189-_.";
-	size_t len = 1 + below(source, SAGA_ID_MAX);
-	char *id = give(arena_alloc(source->arena, len));
+	size_t name = 1 + below(source, SAGA_NAME_MAX);
+	size_t child = below(source, 2) ? 0 : 2 + below(source, CHILD_STEP_MAX + CHILD_DIGITS);
+	char *id = give(arena_alloc(source->arena, name + child));
 
-	for (size_t i = 0; i < len; i++)
-		id[i] = alphabet[below(source, sizeof alphabet - 1)];
-	return (struct slice){id, len};
+	for (size_t i = 0; i < name + child; i++)
+		id[i] = i == name ? ':' : alphabet[below(source, sizeof alphabet - 1)];
+	return (struct slice){id, name + child};
 }
 
 struct saga *seeded_saga(uint64_t seed, struct arena *arena)

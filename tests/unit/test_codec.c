@@ -316,7 +316,7 @@ static const struct bad_row {
 	{"no body", SLICE_LITERAL(""), "id is cut off"},
 	{"an empty id", SLICE_LITERAL("\0\0\0\1\0\0\0\0\0\0"), "id is none that"},
 	{"an id with a separator", SLICE_LITERAL("\1/\0\0\1\0\0\0\0\0\0"), "id is none that"},
-	{"an id that is too long", SLICE_LITERAL("\x41\0\0\1\0\0\0\0\0\0"),
+	{"an id that is too long", SLICE_LITERAL("\x62\0\0\1\0\0\0\0\0\0"),
 	 "id is out of range"},
 	{"an id beyond the end", SLICE_LITERAL("\x0c\x61\0\0\1\0\0\0\0\0\0"), "id is cut off"},
 	{"an unknown phase", SLICE_LITERAL(START "\5\0\1\0\0\0\0\0\0"), "head of the saga"},

@@ -493,20 +493,19 @@ START_TEST(test_parent_and_child_are_cancelled_at_once)
 }
 END_TEST
 
-/* Somebody was faster with the id. */
-START_TEST(test_a_stranger_with_the_childs_id_is_left_alone)
+/* An id of a child is none that anybody gives. */
+START_TEST(test_nobody_can_take_the_id_of_a_child)
 {
 	struct world world;
 	const char *id;
 
 	open_world(&world);
 	id = child_of(&world, "held", "ship", 0, 0);
-	ck_assert_int_eq(desk_start(world.office.engine, "waiter", id, "{}", NULL), OK);
+	ck_assert_int_eq(desk_start(world.office.engine, "waiter", id, "{}", NULL),
+			 ERR_INVALID);
 	start(&world, "held", "{}");
 	run(&world);
-	ck_assert_str_eq(phase(&world, "p"), "compensated");
-	ck_assert_str_eq(failure_code(&world), "id-taken");
-	ck_assert_str_eq(phase(&world, id), "forward");
+	ck_assert_str_eq(phase(&world, id), "completed");
 	close_world(&world);
 }
 END_TEST
@@ -821,7 +820,7 @@ static void add(TCase *tcase)
 	tcase_add_loop_test(tcase, test_a_child_that_is_undone_before_it_begins_never_does, 0,
 			    ROWS(barred_rows));
 	tcase_add_test(tcase, test_parent_and_child_are_cancelled_at_once);
-	tcase_add_test(tcase, test_a_stranger_with_the_childs_id_is_left_alone);
+	tcase_add_test(tcase, test_nobody_can_take_the_id_of_a_child);
 	tcase_add_test(tcase, test_a_child_that_cannot_be_read_parks_its_undo);
 	tcase_add_test(tcase, test_an_output_that_has_no_room_is_for_a_person);
 	tcase_add_test(tcase, test_a_completed_child_that_the_store_forgot_parks_its_undo);

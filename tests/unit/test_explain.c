@@ -252,13 +252,13 @@ static const struct row {
 	 .actions = "skip a | cancel | pause | kill"},
 	{"a child saga", "a ship:child b", .before = {"start", "a do ok"},
 	 .cause = "it goes forward",
-	 .waits = "the end of its child saga saga-1.ship.f22fdc149a6e4d5a (part), for `ship`, "
+	 .waits = "the end of its child saga saga-1:ship.f22fdc149a6e4d5a (part), for `ship`, "
 		  "which is running => `b`",
 	 .actions = "skip ship | cancel | pause | kill"},
 	{"a child saga that is turned back", "a ship:child b",
 	 .before = {"start", "a do ok", "cancel"},
 	 .cause = "it turns back (cancelled: an operator cancelled it)",
-	 .waits = "the undoing of its child saga saga-1.ship.f22fdc149a6e4d5a (part), for "
+	 .waits = "the undoing of its child saga saga-1:ship.f22fdc149a6e4d5a (part), for "
 		  "`ship`, which is running => what it depended on is undone",
 	 .actions = "skip ship | pause | kill"},
 	{"a child saga with a pivot that is asked whether it can turn back",
@@ -266,13 +266,13 @@ static const struct row {
 	 .cause = "it is to turn back (cancelled: an operator cancelled it), but its pivot "
 		  "`ship` may have happened: a revoke decides that",
 	 .waits = "an answer whether it can turn back from its child saga "
-		  "saga-1.ship.f22fdc149a6e4d5a (part), for `ship`, which is running => if the "
+		  "saga-1:ship.f22fdc149a6e4d5a (part), for `ship`, which is running => if the "
 		  "child saga turns back, so does this one; if it is past its own pivot, both "
 		  "go forward",
 	 .actions = "skip ship | pause | kill"},
 	{"a child saga that was killed", "a ship:child",
 	 .before = {"start", "a do ok", "ship do killed"}, .cause = "it goes forward",
-	 .waits = "its child saga saga-1.ship.f22fdc149a6e4d5a was killed: what it did stands, "
+	 .waits = "its child saga saga-1:ship.f22fdc149a6e4d5a was killed: what it did stands, "
 		  "and nobody undoes it; settle that by hand, and then skip `ship`, with "
 		  "--output if it was done",
 	 .actions = "skip ship | cancel | pause | kill"},
@@ -287,7 +287,7 @@ static const struct row {
 	{"a child saga that turned back behind the pivot", "p:pivot ship:child,retriable",
 	 .before = {"start", "p do ok", "ship do refused no"},
 	 .cause = "it goes forward, and has passed its pivot `p`: nothing turns back any more",
-	 .waits = "the do of `ship` was refused by its child saga saga-1.ship.f22fdc149a6e4d5a "
+	 .waits = "the do of `ship` was refused by its child saga saga-1:ship.f22fdc149a6e4d5a "
 		  "(no), and behind the pivot nothing turns back; asked again in the same "
 		  "round it would answer the same, so that only a retry in a new round (which "
 		  "is what `retry` does), a skip or a kill helps",
@@ -297,13 +297,13 @@ static const struct row {
 	 .before = {"start", "a do ok", "ship do ok", "b do refused no", "ship undo expired"},
 	 .cause = "it turns back because of `b` (no)",
 	 .waits =
-		 "its child saga saga-1.ship.f22fdc149a6e4d5a cannot answer the undo of `ship` "
+		 "its child saga saga-1:ship.f22fdc149a6e4d5a cannot answer the undo of `ship` "
 		 "(expired), so that a retry could do it twice: find out, and then skip it",
 	 .actions = "skip ship | pause | kill"},
 	{"a child saga of each element", "lines:each{ship:child} pay", .before = {"start"},
 	 .cause = "it goes forward",
 	 .waits = "the end of the child sagas (part), for `ship` #0-#1, which are running; the "
-		  "first of them is saga-1.ship.f22fdc149a6e4d5a => once all elements of "
+		  "first of them is saga-1:ship.f22fdc149a6e4d5a => once all elements of "
 		  "`lines` are through, `pay`",
 	 .actions = "skip ship#0 | cancel | pause | kill"},
 	{"a child saga that is held back", "a ship:child",

@@ -305,11 +305,11 @@ START_TEST(test_the_id_of_a_child_is_always_the_same)
 	static const char long_id[] =
 		"0123456789012345678901234567890123456789012345678901234567890123";
 	struct definition *definition = build("a lines:each{a-step-with-a-long-name:child}");
-	char one[SAGA_ID_MAX], other[SAGA_ID_MAX];
-	struct slice id = {long_id, SAGA_ID_MAX};
+	char one[SAGA_ID_MAX], other[SAGA_ID_MAX], third[SAGA_ID_MAX];
+	struct slice id = {long_id, SAGA_NAME_MAX}, second;
 	struct slice first = child_id(definition, id, (struct instance){2, 0}, 0, one);
 
-	ck_assert(saga_id_valid(first));
+	ck_assert(saga_id_valid(first) && first.len == SAGA_ID_MAX);
 	ck_assert(slice_equal(first,
 			      child_id(definition, id, (struct instance){2, 0}, 0, other)));
 	ck_assert(!slice_equal(first,
@@ -318,8 +318,12 @@ START_TEST(test_the_id_of_a_child_is_always_the_same)
 			       child_id(definition, id, (struct instance){2, 0}, 1, other)));
 	first = child_id(definition, SLICE_LITERAL("order-17"), (struct instance){0, 0}, 0,
 			 one);
-	ck_assert_uint_eq(first.len, strlen("order-17.a.") + 16);
-	ck_assert(!memcmp(first.at, "order-17.a.", strlen("order-17.a.")));
+	ck_assert_uint_eq(first.len, strlen("order-17:a.") + 16);
+	ck_assert(!memcmp(first.at, "order-17:a.", strlen("order-17:a.")));
+	second = child_id(definition, first, (struct instance){0, 0}, 0, third);
+	ck_assert(saga_id_valid(second) && !slice_equal(first, second));
+	ck_assert(!memcmp(second.at, "order-17:a.", strlen("order-17:a.")));
+	ck_assert_uint_eq(shard_of(second, 1000), shard_of(SLICE_LITERAL("order-17"), 1000));
 	definition_free(definition);
 }
 END_TEST

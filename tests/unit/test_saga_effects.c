@@ -386,12 +386,21 @@ END_TEST
 
 START_TEST(test_saga_ids)
 {
-	char longest[SAGA_ID_MAX + 1];
+	char longest[SAGA_ID_MAX + 2];
 
 	memset(longest, 'x', sizeof longest);
 	ck_assert(saga_id_valid(SLICE_LITERAL("Order_17.a-Z9")));
+	ck_assert(saga_id_valid((struct slice){longest, SAGA_NAME_MAX}));
+	ck_assert(saga_name_valid((struct slice){longest, SAGA_NAME_MAX}));
+	ck_assert(!saga_id_valid((struct slice){longest, SAGA_NAME_MAX + 1}));
+	longest[SAGA_NAME_MAX] = ':';
 	ck_assert(saga_id_valid((struct slice){longest, SAGA_ID_MAX}));
+	ck_assert(!saga_name_valid((struct slice){longest, SAGA_ID_MAX}));
 	ck_assert(!saga_id_valid((struct slice){longest, SAGA_ID_MAX + 1}));
+	ck_assert(!saga_id_valid((struct slice){longest, SAGA_NAME_MAX + 1}));
+	ck_assert(saga_id_valid(SLICE_LITERAL("order-17:ship.5f")));
+	ck_assert(!saga_id_valid(SLICE_LITERAL("order-17:ship:5f")));
+	ck_assert(!saga_id_valid(SLICE_LITERAL(":ship.5f")));
 	ck_assert(!saga_id_valid(SLICE_LITERAL("")));
 	ck_assert(!saga_id_valid(SLICE_LITERAL("a/b")));
 	ck_assert(!saga_id_valid(SLICE_LITERAL("a#b")));
