@@ -16,6 +16,9 @@ static const char deploy_manual[] =
 	"the one that they began with. A version that is there cannot be changed (exit\n"
 	"7): give the changed definition a higher one.\n"
 	"\n"
+	"Where several orchestrators share a store, all of them know it at once; one that\n"
+	"could not be told is named, and looks in the store when it needs it.\n"
+	"\n"
 	"  skald deploy sagas/order.yaml";
 
 static void say_deployed(const struct cli *cli, const char *path, struct json answer)
@@ -29,6 +32,21 @@ static void say_deployed(const struct cli *cli, const char *path, struct json an
 	else if (!cli->quiet)
 		printf("%s: %.*s %.*s %s\n", path, SLICE_ARG(saga), SLICE_ARG(version),
 		       created ? "deployed" : "was there already");
+}
+
+/* Orchestrators that do not know it yet. */
+static void warn_untold(const struct cli *cli, struct json answer)
+{
+	struct json_each each = json_each(member_json(answer, "untold"));
+	struct slice url;
+
+	while (!cli->quiet && json_next(&each)) {
+		if (json_text(each.value, cli->arena, &url))
+			complain(cli,
+				 "the orchestrator at %.*s could not be told; it looks in the "
+				 "store when it needs it",
+				 SLICE_ARG(url));
+	}
 }
 
 static enum exit_code deploy(struct remote *remote, const char *path)
@@ -48,6 +66,8 @@ static enum exit_code deploy(struct remote *remote, const char *path)
 		remote_complain(remote, &answer, report_name(path));
 	else
 		say_deployed(cli, report_name(path), answer.json);
+	if (!answer.code)
+		warn_untold(cli, answer.json);
 	return answer.code;
 }
 

@@ -209,6 +209,7 @@ static void draw_explanation(struct sheet *sheet, struct json explanation)
 	struct slice no_cancel = member_text(explanation, "no_cancel", sheet->arena);
 
 	add_head(sheet, explanation);
+	add_labelled(sheet, "not known", member_text(explanation, "incomplete", sheet->arena));
 	add_labelled(sheet, "why", member_text(explanation, "cause", sheet->arena));
 	add_parent(sheet, explanation);
 	if (deadline_ms) {
@@ -347,6 +348,7 @@ static void draw_plan(struct sheet *sheet, struct json plan)
 	struct slice refused = member_text(plan, "refused", sheet->arena);
 
 	add_head(sheet, plan);
+	add_labelled(sheet, "not known", member_text(plan, "incomplete", sheet->arena));
 	if (refused.len) {
 		add_labelled(sheet, "no return", refused);
 		return;

@@ -10,7 +10,11 @@ static const char manual[] =
 	"Shows how many sagas are in which status, the services that are known with their\n"
 	"processes and the commands under way, and what the server has done since it was\n"
 	"started. Commands are held where a service has no process or no room, or where\n"
-	"its limits keep them back (see `skald help serve`), as an open breaker does.";
+	"its limits keep them back (see `skald help serve`), as an open breaker does.\n"
+	"\n"
+	"Sagas are counted in the store. Where several orchestrators share it, they are\n"
+	"listed with the shards that each has; services and work are those of the one\n"
+	"that was asked.";
 
 static void add_heading(struct bytes *out, const char *text)
 {
@@ -76,6 +80,30 @@ static enum err write_participants(const struct cli *cli, struct json participan
 	return columns_write(&table, &cli->out, out);
 }
 
+/* Nothing where the server is alone. */
+static enum err write_orchestrators(const struct cli *cli, struct json orchestrators,
+				    struct bytes *out)
+{
+	static const char *const titles[] = {"URL", "SHARDS", ""};
+	struct columns table = {.arena = cli->arena, .titles = titles, .n_columns = 3};
+	struct json_each each = json_each(orchestrators);
+
+	while (json_next(&each)) {
+		bool here = member_bool(each.value, "here");
+		struct cell_text cells[COLUMNS_MAX] = {
+			{member_text(each.value, "url", cli->arena), TONE_BOLD},
+			{member_json(each.value, "shards").text, TONE_PLAIN},
+			{slice_of(here ? "asked here" : ""), TONE_DIM},
+		};
+
+		columns_add(&table, cells);
+	}
+	if (!table.n_rows)
+		return OK;
+	add_heading(out, "orchestrators");
+	return columns_write(&table, &cli->out, out);
+}
+
 static enum exit_code print_stats(const struct cli *cli, struct json stats)
 {
 	struct bytes out = BYTES(SIZE_MAX / 2, cli->arena);
@@ -89,6 +117,8 @@ static enum exit_code print_stats(const struct cli *cli, struct json stats)
 	add_heading(&out, "since the server was started");
 	if (!err)
 		err = write_numbers(cli, member_json(stats, "engine"), &out);
+	if (!err)
+		err = write_orchestrators(cli, member_json(stats, "orchestrators"), &out);
 	if (err || out.err)
 		return complain_err(cli, err ? err : out.err);
 	print_bytes(&out);

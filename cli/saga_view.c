@@ -325,6 +325,7 @@ static void add_head(struct page *page)
 	add_children(page);
 	add_member(page, "reason", "reason", status_tone(status));
 	add_absent(page);
+	add_member(page, "not known", "incomplete", TONE_YELLOW);
 	add_time(page, "started", "started_at");
 	add_time(page, ended_ms ? "ended" : "updated", ended_ms ? "ended_at" : "updated_at");
 	if (!ended_ms)

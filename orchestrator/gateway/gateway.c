@@ -3,24 +3,31 @@
 
 #include "base/fault_point.h"
 #include "base/problems.h"
+#include "orchestrator/gateway/forward.h"
 #include "orchestrator/gateway/parts.h"
 #include "orchestrator/gateway/routes.h"
+#include "orchestrator/gateway/tell.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 /* Of a body that is too large this much is read and dropped, so that whoever sends
  * it gets to read why it was refused. */
 enum { DROPPED_MAX = 4 * GATEWAY_BATCH_MAX };
 
+/* How often it is looked whether the sagas of streams are still here. */
+enum { OWNERS_LOOK_MS = 1000 };
+
 /* --- who may ---------------------------------------------------------------------- */
 
 static struct slice header(const struct request *request, const char *name)
 {
-	return slice_of(
-		MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name));
+	return slice_of(request_header(request, name));
 }
 
 /* "http://host:port" is the place itself where the host is the one that was asked. */
@@ -54,6 +61,7 @@ static bool admit(struct request *request)
 	request->actor = utf8_cut(header(request, "Skald-Actor"), ACTOR_MAX);
 	if (!request->actor.len)
 		request->actor = SLICE_LITERAL("anonymous");
+	request->forwarded = header(request, "Skald-Forwarded").len != 0;
 	return true;
 }
 
@@ -106,6 +114,7 @@ static bool find_route(struct request *request, const char *method, const char *
 		request_fail_err(request, ERR_NOMEM);
 		return false;
 	}
+	request->path = copy;
 	request->route =
 		route_find(method, copy, &request->arena, request->parameters, &request->allow);
 	if (request->route)
@@ -204,14 +213,19 @@ void gateway_resume(struct request *request)
 
 static void add_headers(struct MHD_Response *response, const struct request *request)
 {
+	char seconds[24];
+
 	/* A failure leaves one out, which nobody has to know. */
 	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, request->type);
 	(void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
 	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
 	if (request->allow)
 		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, request->allow);
-	if (request->status == MHD_HTTP_SERVICE_UNAVAILABLE)
-		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+	if (request->status != MHD_HTTP_SERVICE_UNAVAILABLE)
+		return;
+	snprintf(seconds, sizeof seconds, "%" PRId64,
+		 request->retry_after_s > 0 ? request->retry_after_s : 1);
+	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
 }
 
 static enum MHD_Result send_answer(struct request *request)
@@ -237,7 +251,9 @@ static void handle(struct request *request)
 {
 	FAULT_POINT("gateway.asked");
 	request->begun = true;
-	if (request->gateway->stopping)
+	if (request->gateway->stopping && request->forwarded)
+		forward_refuse(request);
+	else if (request->gateway->stopping)
 		request_fail(request, MHD_HTTP_SERVICE_UNAVAILABLE, "stopping",
 			     "the server stops; ask again when it is back");
 	else
@@ -295,6 +311,14 @@ static void forget(struct request *request)
 	if (request->asked)
 		engine_forget(gateway->parts.engine, request);
 	request->asked = false;
+	if (request->forward)
+		forward_forget(request->forward);
+	request->forward = NULL;
+	if (request->relay)
+		watch_forget(request->relay);
+	request->relay = NULL;
+	if (request->telling)
+		tell_forget(request);
 	if (request->batch)
 		batch_forget(request);
 }
@@ -338,6 +362,15 @@ static void on_log(void *context, const char *format, va_list args)
 
 /* --- opening and closing ---------------------------------------------------------- */
 
+static enum err watch_fd(struct gateway *gateway, int fd, struct diag *diag)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+
+	if (epoll_ctl(gateway->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0)
+		return OK;
+	return diag_set(diag, ERR_IO, "cannot wait for requests: %s", strerror(errno));
+}
+
 static enum err start_daemon(struct gateway *gateway, struct diag *diag)
 {
 	const union MHD_DaemonInfo *info;
@@ -356,8 +389,17 @@ static enum err start_daemon(struct gateway *gateway, struct diag *diag)
 	if (!info)
 		return diag_set(diag, ERR_UNAVAILABLE,
 				"libmicrohttpd was built without epoll, which is needed");
-	gateway->epoll_fd = info->epoll_fd;
-	return OK;
+	return watch_fd(gateway, info->epoll_fd, diag);
+}
+
+static enum err start_calls(struct gateway *gateway, struct diag *diag)
+{
+	if (!gateway->parts.peers)
+		return OK;
+	gateway->calls = calls_new(gateway->parts.clock);
+	if (!gateway->calls)
+		return diag_set(diag, ERR_NOMEM, "out of memory");
+	return watch_fd(gateway, calls_fd(gateway->calls), diag);
 }
 
 enum err gateway_open(const struct gateway_parts *parts, struct gateway **out,
@@ -371,8 +413,14 @@ enum err gateway_open(const struct gateway_parts *parts, struct gateway **out,
 		return diag_set(diag, ERR_NOMEM, "out of memory");
 	}
 	gateway->parts = *parts;
+	gateway->forwards_end = &gateway->forwards;
 	gateway->heartbeat_ms = clock_monotonic_ms(parts->clock);
-	err = start_daemon(gateway, diag);
+	gateway->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	err = gateway->epoll_fd < 0
+		      ? diag_set(diag, ERR_IO, "cannot wait for requests: %s", strerror(errno))
+		      : start_daemon(gateway, diag);
+	if (!err)
+		err = start_calls(gateway, diag);
 	if (err) {
 		if (!gateway->daemon)
 			close(parts->listen_fd);
@@ -416,6 +464,9 @@ void gateway_close(struct gateway *gateway)
 		gateway_pump(gateway);
 		MHD_stop_daemon(gateway->daemon);
 	}
+	calls_free(gateway->calls);
+	if (gateway->epoll_fd >= 0)
+		close(gateway->epoll_fd);
 	engine_observe(gateway->parts.engine, NULL, NULL);
 	free(gateway);
 }
@@ -477,8 +528,13 @@ bool gateway_pump(struct gateway *gateway)
 		watch_heartbeat(gateway);
 		inspections_heartbeat(gateway);
 	}
+	if (gateway->calls && now_ms - gateway->owners_ms >= OWNERS_LOOK_MS) {
+		gateway->owners_ms = now_ms;
+		watch_owners(gateway);
+	}
 	continue_batches(gateway);
 	inspections_pump(gateway);
+	forwards_pump(gateway);
 	run_daemon(gateway);
 	return gateway->submitted || gateway->inspected;
 }
@@ -495,6 +551,11 @@ int64_t gateway_wake_ms(const struct gateway *gateway)
 		wake_ms = gateway->waiting->since_ms + GATEWAY_PATIENCE_MS;
 	if (inspections_wake_ms(gateway) < wake_ms)
 		wake_ms = inspections_wake_ms(gateway);
+	if (forwards_wake_ms(gateway) < wake_ms)
+		wake_ms = forwards_wake_ms(gateway);
+	if (gateway->calls && gateway->watchers &&
+	    gateway->owners_ms + OWNERS_LOOK_MS < wake_ms)
+		wake_ms = gateway->owners_ms + OWNERS_LOOK_MS;
 	if ((gateway->watchers || gateway->inspections) &&
 	    gateway->heartbeat_ms + GATEWAY_HEARTBEAT_MS < wake_ms)
 		wake_ms = gateway->heartbeat_ms + GATEWAY_HEARTBEAT_MS;

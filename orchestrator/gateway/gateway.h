@@ -13,6 +13,7 @@
 #define SKALD_GATEWAY_GATEWAY_H
 
 #include "orchestrator/engine/engine.h"
+#include "orchestrator/gateway/peers.h"
 
 enum {
 	GATEWAY_CONNECTIONS_MAX = 1000,
@@ -41,7 +42,8 @@ struct gateway_parts {
 	struct bus *bus;
 	const struct clock *clock;
 	const struct log *log;
-	int listen_fd; /* a socket that listens; the gateway closes it */
+	struct peers *peers; /* NULL: all sagas are this orchestrator's */
+	int listen_fd;       /* a socket that listens; the gateway closes it */
 };
 
 /* The gateway is now the one that observes the engine. */

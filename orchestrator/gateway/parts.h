@@ -2,6 +2,7 @@
 #ifndef SKALD_GATEWAY_PARTS_H
 #define SKALD_GATEWAY_PARTS_H
 
+#include "orchestrator/gateway/calls.h"
 #include "orchestrator/gateway/request.h"
 #include "orchestrator/gateway/saga_json.h"
 
@@ -11,7 +12,7 @@ struct watcher;
 struct gateway {
 	struct gateway_parts parts;
 	struct MHD_Daemon *daemon;
-	int epoll_fd;
+	int epoll_fd; /* of all that the gateway waits for */
 	bool stopping;
 	bool submitted;      /* something was asked of the engine since the last pump */
 	const char *trouble; /* NULL: ready */
@@ -29,6 +30,15 @@ struct gateway {
 	struct inspection *inspections; /* reconciliations under way */
 	size_t n_inspections;
 	bool inspected; /* one of them has more to do at once */
+
+	/* With owners; see forward.h. */
+	struct calls *calls; /* NULL: no owners */
+	int64_t owners_ms;   /* monotonic: it was looked whose the streams are */
+	struct forward *forwards, **forwards_end;
+	size_t n_forwards;
+	size_t n_calls;     /* of forwards that are asked right now */
+	uint64_t forwarded; /* calls that began */
+	uint64_t forwards_failed;
 
 	uint64_t answered[6]; /* requests by the first digit of their status */
 };
@@ -52,7 +62,11 @@ void batch_forget(struct request *request);
  * answered that there is none, or why it cannot be read. */
 bool request_saga(struct request *request, struct slice id, struct saga_view *out);
 
-/* The saga of the path, with its definition; false: the request was answered. */
+/* The saga of the path; false: the request was answered, or its owner is asked, who
+ * knows more of one that has not ended. */
+bool request_live_saga(struct request *request, struct saga_view *out);
+
+/* Likewise, with its definition. */
 bool request_explicable(struct request *request, struct saga_view *out);
 
 /* The saga as it is stored, in the arena. ERR_NOT_FOUND, ERR_CORRUPT, and what else a
@@ -82,7 +96,18 @@ void inspections_stop(struct gateway *gateway);
 /* --- watch.c ---------------------------------------------------------------------- */
 
 observed watch_observed;
+
+/* A stream of another orchestrator began with this part: request->relay passes it on.
+ * False: the request was answered that it cannot. */
+bool watch_relay(struct request *request, struct call *call, struct slice part);
+
 void watch_heartbeat(struct gateway *gateway);
 void watch_stop(struct gateway *gateway);
+
+/* End the streams of sagas that this orchestrator does not have any more. */
+void watch_owners(struct gateway *gateway);
+
+/* The request goes before its stream began. */
+void watch_forget(struct watcher *watcher);
 
 #endif

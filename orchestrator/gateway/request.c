@@ -135,6 +135,56 @@ void request_fail_answer(struct request *request, const struct answer *answer)
 
 /* --- what is asked ---------------------------------------------------------------- */
 
+const char *request_header(const struct request *request, const char *name)
+{
+	return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+/* All but what stands for itself anywhere in a URL, and what is kept. */
+static void add_encoded(struct bytes *out, struct slice text, char kept)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789-._~";
+
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.at[i];
+
+		if (c == kept || memchr(plain, c, sizeof plain - 1))
+			bytes_add(out, c);
+		else
+			bytes_format(out, "%%%02X", (unsigned char)c);
+	}
+}
+
+struct target {
+	struct bytes out;
+	char before; /* what stands before the next parameter */
+};
+
+static enum MHD_Result add_parameter(void *context, enum MHD_ValueKind kind, const char *name,
+				     const char *value)
+{
+	struct target *target = context;
+
+	bytes_add(&target->out, target->before);
+	target->before = '&';
+	add_encoded(&target->out, slice_of(name), '\0');
+	bytes_add(&target->out, '=');
+	add_encoded(&target->out, slice_of(value), '\0');
+	return MHD_YES;
+}
+
+const char *request_target(struct request *request)
+{
+	struct target target = {BYTES(4 * GATEWAY_HEADERS_MAX, &request->arena), '?'};
+
+	add_encoded(&target.out, request->path, '/');
+	MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, add_parameter,
+				  &target);
+	bytes_add(&target.out, '\0');
+	return target.out.err ? NULL : target.out.at;
+}
+
 struct slice request_query(const struct request *request, const char *name)
 {
 	return slice_of(

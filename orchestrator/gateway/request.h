@@ -19,25 +19,35 @@ enum {
 };
 
 struct batch;
+struct forward;
+struct telling;
+struct watcher;
 
 struct request {
 	struct gateway *gateway;
 	struct MHD_Connection *connection;
 	const struct route *route;
 	struct slice parameters[PARAMETERS_MAX]; /* of the path */
+	struct slice path;                       /* all of it, decoded */
 	struct slice actor;                      /* who asks */
 	struct arena arena;                      /* as long as the request */
 	struct bytes body;
 	bool begun;     /* its handler was called */
 	bool suspended; /* MHD looks away until it is resumed */
 	bool asked;     /* the engine may call back with the request */
+	bool forwarded; /* another orchestrator sent it here */
 	int64_t since_ms;
 
 	unsigned status; /* 0: not answered */
 	const char *type;
-	const char *allow; /* 405: what would be allowed; otherwise NULL */
-	struct bytes out;  /* the answer */
+	const char *allow;     /* 405: what would be allowed; otherwise NULL */
+	struct bytes out;      /* the answer */
+	int64_t retry_after_s; /* 503; 0: a second */
 
+	struct forward *forward; /* another orchestrator is asked; otherwise NULL */
+	struct watcher *relay;   /* of a stream that came from there, to begin with */
+	bool incomplete;         /* it could not be asked: say what is here */
+	struct telling *telling; /* others hear of what was deployed; otherwise NULL */
 	struct batch *batch;
 	struct request *next; /* of those that wait, in the order in which they came */
 };
@@ -71,6 +81,12 @@ unsigned problem_status(enum err err);
 void problem_members(struct bytes *out, unsigned status, const char *code, struct slice detail);
 
 /* --- what is asked ---------------------------------------------------------------- */
+
+/* NULL: none. */
+const char *request_header(const struct request *request, const char *name);
+
+/* Path and query as they stand in a URL, in the request's memory; NULL: out of it. */
+const char *request_target(struct request *request);
 
 /* The value behind `?name=`; empty: none. */
 struct slice request_query(const struct request *request, const char *name);

@@ -2,6 +2,7 @@
 #include "base/json_line.h"
 #include "orchestrator/gateway/parts.h"
 #include "orchestrator/gateway/routes.h"
+#include "orchestrator/gateway/tell.h"
 #include "orchestrator/load/load.h"
 
 /* --- reading ---------------------------------------------------------------------- */
@@ -173,8 +174,7 @@ static void deploy(struct request *request, struct definition **definition)
 	json_begin(&request->out);
 	definition_members(&request->out, engine, name, version, hash);
 	json_add_bool(&request->out, "created", created);
-	json_end_line(&request->out);
-	request_answer_json(request, created ? MHD_HTTP_CREATED : MHD_HTTP_OK);
+	tell_others(request, created ? MHD_HTTP_CREATED : MHD_HTTP_OK);
 }
 
 void route_deploy(struct request *request)

@@ -318,6 +318,7 @@ void route_explain(struct request *request)
 		return;
 	}
 	explanation_json(&request->out, &view, &explanation);
+	incomplete_member(&request->out, &view);
 	json_end_line(&request->out);
 	request_answer_json(request, MHD_HTTP_OK);
 }

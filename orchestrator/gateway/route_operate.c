@@ -1,6 +1,7 @@
 /* route_operate.c - signals, and what operators do. */
 #include "base/json_line.h"
 #include "orchestrator/gateway/answers.h"
+#include "orchestrator/gateway/forward.h"
 #include "orchestrator/gateway/parts.h"
 #include "orchestrator/gateway/routes.h"
 
@@ -25,7 +26,9 @@ void route_signal(struct request *request)
 	struct field fields[N] = {{.name = "payload", .json = true}, {.name = "id"}};
 	struct signal_message signal;
 
-	if (!request_fields(request, fields, N))
+	if (!request_fields(request, fields, N) ||
+	    forward_request(request, request->parameters[0],
+			    fields[ID].value.len ? REPEAT_FREELY : REPEAT_NEVER))
 		return;
 	signal = (struct signal_message){.saga_id = request->parameters[0],
 					 .event = request->parameters[1],
@@ -73,7 +76,8 @@ void route_operate(struct request *request)
 				       .output = fields[OUTPUT].value,
 				       .actor = request->actor,
 				       .reason = fields[REASON].value};
-	if (!check_operation(request, &operation))
+	if (!check_operation(request, &operation) ||
+	    forward_request(request, operation.saga_id, REPEAT_NEVER))
 		return;
 	request->asked = true;
 	request->gateway->submitted = true;

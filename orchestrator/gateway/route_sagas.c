@@ -3,6 +3,7 @@
 #include "base/json_line.h"
 #include "base/problems.h"
 #include "base/rfc3339.h"
+#include "orchestrator/gateway/forward.h"
 #include "orchestrator/gateway/parts.h"
 #include "orchestrator/gateway/routes.h"
 #include "orchestrator/gateway/saga_json.h"
@@ -220,9 +221,19 @@ bool request_saga(struct request *request, struct slice id, struct saga_view *ou
 	return false;
 }
 
+bool request_live_saga(struct request *request, struct saga_view *out)
+{
+	struct slice id = request->parameters[0];
+
+	if (!request_saga(request, id, out))
+		return false;
+	out->incomplete = request->incomplete;
+	return status_ended(out->row.status) || !forward_read(request, id);
+}
+
 bool request_explicable(struct request *request, struct saga_view *out)
 {
-	if (!request_saga(request, request->parameters[0], out))
+	if (!request_live_saga(request, out))
 		return false;
 	if (out->definition)
 		return true;
@@ -236,7 +247,7 @@ void route_show(struct request *request)
 {
 	struct saga_view view;
 
-	if (!request_saga(request, request->parameters[0], &view))
+	if (!request_live_saga(request, &view))
 		return;
 	saga_json(&request->out, &view);
 	request_answer_json(request, MHD_HTTP_OK);

@@ -1,9 +1,11 @@
 /* route_start.c - POST /v1/sagas, and many of them at once. */
 #include "base/json_line.h"
 #include "orchestrator/gateway/answers.h"
+#include "orchestrator/gateway/forward.h"
 #include "orchestrator/gateway/parts.h"
 #include "orchestrator/gateway/routes.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -63,6 +65,12 @@ static void on_started(void *context, const struct answer *answer)
 	request_answer_json(request, answer->created ? MHD_HTTP_CREATED : MHD_HTTP_OK);
 }
 
+/* The same id or key again finds the saga that is there. */
+static enum repeat repeat_of(const struct start_message *start)
+{
+	return start->id.len || start->key.len ? REPEAT_FREELY : REPEAT_NEVER;
+}
+
 void route_start(struct request *request)
 {
 	struct field fields[N_FIELDS];
@@ -72,6 +80,8 @@ void route_start(struct request *request)
 	if (!request_fields(request, fields, N_FIELDS))
 		return;
 	start = start_of(fields, request->actor);
+	if (forward_request(request, start.id, repeat_of(&start)))
+		return;
 	request->asked = true;
 	request->gateway->submitted = true;
 	engine_start(request->gateway->parts.engine, &start, on_started, request);
@@ -85,7 +95,9 @@ struct batch_line {
 	uint32_t number; /* in the body, from 1 */
 	size_t at;
 	size_t len;
+	struct slice text;
 	bool asked;
+	struct forward *forward; /* another orchestrator is asked; otherwise NULL */
 };
 
 struct batch {
@@ -99,20 +111,31 @@ struct batch {
 	bool feeding;
 };
 
+static bool is_finished(const struct batch *batch)
+{
+	return !batch->feeding && !batch->rest.len && !batch->n_waiting;
+}
+
+static void add_problem(struct batch_line *line, unsigned status, const char *code,
+			const char *text)
+{
+	struct bytes *out = &line->batch->answers;
+
+	json_begin(out);
+	json_add_number(out, "line", line->number);
+	problem_members(out, status, code, slice_of(text));
+	json_end_line(out);
+}
+
 static void add_answer(struct batch_line *line, const struct answer *answer)
 {
 	struct bytes *out = &line->batch->answers;
 
 	line->at = out->len;
-	if (!answer->err) {
+	if (!answer->err)
 		write_started(out, answer);
-	} else {
-		json_begin(out);
-		json_add_number(out, "line", line->number);
-		problem_members(out, problem_status(answer->err), answer->code,
-				slice_of(answer->text));
-		json_end_line(out);
-	}
+	else
+		add_problem(line, problem_status(answer->err), answer->code, answer->text);
 	line->len = out->len - line->at;
 }
 
@@ -128,11 +151,6 @@ static void finish_batch(struct batch *batch)
 		request->out.err = batch->answers.err;
 	batch_forget(request);
 	request_answer(request, MHD_HTTP_OK, "application/x-ndjson");
-}
-
-static bool is_finished(const struct batch *batch)
-{
-	return !batch->feeding && !batch->rest.len && !batch->n_waiting;
 }
 
 static void on_line_started(void *context, const struct answer *answer)
@@ -166,7 +184,94 @@ static void refuse_json(struct batch_line *line, const struct diag *diag)
 	refuse_line(line, "bad-json", text);
 }
 
-static void start_line(struct batch_line *line, struct slice text, struct arena *arena)
+/* --- a line that is another orchestrator's ------------------------------------------ */
+
+static void start_line(struct batch_line *line, struct arena *arena);
+
+static void end_forward(struct batch_line *line)
+{
+	line->forward = NULL;
+	line->batch->n_waiting--;
+	line->len = line->batch->answers.len - line->at;
+	if (is_finished(line->batch))
+		finish_batch(line->batch);
+}
+
+/* A problem gets the number of its line in front. */
+static void on_line_answered(void *context, const struct call_end *end)
+{
+	struct batch_line *line = context;
+	struct bytes *out = &line->batch->answers;
+	struct slice text = bytes_slice(end->body);
+
+	line->at = out->len;
+	if (end->status / 100 != 2 && text.len > 1 && text.at[0] == '{') {
+		bytes_format(out, "{\"line\":%" PRIu32 ",", line->number);
+		text = (struct slice){text.at + 1, text.len - 1};
+	}
+	bytes_append(out, text);
+	if (!text.len || text.at[text.len - 1] != '\n')
+		bytes_add(out, '\n');
+	end_forward(line);
+}
+
+static void on_line_failed(void *context, unsigned status, const char *code, const char *text)
+{
+	struct batch_line *line = context;
+
+	line->at = line->batch->answers.len;
+	add_problem(line, status, code, text);
+	end_forward(line);
+}
+
+static void on_line_ours(void *context)
+{
+	struct batch_line *line = context;
+	struct batch *batch = line->batch;
+	struct arena arena = {0};
+
+	line->forward = NULL;
+	batch->n_waiting--;
+	start_line(line, &arena);
+	arena_release(&arena);
+	if (is_finished(batch))
+		finish_batch(batch);
+}
+
+static void forward_line(struct batch_line *line, const struct start_message *start)
+{
+	static const struct forward_events events = {on_line_answered, on_line_failed,
+						     on_line_ours, NULL};
+	struct batch *batch = line->batch;
+	const struct forward_setup setup = {
+		.request = batch->request,
+		.saga_id = start->id,
+		.method = "POST",
+		.target = "/v1/sagas",
+		.type = "application/json",
+		.body = line->text,
+		.repeat = repeat_of(start),
+		.try_ms = FORWARD_TRY_MS,
+		.answer_ms = FORWARD_ANSWER_MS,
+		.events = &events,
+		.context = line,
+	};
+
+	line->at = batch->answers.len;
+	if (!batch->request->forwarded)
+		line->forward = forward_begin(batch->request->gateway, &setup);
+	if (line->forward) {
+		batch->n_waiting++;
+		return;
+	}
+	add_problem(line, MHD_HTTP_SERVICE_UNAVAILABLE, "busy",
+		    "too many starts are for other orchestrators; ask again in a second");
+	line->len = batch->answers.len - line->at;
+}
+
+/* --- a line ------------------------------------------------------------------------- */
+
+static void start_line(struct batch_line *line, struct arena *arena)
 {
 	struct gateway *gateway = line->batch->request->gateway;
 	struct field fields[N_FIELDS];
@@ -176,7 +281,7 @@ static void start_line(struct batch_line *line, struct slice text, struct arena 
 	enum err err;
 
 	memcpy(fields, start_fields, sizeof fields);
-	err = json_parse(text, GATEWAY_BODY_MAX, arena, &object, &diag);
+	err = json_parse(line->text, GATEWAY_BODY_MAX, arena, &object, &diag);
 	if (err) {
 		refuse_json(line, &diag);
 		return;
@@ -187,6 +292,10 @@ static void start_line(struct batch_line *line, struct slice text, struct arena 
 		return;
 	}
 	start = start_of(fields, line->batch->request->actor);
+	if (forward_is_due(gateway, start.id)) {
+		forward_line(line, &start);
+		return;
+	}
 	line->asked = true;
 	line->batch->n_waiting++;
 	gateway->submitted = true;
@@ -227,9 +336,10 @@ void batch_continue(struct request *request)
 
 		if (is_blank(text))
 			continue;
-		*line = (struct batch_line){.batch = batch, .number = batch->number};
+		*line = (struct batch_line){
+			.batch = batch, .number = batch->number, .text = text};
 		batch->n_lines++;
-		start_line(line, text, &arena);
+		start_line(line, &arena);
 		arena_reset(&arena);
 	}
 	arena_release(&arena);
@@ -245,6 +355,8 @@ void batch_forget(struct request *request)
 	for (size_t i = 0; i < batch->n_lines; i++) {
 		if (batch->lines[i].asked)
 			engine_forget(request->gateway->parts.engine, &batch->lines[i]);
+		if (batch->lines[i].forward)
+			forward_forget(batch->lines[i].forward);
 	}
 	bytes_release(&batch->answers);
 	free(batch->lines);

@@ -103,6 +103,27 @@ static void engine_members(struct bytes *out, const struct engine_stats *stats)
 	json_add_number(out, "busy_ms", stats->busy_ms);
 }
 
+static void add_orchestrator(void *context, const struct orchestrator *orchestrator)
+{
+	struct bytes *out = context;
+
+	json_begin(out);
+	json_add_text(out, "url", orchestrator->url);
+	json_add_number(out, "shards", orchestrator->shards);
+	json_add_bool(out, "here", orchestrator->here);
+	json_end(out);
+}
+
+/* One that is alone has nothing to tell. */
+static void orchestrators_member(struct bytes *out, struct peers *peers)
+{
+	json_add_name(out, "orchestrators");
+	json_begin_list(out);
+	if (peers)
+		peers_each(peers, add_orchestrator, out);
+	json_end_list(out);
+}
+
 void route_stats(struct request *request)
 {
 	const struct gateway_parts *parts = &request->gateway->parts;
@@ -132,6 +153,7 @@ void route_stats(struct request *request)
 	json_begin(out);
 	engine_members(out, &stats);
 	json_end(out);
+	orchestrators_member(out, parts->peers);
 	json_end_line(out);
 	request_answer_json(request, MHD_HTTP_OK);
 }
@@ -297,6 +319,12 @@ static void http_metrics(struct bytes *out, const struct gateway *gateway)
 		bytes_format(out, "skald_http_answers_total{class=\"%uxx\"} %" PRIu64 "\n", i,
 			     gateway->answered[i]);
 	gauge(out, "skald_http_requests", "Requests under way.", gateway->n_requests);
+	gauge(out, "skald_forwards", "Requests that other orchestrators are asked now.",
+	      gateway->n_forwards);
+	counter(out, "skald_forwarded_total", "Times that another orchestrator was asked.",
+		gateway->forwarded);
+	counter(out, "skald_forward_failures_total",
+		"Requests that no owner answered, after all tries.", gateway->forwards_failed);
 	gauge(out, "skald_watchers", "Streams of events.", gateway->n_watchers);
 	counter(out, "skald_watchers_dropped_total", "Streams that were not read fast enough.",
 		gateway->watchers_dropped);

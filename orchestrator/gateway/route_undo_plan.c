@@ -191,6 +191,7 @@ void route_undo_plan(struct request *request)
 	json_begin(&request->out);
 	saga_head_members(&request->out, &level.view);
 	level_members(&request->out, &level);
+	incomplete_member(&request->out, &level.view);
 	json_end_line(&request->out);
 	request_answer_json(request, MHD_HTTP_OK);
 }

@@ -261,6 +261,15 @@ static void absent_member(struct bytes *out, const struct saga_view *view)
 
 /* --- the whole -------------------------------------------------------------------- */
 
+void incomplete_member(struct bytes *out, const struct saga_view *view)
+{
+	if (view->incomplete)
+		json_add_text(out, "incomplete",
+			      SLICE_LITERAL("the orchestrator that has this saga could not be "
+					    "asked: what it holds back, who is connected to "
+					    "it and when attempts time out is not in this"));
+}
+
 void saga_head_members(struct bytes *out, const struct saga_view *view)
 {
 	json_add_text(out, "id", view->row.id);
@@ -303,5 +312,6 @@ void saga_json(struct bytes *out, const struct saga_view *view)
 	json_add_number(out, "timeline_folded", (int64_t)view->timeline.n_folded);
 	json_add_name(out, "timeline");
 	timeline_json(out, view->definition, saga, &view->timeline);
+	incomplete_member(out, view);
 	json_end_line(out);
 }

@@ -23,8 +23,12 @@ struct saga_view {
 	const struct definition *definition; /* may be NULL, as above */
 	const struct engine *engine;         /* knows what is held back */
 	struct bus *bus;                     /* knows who is connected */
+	bool incomplete;                     /* another orchestrator would know more */
 };
 void saga_json(struct bytes *out, const struct saga_view *view);
+
+/* What is not known, into an open object; nothing where all is. */
+void incomplete_member(struct bytes *out, const struct saga_view *view);
 
 /* Which one it is, and how it is, into an open object. */
 void saga_head_members(struct bytes *out, const struct saga_view *view);

@@ -2,9 +2,13 @@
  *
  * Each stream has a buffer of its own, and whoever does not read gets to its end:
  * the last event says so, and the stream is over. Nobody else notices.
+ *
+ * The stream of a saga that another orchestrator has is relayed: its bytes come from
+ * there, at the pace at which they are read here.
  */
 #include "base/json_line.h"
 #include "orchestrator/explain/entry_json.h"
+#include "orchestrator/gateway/forward.h"
 #include "orchestrator/gateway/parts.h"
 #include "orchestrator/gateway/routes.h"
 
@@ -28,7 +32,9 @@ struct watcher {
 	size_t sent;
 	size_t max; /* bytes that may be there and not taken */
 	bool suspended;
-	bool over; /* what is in the buffer is the end */
+	bool over;         /* what is in the buffer is the end */
+	bool relays;       /* another orchestrator's stream; */
+	struct call *call; /* NULL once that is over */
 };
 
 /* --- the buffer ------------------------------------------------------------------- */
@@ -92,6 +98,8 @@ static ssize_t read_events(void *context, uint64_t position, char *buffer, size_
 		memcpy(buffer, watcher->events.at + watcher->sent, n);
 		watcher->sent += n;
 		watcher->gateway->watched_bytes += n;
+		if (watcher->call)
+			call_resume(watcher->call);
 		return (ssize_t)n;
 	}
 	if (watcher->over)
@@ -110,8 +118,15 @@ static void free_watcher(void *context)
 		at = &(*at)->next;
 	*at = watcher->next;
 	watcher->gateway->n_watchers--;
+	if (watcher->call)
+		call_forget(watcher->call);
 	bytes_release(&watcher->events);
 	free(watcher);
+}
+
+void watch_forget(struct watcher *watcher)
+{
+	free_watcher(watcher);
 }
 
 /* --- events ----------------------------------------------------------------------- */
@@ -135,7 +150,8 @@ static void end_event(struct bytes *out)
 
 static bool wants(const struct watcher *watcher, const struct saga_row *row)
 {
-	return !watcher->over && (!watcher->id[0] || slice_is(row->id, watcher->id)) &&
+	return !watcher->over && !watcher->relays &&
+	       (!watcher->id[0] || slice_is(row->id, watcher->id)) &&
 	       (!watcher->saga[0] || slice_is(row->saga, watcher->saga)) &&
 	       (watcher->id[0] || watcher->statuses[row->status]);
 }
@@ -169,20 +185,35 @@ void watch_observed(void *context, const struct definition *definition,
 
 void watch_heartbeat(struct gateway *gateway)
 {
-	for (struct watcher *watcher = gateway->watchers; watcher; watcher = watcher->next)
-		give(watcher, SLICE_LITERAL(": still here\n\n"));
+	for (struct watcher *watcher = gateway->watchers; watcher; watcher = watcher->next) {
+		if (!watcher->relays) /* the other one says so, between two events */
+			give(watcher, SLICE_LITERAL(": still here\n\n"));
+	}
+}
+
+/* One that went to another orchestrator would be silent for ever. */
+void watch_owners(struct gateway *gateway)
+{
+	for (struct watcher *watcher = gateway->watchers; watcher; watcher = watcher->next) {
+		if (watcher->over || watcher->relays || !watcher->id[0] ||
+		    !forward_is_due(gateway, slice_of(watcher->id)))
+			continue;
+		give(watcher, SLICE_LITERAL("event: moved\ndata: {}\n\n"));
+		watcher->over = true;
+	}
 }
 
 void watch_stop(struct gateway *gateway)
 {
 	for (struct watcher *watcher = gateway->watchers; watcher; watcher = watcher->next) {
-		give(watcher, SLICE_LITERAL("event: stopping\ndata: {}\n\n"));
+		if (!watcher->relays)
+			give(watcher, SLICE_LITERAL("event: stopping\ndata: {}\n\n"));
 		watcher->over = true;
 		wake(watcher);
 	}
 }
 
-/* --- routes ----------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------- */
 
 static void set_room(struct watcher *watcher, size_t max)
 {
@@ -216,12 +247,59 @@ static struct watcher *new_watcher(struct request *request)
 	return watcher;
 }
 
+/* --- relays ----------------------------------------------------------------------- */
+
+static void on_relay_ended(void *context, const struct call_end *end)
+{
+	struct watcher *watcher = context;
+
+	watcher->call = NULL;
+	watcher->over = true;
+	wake(watcher);
+}
+
+static enum call_part on_relayed(void *context, struct slice part)
+{
+	struct watcher *watcher = context;
+	size_t waiting = watcher->events.len - watcher->sent;
+
+	if (waiting && waiting + part.len + LAST_EVENT_ROOM > watcher->max)
+		return CALL_FULL;
+	give(watcher, part);
+	return CALL_TAKEN;
+}
+
+bool watch_relay(struct request *request, struct call *call, struct slice part)
+{
+	static const struct call_events events = {on_relay_ended, on_relayed};
+	struct watcher *watcher = new_watcher(request);
+
+	if (!watcher)
+		return false;
+	watcher->relays = true;
+	watcher->call = call;
+	request->relay = watcher;
+	call_hand_over(call, &events, watcher);
+	give(watcher, part);
+	return true;
+}
+
+/* --- routes ----------------------------------------------------------------------- */
+
 void route_watch(struct request *request)
 {
 	struct saga_view view;
 	struct watcher *watcher;
 	struct bytes first = BYTES(EVENT_MAX, &request->arena);
 
+	if (request->relay) {
+		watcher = request->relay;
+		request->relay = NULL;
+		request_stream(request, read_events, watcher, free_watcher);
+		return;
+	}
+	if (forward_stream(request, request->parameters[0]))
+		return;
 	if (!request_saga(request, request->parameters[0], &view))
 		return;
 	begin_event(&first, "saga", &view.row);

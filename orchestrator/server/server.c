@@ -5,6 +5,7 @@
 #include "bus/kafka/bus_kafka.h"
 #include "orchestrator/gateway/gateway.h"
 #include "orchestrator/gateway/listen.h"
+#include "orchestrator/gateway/peers_engine.h"
 #include "orchestrator/load/load.h"
 #include "orchestrator/server/folder.h"
 #include "orchestrator/store/mongo/store_mongo.h"
@@ -44,6 +45,7 @@ struct server {
 	struct store *store;
 	struct bus *bus;
 	struct engine *engine;
+	struct peers_engine peers; /* where the store has several owners */
 	struct gateway *gateway;
 	int64_t prune_ms; /* when, by the monotonic clock */
 	bool stopping;
@@ -266,6 +268,10 @@ static enum err open_gateway(struct server *server, struct diag *diag)
 		.bus = server->bus,
 		.clock = clock_system(),
 		.log = &server->log,
+		.peers = server->store->ops->owners
+				 ? peers_engine_init(&server->peers, server->engine,
+						     server->store, clock_system())
+				 : NULL,
 		.listen_fd = server->listen_fd,
 	};
 

@@ -42,9 +42,17 @@ const char lobby_definition[] =
 
 /* --- opening ---------------------------------------------------------------------- */
 
-static void open_gateway(struct lobby *lobby, int send_bytes)
+/* How a lobby is not as they are as a rule. */
+struct oddity {
+	int send_bytes;
+	struct vault *vault;
+	struct peers *peers;
+};
+
+static void open_gateway(struct lobby *lobby, const struct oddity *oddity)
 {
 	struct gateway_parts parts = {
+		.peers = oddity->peers,
 		.engine = lobby->engine,
 		.store = &lobby->store_wire.base,
 		.bus = lobby->bus,
@@ -56,23 +64,24 @@ static void open_gateway(struct lobby *lobby, int send_bytes)
 
 	assert(!err);
 	/* What it accepts takes after it. */
-	if (send_bytes)
-		setsockopt(parts.listen_fd, SOL_SOCKET, SO_SNDBUF, &send_bytes,
-			   sizeof send_bytes);
+	if (oddity->send_bytes)
+		setsockopt(parts.listen_fd, SOL_SOCKET, SO_SNDBUF, &oddity->send_bytes,
+			   sizeof oddity->send_bytes);
 	parts.log = &silent;
 	snprintf(lobby->url, sizeof lobby->url, "http://%.50s", address);
 	err = gateway_open(&parts, &lobby->gateway, NULL);
 	assert(!err);
 }
 
-static void open_lobby(struct lobby *lobby, int send_bytes)
+static void open_lobby(struct lobby *lobby, const struct oddity *oddity)
 {
 	struct engine_parts parts = {0};
 	enum err err;
 
 	*lobby = (struct lobby){.wire.calls_left = -1, .wire.effect = TRIPWIRE_FAILS};
 	clock_sim_init(&lobby->clock, 1700000000000);
-	lobby->vault = vault_new();
+	lobby->vault_lent = oddity->vault != NULL;
+	lobby->vault = oddity->vault ? oddity->vault : vault_new();
 	lobby->post = post_new();
 	lobby->desk = port_memory_open(lobby->post, "desk");
 	lobby->store = store_memory_open(lobby->vault);
@@ -80,23 +89,35 @@ static void open_lobby(struct lobby *lobby, int send_bytes)
 	parts.store = store_tripwire_init(&lobby->store_wire, lobby->store, &lobby->wire);
 	parts.bus = lobby->bus;
 	parts.clock = &lobby->clock.base;
+	parts.seed = lobby->vault_lent; /* ids of their own */
 	err = desk_open(&parts, &lobby->engine, NULL);
 	assert(!err);
 	err = desk_deploy_text(lobby->engine, lobby_definition);
 	assert(!err);
-	open_gateway(lobby, send_bytes);
+	open_gateway(lobby, oddity);
 	lobby->curl = curl_multi_init();
 	assert(lobby->curl);
 }
 
 void lobby_open(struct lobby *lobby)
 {
-	open_lobby(lobby, 0);
+	const struct oddity none = {0};
+
+	open_lobby(lobby, &none);
+}
+
+void lobby_open_beside(struct lobby *lobby, struct vault *vault, struct peers *peers)
+{
+	const struct oddity oddity = {.vault = vault, .peers = peers};
+
+	open_lobby(lobby, &oddity);
 }
 
 void lobby_open_narrow(struct lobby *lobby)
 {
-	open_lobby(lobby, 64 * 1024);
+	const struct oddity narrow = {.send_bytes = 64 * 1024};
+
+	open_lobby(lobby, &narrow);
 }
 
 void lobby_close(struct lobby *lobby)
@@ -108,7 +129,8 @@ void lobby_close(struct lobby *lobby)
 	store_close(lobby->store);
 	port_close(lobby->desk);
 	post_free(lobby->post);
-	vault_free(lobby->vault);
+	if (!lobby->vault_lent)
+		vault_free(lobby->vault);
 	arena_release(&lobby->arena);
 }
 
@@ -131,7 +153,7 @@ static void note_done(struct lobby *lobby)
 	}
 }
 
-void lobby_turn(struct lobby *lobby)
+static void turn_alone(struct lobby *lobby)
 {
 	int running;
 	size_t n;
@@ -146,6 +168,13 @@ void lobby_turn(struct lobby *lobby)
 		gateway_pump(lobby->gateway);
 	curl_multi_perform(lobby->curl, &running);
 	note_done(lobby);
+}
+
+void lobby_turn(struct lobby *lobby)
+{
+	turn_alone(lobby);
+	if (lobby->beside)
+		turn_alone(lobby->beside);
 }
 
 void lobby_advance(struct lobby *lobby, int64_t ms)

@@ -27,6 +27,7 @@ extern const char lobby_definition[];
 struct lobby {
 	struct clock_sim clock;
 	struct vault *vault;
+	bool vault_lent; /* it is another lobby's */
 	struct post *post;
 	struct port *desk;
 	struct tripwire wire;
@@ -37,11 +38,15 @@ struct lobby {
 	struct gateway *gateway; /* NULL once it is closed */
 	void *curl;              /* all requests under way */
 	char url[64];
-	bool frozen; /* the engine has no turn */
+	bool frozen;          /* the engine has no turn */
+	struct lobby *beside; /* has its turns with this one; otherwise NULL */
 	struct arena arena;
 };
 
 void lobby_open(struct lobby *lobby);
+
+/* One of several orchestrators, with the vault of another one. */
+void lobby_open_beside(struct lobby *lobby, struct vault *vault, struct peers *peers);
 
 /* Its sockets hold little of what a client does not read. */
 void lobby_open_narrow(struct lobby *lobby);
