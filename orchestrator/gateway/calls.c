@@ -194,8 +194,10 @@ void call_forget(struct call *call)
 	free_call(call);
 }
 
-void call_hand_over(struct call *call, const struct call_events *events, void *context)
+void call_hand_over(struct call *call, int64_t quiet_ms, const struct call_events *events,
+		    void *context)
 {
+	call->quiet_ms = quiet_ms;
 	call->events = events;
 	call->context = context;
 }

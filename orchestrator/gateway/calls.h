@@ -70,8 +70,9 @@ struct call *call_begin(struct calls *calls, const struct call_setup *setup);
 /* Nobody wants to know any more. Not from within call_events.take of this call. */
 void call_forget(struct call *call);
 
-/* From now on it tells somebody else; what it was told to keep stays. */
-void call_hand_over(struct call *call, const struct call_events *events, void *context);
+/* From now on it tells somebody else, and may be quiet for so long. */
+void call_hand_over(struct call *call, int64_t quiet_ms, const struct call_events *events,
+		    void *context);
 
 /* There is room again. */
 void call_resume(struct call *call);

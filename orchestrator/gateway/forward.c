@@ -39,8 +39,6 @@ bool forward_is_due(const struct gateway *gateway, struct slice saga_id)
 	return owner.owned != OWNED_HERE;
 }
 
-static const char forwarded_header[] = "Skald-Forwarded";
-
 size_t forward_headers(const struct request *request, const char *type,
 		       struct call_header headers[FORWARD_HEADERS])
 {
@@ -53,7 +51,7 @@ size_t forward_headers(const struct request *request, const char *type,
 			(struct call_header){passed[n], request_header(request, passed[n])};
 	if (type)
 		headers[0].value = type;
-	headers[n++] = (struct call_header){forwarded_header, "1"};
+	headers[n++] = (struct call_header){FORWARDED_HEADER, "1"};
 	assert(n == FORWARD_HEADERS);
 	return n;
 }
@@ -149,7 +147,7 @@ static enum call_part on_part(void *context, struct slice part)
 	bool begun = forward->setup.events->begun(forward->setup.context, call, part);
 
 	if (!begun)
-		call_hand_over(call, &ignored, NULL);
+		call_hand_over(call, 0, &ignored, NULL);
 	unlink_forward(forward);
 	forward->gateway->n_calls--;
 	free(forward);
@@ -357,7 +355,7 @@ bool forward_stream(struct request *request, struct slice saga_id)
 	struct forward_setup setup = {.saga_id = saga_id,
 				      .repeat = REPEAT_FREELY,
 				      .try_ms = FORWARD_TRY_MS,
-				      .answer_ms = FORWARD_STREAM_MS,
+				      .answer_ms = FORWARD_ANSWER_MS,
 				      .events = &stream_events};
 
 	return begin(request, &setup);

@@ -23,8 +23,11 @@ enum {
 	FORWARD_AGAIN_MS = 100,   /* between two tries */
 	FORWARD_ANSWER_MS = 8000, /* how long an owner may be silent, with an answer due */
 	FORWARD_LOOK_MS = 2000,   /* likewise, where this one can answer, too */
-	FORWARD_STREAM_MS = 3 * GATEWAY_HEARTBEAT_MS, /* and in a stream */
+	FORWARD_STREAM_MS = 3 * GATEWAY_HEARTBEAT_MS, /* and in the midst of a stream */
 };
+
+/* With it a request was forwarded already. */
+#define FORWARDED_HEADER "Skald-Forwarded"
 
 enum repeat {
 	REPEAT_NEVER, /* what may have arrived is not sent again */

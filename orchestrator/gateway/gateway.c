@@ -4,6 +4,7 @@
 #include "base/fault_point.h"
 #include "base/problems.h"
 #include "orchestrator/gateway/forward.h"
+#include "orchestrator/gateway/hear.h"
 #include "orchestrator/gateway/parts.h"
 #include "orchestrator/gateway/routes.h"
 #include "orchestrator/gateway/tell.h"
@@ -19,9 +20,6 @@
 /* Of a body that is too large this much is read and dropped, so that whoever sends
  * it gets to read why it was refused. */
 enum { DROPPED_MAX = 4 * GATEWAY_BATCH_MAX };
-
-/* How often it is looked whether the sagas of streams are still here. */
-enum { OWNERS_LOOK_MS = 1000 };
 
 /* --- who may ---------------------------------------------------------------------- */
 
@@ -61,7 +59,7 @@ static bool admit(struct request *request)
 	request->actor = utf8_cut(header(request, "Skald-Actor"), ACTOR_MAX);
 	if (!request->actor.len)
 		request->actor = SLICE_LITERAL("anonymous");
-	request->forwarded = header(request, "Skald-Forwarded").len != 0;
+	request->forwarded = header(request, FORWARDED_HEADER).len != 0;
 	return true;
 }
 
@@ -444,6 +442,7 @@ void gateway_stop(struct gateway *gateway)
 	if (fd >= 0)
 		close(fd);
 	watch_stop(gateway);
+	hear_stop(gateway);
 	inspections_stop(gateway);
 }
 
@@ -464,6 +463,7 @@ void gateway_close(struct gateway *gateway)
 		gateway_pump(gateway);
 		MHD_stop_daemon(gateway->daemon);
 	}
+	hear_stop(gateway);
 	calls_free(gateway->calls);
 	if (gateway->epoll_fd >= 0)
 		close(gateway->epoll_fd);
@@ -528,9 +528,10 @@ bool gateway_pump(struct gateway *gateway)
 		watch_heartbeat(gateway);
 		inspections_heartbeat(gateway);
 	}
-	if (gateway->calls && now_ms - gateway->owners_ms >= OWNERS_LOOK_MS) {
+	if (gateway->calls && now_ms - gateway->owners_ms >= HEAR_AGAIN_MS) {
 		gateway->owners_ms = now_ms;
 		watch_owners(gateway);
+		hear_look(gateway);
 	}
 	continue_batches(gateway);
 	inspections_pump(gateway);
@@ -553,9 +554,9 @@ int64_t gateway_wake_ms(const struct gateway *gateway)
 		wake_ms = inspections_wake_ms(gateway);
 	if (forwards_wake_ms(gateway) < wake_ms)
 		wake_ms = forwards_wake_ms(gateway);
-	if (gateway->calls && gateway->watchers &&
-	    gateway->owners_ms + OWNERS_LOOK_MS < wake_ms)
-		wake_ms = gateway->owners_ms + OWNERS_LOOK_MS;
+	if ((gateway->ears || (gateway->calls && gateway->watchers)) &&
+	    gateway->owners_ms + HEAR_AGAIN_MS < wake_ms)
+		wake_ms = gateway->owners_ms + HEAR_AGAIN_MS;
 	if ((gateway->watchers || gateway->inspections) &&
 	    gateway->heartbeat_ms + GATEWAY_HEARTBEAT_MS < wake_ms)
 		wake_ms = gateway->heartbeat_ms + GATEWAY_HEARTBEAT_MS;

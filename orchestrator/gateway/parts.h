@@ -6,6 +6,7 @@
 #include "orchestrator/gateway/request.h"
 #include "orchestrator/gateway/saga_json.h"
 
+struct ear;
 struct inspection;
 struct watcher;
 
@@ -37,6 +38,7 @@ struct gateway {
 	struct forward *forwards, **forwards_end;
 	size_t n_forwards;
 	size_t n_calls;     /* of forwards that are asked right now */
+	struct ear *ears;   /* see hear.h */
 	uint64_t forwarded; /* calls that began */
 	uint64_t forwards_failed;
 
@@ -95,6 +97,8 @@ void inspections_stop(struct gateway *gateway);
 
 /* --- watch.c ---------------------------------------------------------------------- */
 
+enum { WATCH_EVENT_MAX = 16 * 1024 * 1024 }; /* bytes: a snapshot with a whole timeline */
+
 observed watch_observed;
 
 /* A stream of another orchestrator began with this part: request->relay passes it on.
@@ -103,6 +107,16 @@ bool watch_relay(struct request *request, struct call *call, struct slice part);
 
 void watch_heartbeat(struct gateway *gateway);
 void watch_stop(struct gateway *gateway);
+
+/* Whether a stream wants to hear of all sagas, wherever they are. */
+bool watch_wants_others(const struct gateway *gateway);
+
+/* Something happened to a saga of another orchestrator: the event, and its data. */
+void watch_heard(struct gateway *gateway, struct json data, struct slice event,
+		 struct arena *arena);
+
+/* An event for all who want others. */
+void watch_tell(struct gateway *gateway, struct slice event);
 
 /* End the streams of sagas that this orchestrator does not have any more. */
 void watch_owners(struct gateway *gateway);

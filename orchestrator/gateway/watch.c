@@ -4,11 +4,13 @@
  * the last event says so, and the stream is over. Nobody else notices.
  *
  * The stream of a saga that another orchestrator has is relayed: its bytes come from
- * there, at the pace at which they are read here.
+ * there, at the pace at which they are read here. Streams of all sagas have the events
+ * of the others, too (hear.c).
  */
 #include "base/json_line.h"
 #include "orchestrator/explain/entry_json.h"
 #include "orchestrator/gateway/forward.h"
+#include "orchestrator/gateway/hear.h"
 #include "orchestrator/gateway/parts.h"
 #include "orchestrator/gateway/routes.h"
 
@@ -18,7 +20,6 @@ enum {
 	TAKEN_MAX = 1024 * 1024, /* bytes that were taken and are still in a buffer */
 	KEPT = 256 * 1024,       /* of a buffer in which nothing is */
 	LAST_EVENT_ROOM = 512,
-	EVENT_MAX = 16 * 1024 * 1024, /* a snapshot with a whole timeline */
 };
 
 struct watcher {
@@ -32,6 +33,7 @@ struct watcher {
 	size_t sent;
 	size_t max; /* bytes that may be there and not taken */
 	bool suspended;
+	bool ours_only;    /* another orchestrator watches: it hears of others by itself */
 	bool over;         /* what is in the buffer is the end */
 	bool relays;       /* another orchestrator's stream; */
 	struct call *call; /* NULL once that is over */
@@ -161,7 +163,7 @@ void watch_observed(void *context, const struct definition *definition,
 		    const struct entry *entries, size_t n_entries, uint64_t first)
 {
 	struct gateway *gateway = context;
-	struct bytes event = BYTES(EVENT_MAX, NULL);
+	struct bytes event = BYTES(WATCH_EVENT_MAX, NULL);
 
 	for (struct watcher *watcher = gateway->watchers; watcher; watcher = watcher->next) {
 		if (!wants(watcher, row))
@@ -182,6 +184,53 @@ void watch_observed(void *context, const struct definition *definition,
 	}
 	bytes_release(&event);
 }
+
+/* --- events of other orchestrators --------------------------------------------------- */
+
+/* It watches all sagas, wherever they are. */
+static bool wants_others(const struct watcher *watcher)
+{
+	return !watcher->over && !watcher->id[0] && !watcher->relays && !watcher->ours_only;
+}
+
+bool watch_wants_others(const struct gateway *gateway)
+{
+	for (struct watcher *watcher = gateway->watchers; watcher; watcher = watcher->next)
+		if (wants_others(watcher))
+			return true;
+	return false;
+}
+
+void watch_heard(struct gateway *gateway, struct json data, struct slice event,
+		 struct arena *arena)
+{
+	struct json saga = {0}, status = {0};
+	struct saga_row row = {0};
+	struct slice text;
+	int i = 0;
+
+	if (!json_get(data, SLICE_LITERAL("saga"), &saga) ||
+	    !json_get(data, SLICE_LITERAL("status"), &status) ||
+	    !json_text(saga, arena, &row.saga) || !json_text(status, arena, &text))
+		return;
+	while (i < STATUSES && !slice_is(text, status_text((enum status)i)))
+		i++;
+	if (i == STATUSES)
+		return; /* of a later version */
+	row.status = (enum status)i;
+	for (struct watcher *watcher = gateway->watchers; watcher; watcher = watcher->next)
+		if (wants_others(watcher) && wants(watcher, &row))
+			give(watcher, event);
+}
+
+void watch_tell(struct gateway *gateway, struct slice event)
+{
+	for (struct watcher *watcher = gateway->watchers; watcher; watcher = watcher->next)
+		if (wants_others(watcher))
+			give(watcher, event);
+}
+
+/* --- time, and the end -------------------------------------------------------------- */
 
 void watch_heartbeat(struct gateway *gateway)
 {
@@ -279,7 +328,7 @@ bool watch_relay(struct request *request, struct call *call, struct slice part)
 	watcher->relays = true;
 	watcher->call = call;
 	request->relay = watcher;
-	call_hand_over(call, &events, watcher);
+	call_hand_over(call, FORWARD_STREAM_MS, &events, watcher);
 	give(watcher, part);
 	return true;
 }
@@ -290,7 +339,7 @@ void route_watch(struct request *request)
 {
 	struct saga_view view;
 	struct watcher *watcher;
-	struct bytes first = BYTES(EVENT_MAX, &request->arena);
+	struct bytes first = BYTES(WATCH_EVENT_MAX, &request->arena);
 
 	if (request->relay) {
 		watcher = request->relay;
@@ -347,5 +396,7 @@ void route_watch_all(struct request *request)
 		watcher->statuses[statuses[i]] = true;
 	/* Something at once, so that the answer's head is sent. */
 	give(watcher, SLICE_LITERAL(": watching\n\n"));
+	watcher->ours_only = request->forwarded;
+	hear_look(request->gateway);
 	request_stream(request, read_events, watcher, free_watcher);
 }

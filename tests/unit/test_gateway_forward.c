@@ -3,6 +3,7 @@
 #include "tests/lib/pair.h"
 #include "tests/lib/suite.h"
 
+#include <poll.h>
 #include <stdio.h>
 
 #define HAS(answer, text)                                                                 \
@@ -121,6 +122,34 @@ START_TEST(test_either_answers_everything)
 	ck_assert_uint_eq(metric(&pair.lobbies[0], "skald_forwarded_total"), row->forwarded);
 	ck_assert_uint_eq(metric(&pair.lobbies[0], "skald_forwards"), 0);
 	ck_assert_uint_eq(metric(&pair.lobbies[1], "skald_forwarded_total"), 0);
+	pair_close(&pair);
+}
+END_TEST
+
+/* The loop of a server sleeps until it is woken. */
+START_TEST(test_a_loop_that_sleeps_is_woken)
+{
+	const struct lobby_request request = {
+		"POST", "/v1/sagas", SLICE_LITERAL(VISIT("b1", "1")), {NULL}};
+	struct gateway *sleeper;
+	struct visitor visitor;
+	struct pair pair;
+
+	pair_open(&pair);
+	sleeper = pair.lobbies[0].gateway;
+	visitor_begin(&visitor, &pair.lobbies[0], &request);
+	pair.lobbies[0].gateway = NULL;
+	while (!visitor.done) {
+		struct pollfd ready = {gateway_fd(sleeper), POLLIN, 0};
+		int64_t now_ms = clock_monotonic_ms(&pair.lobbies[0].clock.base);
+
+		if (poll(&ready, 1, 0) == 1 || gateway_wake_ms(sleeper) <= now_ms)
+			gateway_pump(sleeper);
+		lobby_turn(&pair.lobbies[0]);
+	}
+	pair.lobbies[0].gateway = sleeper;
+	ck_assert_int_eq(visitor.status, 201);
+	visitor_end(&visitor);
 	pair_close(&pair);
 }
 END_TEST
@@ -438,10 +467,93 @@ START_TEST(test_a_stream_ends_when_its_saga_moves)
 }
 END_TEST
 
+/* Who watches all sagas hears of those of the other one, too. */
+static void open_watched(struct pair *pair, struct visitor *visitor, const char *path)
+{
+	const struct lobby_request request = {"GET", path, {0}, {NULL}};
+
+	pair_open(pair);
+	visitor_begin(visitor, &pair->lobbies[0], &request);
+	visitor_until(visitor, ": watching\n\n");
+	while (!metric(&pair->lobbies[1], "skald_watchers"))
+		lobby_turn(&pair->lobbies[0]);
+}
+
+START_TEST(test_all_sagas_of_both_are_followed)
+{
+	struct visitor visitor;
+	struct pair pair;
+
+	open_watched(&pair, &visitor, "/v1/events?saga=visit");
+	lobby_start(&pair.lobbies[1], "b1", "1");
+	visitor_until(&visitor, "\"id\":\"b1\"");
+	lobby_start(&pair.lobbies[0], "a1", "2");
+	visitor_until(&visitor, "\"id\":\"a1\"");
+	/* Each is told once, whole, and nothing of how the other's stream is. */
+	bytes_add(&visitor.body, '\0');
+	ck_assert_ptr_nonnull(
+		strstr(visitor.body.at, "\n\nevent: change\ndata: {\"id\":\"b1\""));
+	ck_assert_ptr_null(
+		strstr(strstr(visitor.body.at, "\"id\":\"b1\"") + 1, "\"id\":\"b1\""));
+	ck_assert_ptr_null(strstr(visitor.body.at + 12, ": watching"));
+	visitor_end(&visitor);
+	/* Nobody listens to the other one any more. */
+	while (metric(&pair.lobbies[1], "skald_watchers"))
+		pair_advance(&pair, 1000);
+	pair_close(&pair);
+}
+END_TEST
+
+static const char *const not_wanted[] = {"/v1/events?saga=else", "/v1/events?status=parked"};
+
+START_TEST(test_of_the_other_only_what_is_wanted_is_told)
+{
+	struct visitor visitor, all;
+	struct pair pair;
+
+	open_watched(&pair, &visitor, not_wanted[_i]);
+	visitor_begin(&all, &pair.lobbies[0],
+		      &(struct lobby_request){"GET", "/v1/events", {0}, {NULL}});
+	visitor_until(&all, ": watching\n\n");
+	lobby_start(&pair.lobbies[1], "b1", "1");
+	visitor_until(&all, "\"id\":\"b1\"");
+	ck_assert(!visitor_has(&visitor, "event: "));
+	/* Both hear by one stream. */
+	ck_assert_uint_eq(metric(&pair.lobbies[1], "skald_watchers"), 1);
+	visitor_end(&visitor);
+	visitor_end(&all);
+	pair_close(&pair);
+}
+END_TEST
+
+START_TEST(test_an_other_that_cannot_be_heard_is_a_gap)
+{
+	struct visitor visitor;
+	struct pair pair;
+
+	open_watched(&pair, &visitor, "/v1/events");
+	gateway_stop(pair.lobbies[1].gateway);
+	visitor_until(&visitor, "event: gap\ndata: {\"url\":\"http://127.0.0.1:");
+	ck_assert(!visitor_has(&visitor, "stopping"));
+	/* It is tried again; the one that came in its place is heard. */
+	lobby_close(&pair.lobbies[1]);
+	lobby_open_beside(&pair.lobbies[1], pair.lobbies[0].vault, &pair.peers[1].base);
+	pair.lobbies[1].beside = &pair.lobbies[0];
+	snprintf(pair.urls[1], sizeof pair.urls[1], "%s", pair.lobbies[1].url);
+	while (!metric(&pair.lobbies[1], "skald_watchers"))
+		pair_advance(&pair, 1000);
+	lobby_start(&pair.lobbies[1], "b1", "1");
+	visitor_until(&visitor, "\"id\":\"b1\"");
+	visitor_end(&visitor);
+	pair_close(&pair);
+}
+END_TEST
+
 static void add(TCase *tests)
 {
 	tcase_add_loop_test(tests, test_either_answers_everything, 0,
 			    sizeof rows / sizeof *rows);
+	tcase_add_test(tests, test_a_loop_that_sleeps_is_woken);
 	tcase_add_test(tests, test_every_line_of_a_batch_goes_to_its_owner);
 	tcase_add_test(tests, test_a_batch_of_many);
 	tcase_add_test(tests, test_who_has_no_shard_starts_elsewhere);
@@ -456,6 +568,9 @@ static void add(TCase *tests)
 	tcase_add_test(tests, test_who_goes_ends_the_stream_of_the_other);
 	tcase_add_test(tests, test_a_stream_of_a_saga_that_is_not_there);
 	tcase_add_test(tests, test_a_stream_ends_when_its_saga_moves);
+	tcase_add_test(tests, test_all_sagas_of_both_are_followed);
+	tcase_add_loop_test(tests, test_of_the_other_only_what_is_wanted_is_told, 0, 2);
+	tcase_add_test(tests, test_an_other_that_cannot_be_heard_is_a_gap);
 }
 
 int main(void)
