@@ -94,7 +94,7 @@ static void try_later(struct forward *forward)
 	struct gateway *gateway = forward->gateway;
 	int64_t now_ms = clock_monotonic_ms(gateway->parts.clock);
 
-	peers_refresh(gateway->parts.peers);
+	gateway->stale = true;
 	forward->try_ms = now_ms + FORWARD_AGAIN_MS;
 	if (forward->try_ms > forward->end_ms)
 		fail(forward, MHD_HTTP_SERVICE_UNAVAILABLE, "no-owner");
@@ -238,7 +238,7 @@ struct forward *forward_begin(struct gateway *gateway, const struct forward_setu
 
 void forward_refuse(struct request *request)
 {
-	peers_refresh(request->gateway->parts.peers);
+	request->gateway->stale = true;
 	request_fail(request, MHD_HTTP_MISDIRECTED_REQUEST, "not-owner",
 		     "this was forwarded to here, and this orchestrator does not have the "
 		     "saga's shard either; ask again in a second");
@@ -328,10 +328,10 @@ static bool begin(struct request *request, struct forward_setup *setup)
 	return true;
 }
 
-bool forward_request(struct request *request, struct slice saga_id, enum repeat repeat)
+bool forward_request(struct request *request, struct slice saga_id)
 {
 	struct forward_setup setup = {.saga_id = saga_id,
-				      .repeat = repeat,
+				      .repeat = request->freely ? REPEAT_FREELY : REPEAT_NEVER,
 				      .try_ms = FORWARD_TRY_MS,
 				      .answer_ms = FORWARD_ANSWER_MS,
 				      .events = &request_events};
@@ -361,6 +361,26 @@ bool forward_stream(struct request *request, struct slice saga_id)
 	return begin(request, &setup);
 }
 
+bool answer_moved(const struct answer *answer)
+{
+	return answer->err && strcmp(answer->code, "moved") == 0;
+}
+
+bool forward_moved(struct request *request, const struct answer *answer)
+{
+	struct gateway *gateway = request->gateway;
+	int64_t ago_ms = clock_monotonic_ms(gateway->parts.clock) - request->since_ms;
+
+	if (!gateway->parts.peers || !request->freely || ago_ms > FORWARD_TRY_MS ||
+	    !answer_moved(answer))
+		return false;
+	if (request->forwarded)
+		forward_refuse(request);
+	else
+		handle_again(request);
+	return true;
+}
+
 /* --- all of them ------------------------------------------------------------------ */
 
 void forwards_pump(struct gateway *gateway)
@@ -370,6 +390,9 @@ void forwards_pump(struct gateway *gateway)
 
 	if (!gateway->calls)
 		return;
+	if (gateway->stale)
+		peers_refresh(gateway->parts.peers);
+	gateway->stale = false;
 	calls_pump(gateway->calls);
 	for (struct forward *forward = gateway->forwards; forward; forward = next) {
 		next = forward->next;

@@ -76,8 +76,8 @@ void forward_forget(struct forward *forward);
 
 /* --- whole requests --------------------------------------------------------------- */
 
-/* False: it is to be answered here. */
-CHECKED bool forward_request(struct request *request, struct slice saga_id, enum repeat repeat);
+/* False: it is to be answered here. request->freely says whether it may be repeated. */
+CHECKED bool forward_request(struct request *request, struct slice saga_id);
 
 /* Likewise for one that the store can answer, too, if less well: where the owner cannot
  * be asked, request->incomplete is set and the handler called again. */
@@ -86,6 +86,13 @@ CHECKED bool forward_read(struct request *request, struct slice saga_id);
 /* Likewise for a stream of events: its handler is called again with request->relay
  * once it has begun. */
 CHECKED bool forward_stream(struct request *request, struct slice saga_id);
+
+/* The engine answered that it does not have the saga any more. */
+bool answer_moved(const struct answer *answer);
+
+/* The engine answered that the saga's shard went away before anything of it counts here:
+ * whoever has it now may be asked, where that does no harm, and true is returned. */
+CHECKED bool forward_moved(struct request *request, const struct answer *answer);
 
 /* The request was answered that it came to the wrong orchestrator. */
 void forward_refuse(struct request *request);

@@ -34,6 +34,7 @@ struct gateway {
 
 	/* With owners; see forward.h. */
 	struct calls *calls; /* NULL: no owners */
+	bool stale;          /* what is known of the owners was wrong: read it anew */
 	int64_t owners_ms;   /* monotonic: it was looked whose the streams are */
 	struct forward *forwards, **forwards_end;
 	size_t n_forwards;

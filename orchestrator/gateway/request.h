@@ -36,6 +36,7 @@ struct request {
 	bool suspended; /* MHD looks away until it is resumed */
 	bool asked;     /* the engine may call back with the request */
 	bool forwarded; /* another orchestrator sent it here */
+	bool freely;    /* arriving twice is as good as once */
 	int64_t since_ms;
 
 	unsigned status; /* 0: not answered */

@@ -10,6 +10,8 @@ static void on_done(void *context, const struct answer *answer)
 	struct request *request = context;
 
 	request->asked = false;
+	if (forward_moved(request, answer))
+		return;
 	if (answer->err) {
 		request_fail_answer(request, answer);
 		return;
@@ -26,9 +28,10 @@ void route_signal(struct request *request)
 	struct field fields[N] = {{.name = "payload", .json = true}, {.name = "id"}};
 	struct signal_message signal;
 
-	if (!request_fields(request, fields, N) ||
-	    forward_request(request, request->parameters[0],
-			    fields[ID].value.len ? REPEAT_FREELY : REPEAT_NEVER))
+	if (!request_fields(request, fields, N))
+		return;
+	request->freely = fields[ID].value.len != 0;
+	if (forward_request(request, request->parameters[0]))
 		return;
 	signal = (struct signal_message){.saga_id = request->parameters[0],
 					 .event = request->parameters[1],
@@ -77,7 +80,7 @@ void route_operate(struct request *request)
 				       .actor = request->actor,
 				       .reason = fields[REASON].value};
 	if (!check_operation(request, &operation) ||
-	    forward_request(request, operation.saga_id, REPEAT_NEVER))
+	    forward_request(request, operation.saga_id))
 		return;
 	request->asked = true;
 	request->gateway->submitted = true;

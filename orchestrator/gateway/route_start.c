@@ -57,6 +57,8 @@ static void on_started(void *context, const struct answer *answer)
 	struct request *request = context;
 
 	request->asked = false;
+	if (forward_moved(request, answer))
+		return;
 	if (answer->err) {
 		request_fail_answer(request, answer);
 		return;
@@ -66,9 +68,9 @@ static void on_started(void *context, const struct answer *answer)
 }
 
 /* The same id or key again finds the saga that is there. */
-static enum repeat repeat_of(const struct start_message *start)
+static bool may_repeat(const struct start_message *start)
 {
-	return start->id.len || start->key.len ? REPEAT_FREELY : REPEAT_NEVER;
+	return start->id.len || start->key.len;
 }
 
 void route_start(struct request *request)
@@ -80,7 +82,8 @@ void route_start(struct request *request)
 	if (!request_fields(request, fields, N_FIELDS))
 		return;
 	start = start_of(fields, request->actor);
-	if (forward_request(request, start.id, repeat_of(&start)))
+	request->freely = may_repeat(&start);
+	if (forward_request(request, start.id))
 		return;
 	request->asked = true;
 	request->gateway->submitted = true;
@@ -96,7 +99,10 @@ struct batch_line {
 	size_t at;
 	size_t len;
 	struct slice text;
+	struct slice id; /* that it gives its saga, in the request's memory */
+	bool freely;     /* arriving twice is as good as once */
 	bool asked;
+	bool moved;              /* the engine did not have it any more */
 	struct forward *forward; /* another orchestrator is asked; otherwise NULL */
 };
 
@@ -121,21 +127,24 @@ static void add_problem(struct batch_line *line, unsigned status, const char *co
 {
 	struct bytes *out = &line->batch->answers;
 
+	line->at = out->len;
 	json_begin(out);
 	json_add_number(out, "line", line->number);
 	problem_members(out, status, code, slice_of(text));
 	json_end_line(out);
+	line->len = out->len - line->at;
 }
 
 static void add_answer(struct batch_line *line, const struct answer *answer)
 {
 	struct bytes *out = &line->batch->answers;
 
-	line->at = out->len;
-	if (!answer->err)
-		write_started(out, answer);
-	else
+	if (answer->err) {
 		add_problem(line, problem_status(answer->err), answer->code, answer->text);
+		return;
+	}
+	line->at = out->len;
+	write_started(out, answer);
 	line->len = out->len - line->at;
 }
 
@@ -153,6 +162,8 @@ static void finish_batch(struct batch *batch)
 	request_answer(request, MHD_HTTP_OK, "application/x-ndjson");
 }
 
+static void forward_line(struct batch_line *line);
+
 static void on_line_started(void *context, const struct answer *answer)
 {
 	struct batch_line *line = context;
@@ -160,6 +171,11 @@ static void on_line_started(void *context, const struct answer *answer)
 
 	line->asked = false;
 	batch->n_waiting--;
+	if (line->freely && !line->moved && answer_moved(answer)) {
+		line->moved = true;
+		forward_line(line);
+		return;
+	}
 	add_answer(line, answer);
 	if (is_finished(batch))
 		finish_batch(batch);
@@ -192,7 +208,6 @@ static void end_forward(struct batch_line *line)
 {
 	line->forward = NULL;
 	line->batch->n_waiting--;
-	line->len = line->batch->answers.len - line->at;
 	if (is_finished(line->batch))
 		finish_batch(line->batch);
 }
@@ -212,6 +227,7 @@ static void on_line_answered(void *context, const struct call_end *end)
 	bytes_append(out, text);
 	if (!text.len || text.at[text.len - 1] != '\n')
 		bytes_add(out, '\n');
+	line->len = out->len - line->at;
 	end_forward(line);
 }
 
@@ -219,7 +235,6 @@ static void on_line_failed(void *context, unsigned status, const char *code, con
 {
 	struct batch_line *line = context;
 
-	line->at = line->batch->answers.len;
 	add_problem(line, status, code, text);
 	end_forward(line);
 }
@@ -232,32 +247,33 @@ static void on_line_ours(void *context)
 
 	line->forward = NULL;
 	batch->n_waiting--;
+	batch->feeding = true;
 	start_line(line, &arena);
+	batch->feeding = false;
 	arena_release(&arena);
 	if (is_finished(batch))
 		finish_batch(batch);
 }
 
-static void forward_line(struct batch_line *line, const struct start_message *start)
+static void forward_line(struct batch_line *line)
 {
 	static const struct forward_events events = {on_line_answered, on_line_failed,
 						     on_line_ours, NULL};
 	struct batch *batch = line->batch;
 	const struct forward_setup setup = {
 		.request = batch->request,
-		.saga_id = start->id,
+		.saga_id = line->id,
 		.method = "POST",
 		.target = "/v1/sagas",
 		.type = "application/json",
 		.body = line->text,
-		.repeat = repeat_of(start),
+		.repeat = line->freely ? REPEAT_FREELY : REPEAT_NEVER,
 		.try_ms = FORWARD_TRY_MS,
 		.answer_ms = FORWARD_ANSWER_MS,
 		.events = &events,
 		.context = line,
 	};
 
-	line->at = batch->answers.len;
 	if (!batch->request->forwarded)
 		line->forward = forward_begin(batch->request->gateway, &setup);
 	if (line->forward) {
@@ -266,7 +282,6 @@ static void forward_line(struct batch_line *line, const struct start_message *st
 	}
 	add_problem(line, MHD_HTTP_SERVICE_UNAVAILABLE, "busy",
 		    "too many starts are for other orchestrators; ask again in a second");
-	line->len = batch->answers.len - line->at;
 }
 
 /* --- a line ------------------------------------------------------------------------- */
@@ -292,8 +307,14 @@ static void start_line(struct batch_line *line, struct arena *arena)
 		return;
 	}
 	start = start_of(fields, line->batch->request->actor);
+	if (!arena_copy(&line->batch->request->arena, start.id, &line->id)) {
+		add_problem(line, MHD_HTTP_SERVICE_UNAVAILABLE, "out-of-memory",
+			    "the server is out of memory; ask again later");
+		return;
+	}
+	line->freely = may_repeat(&start);
 	if (forward_is_due(gateway, start.id)) {
-		forward_line(line, &start);
+		forward_line(line);
 		return;
 	}
 	line->asked = true;

@@ -5,6 +5,7 @@
 #include "tests/lib/suite.h"
 
 #include <arpa/inet.h>
+#include <curl/curl.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -364,12 +365,95 @@ START_TEST(test_an_owner_that_does_as_it_likes)
 }
 END_TEST
 
+START_TEST(test_a_refusal_comes_back_as_it_is)
+{
+	const struct lobby_request request = {
+		"POST", "/v1/sagas", SLICE_LITERAL(VISIT), {NULL}};
+	struct visitor visitor;
+	struct rude rude;
+	struct pair pair;
+
+	rude_open(&rude);
+	pair_open(&pair);
+	snprintf(pair.urls[1], sizeof pair.urls[1], "%s", rude.url);
+	visitor_begin(&visitor, &pair.lobbies[0], &request);
+	while (!rude_listen(&rude))
+		lobby_turn(&pair.lobbies[0]);
+	rude_say(&rude, "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7\r\n"
+			"Content-Type: application/problem+json\r\nContent-Length: 15\r\n\r\n"
+			"{\"code\":\"busy\"}");
+	visitor_finish(&visitor);
+	bytes_add(&visitor.head, '\0');
+	ck_assert_int_eq(visitor.status, 503);
+	ck_assert(slice_is(bytes_slice(&visitor.body), "{\"code\":\"busy\"}"));
+	ck_assert_ptr_nonnull(strstr(visitor.head.at, "\r\nRetry-After: 7\r\n"));
+	ck_assert_ptr_nonnull(
+		strstr(visitor.head.at, "\r\nContent-Type: application/problem+json\r\n"));
+	visitor_end(&visitor);
+	pair_close(&pair);
+	rude_close(&rude);
+}
+END_TEST
+
+/* Say it as far as it is taken; how much was. */
+static size_t rude_push(struct rude *rude, const char *bytes, size_t n)
+{
+	ssize_t taken = write(rude->fds[rude->n_seen - 1], bytes, n);
+
+	return taken > 0 ? (size_t)taken : 0;
+}
+
+START_TEST(test_a_stream_comes_no_faster_than_it_is_read)
+{
+	enum { BLOCK = 64 * 1024, MOST = 64 * 1024 * 1024, QUIET = 200 };
+	static const struct lobby_request request = {"GET", "/v1/sagas/b1/events", {0}, {NULL}};
+	static char block[BLOCK];
+	struct visitor visitor;
+	struct rude rude;
+	struct pair pair;
+	size_t said = 0;
+
+	memset(block, ' ', sizeof block);
+	rude_open(&rude);
+	pair_open(&pair);
+	snprintf(pair.urls[1], sizeof pair.urls[1], "%s", rude.url);
+	visitor_begin(&visitor, &pair.lobbies[0], &request);
+	while (!rude_listen(&rude))
+		lobby_turn(&pair.lobbies[0]);
+	rude_say(&rude, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nbegin");
+	visitor_until(&visitor, "begin");
+	curl_easy_pause(visitor.curl, CURLPAUSE_RECV);
+	for (int quiet = 0; quiet < QUIET && said < MOST; quiet++) {
+		size_t n = rude_push(&rude, block, sizeof block);
+
+		said += n;
+		quiet = n ? 0 : quiet;
+		lobby_turn(&pair.lobbies[0]);
+	}
+	/* What is between the two is bounded, and nothing of it is lost. */
+	ck_assert_uint_lt(said, MOST);
+	ck_assert_uint_gt(said, GATEWAY_WATCH_BYTES_MAX / 2);
+	curl_easy_pause(visitor.curl, CURLPAUSE_CONT);
+	while (visitor.body.len < strlen("begin") + said)
+		lobby_turn(&pair.lobbies[0]);
+	rude_say(&rude, "end");
+	rude_hang_up(&rude);
+	visitor_finish(&visitor);
+	ck_assert_uint_eq(visitor.body.len, strlen("begin") + said + strlen("end"));
+	visitor_end(&visitor);
+	pair_close(&pair);
+	rude_close(&rude);
+}
+END_TEST
+
 static void add(TCase *tests)
 {
 	tcase_add_loop_test(tests, test_a_call, 0, sizeof rows / sizeof *rows);
 	tcase_add_test(tests, test_a_stream_waits_for_room);
 	tcase_add_loop_test(tests, test_an_owner_that_does_as_it_likes, 0,
 			    sizeof broken / sizeof *broken);
+	tcase_add_test(tests, test_a_refusal_comes_back_as_it_is);
+	tcase_add_test(tests, test_a_stream_comes_no_faster_than_it_is_read);
 }
 
 int main(void)

@@ -281,6 +281,7 @@ static void finish(struct pair *pair, struct visitor *visitor, int64_t step_ms)
 		pair_advance(pair, step_ms);
 	}
 	bytes_add(&visitor->body, '\0');
+	bytes_add(&visitor->head, '\0');
 }
 
 /* Who is asked of a shard, and what becomes true after a while. */
@@ -356,6 +357,31 @@ START_TEST(test_two_that_point_at_each_other_end)
 	visitor_end(&visitor);
 	/* The second one sent nothing back. */
 	ck_assert_uint_eq(metric(&pair.lobbies[1], "skald_forwarded_total"), 0);
+	pair_close(&pair);
+}
+END_TEST
+
+/* Over the connection that is there already. */
+START_TEST(test_who_stops_sends_back_what_is_asked_of_it)
+{
+	struct lobby_answer answer;
+	struct visitor visitor;
+	struct pair pair;
+	const struct lobby_request request = {
+		"POST", "/v1/sagas", SLICE_LITERAL(VISIT("b2", "2")), {NULL}};
+
+	pair_open(&pair);
+	answer = ask_first(&pair, "POST", "/v1/sagas", VISIT("b1", "1"));
+	ck_assert_int_eq(answer.status, 201);
+	gateway_stop(pair.lobbies[1].gateway);
+	pair_give(&pair, 'b', 0, false);
+	visitor_begin(&visitor, &pair.lobbies[0], &request);
+	finish(&pair, &visitor, 20);
+	ck_assert_int_eq(visitor.status, 201);
+	ck_assert_ptr_nonnull(strstr(visitor.body.at, "\"id\":\"b2\""));
+	visitor_end(&visitor);
+	ck_assert_uint_eq(metric(&pair.lobbies[0], "skald_forwarded_total"), 2);
+	ck_assert_uint_eq(metric(&pair.lobbies[0], "skald_live_sagas"), 1);
 	pair_close(&pair);
 }
 END_TEST
@@ -562,6 +588,7 @@ static void add(TCase *tests)
 	tcase_add_loop_test(tests, test_an_owner_is_waited_for, 0,
 			    sizeof changes / sizeof *changes);
 	tcase_add_test(tests, test_two_that_point_at_each_other_end);
+	tcase_add_test(tests, test_who_stops_sends_back_what_is_asked_of_it);
 	tcase_add_test(tests, test_what_is_deployed_at_one_is_known_at_the_other);
 	tcase_add_test(tests, test_who_cannot_be_told_is_named);
 	tcase_add_test(tests, test_a_saga_of_the_other_is_followed_to_its_end);
