@@ -196,6 +196,7 @@ enum err gateway_read_saga(const struct gateway_parts *parts, struct slice id,
 		return err == ERR_INVALID ? ERR_CORRUPT : err; /* of a newer skald */
 	out->engine = parts->engine;
 	out->bus = parts->bus;
+	out->shard = parts->store->shards.n ? shard_of(id, parts->store->shards.n) : 0;
 	out->definition = engine_definition_by_hash(parts->engine, out->hash);
 	if (out->definition && !saga_fits(out->definition, &out->saga))
 		return ERR_CORRUPT;

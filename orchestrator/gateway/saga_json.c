@@ -301,7 +301,7 @@ void saga_json(struct bytes *out, const struct saga_view *view)
 	json_add_text(out, "hash", slice_of(hash));
 	if (saga->parent.len)
 		json_add_text(out, "parent", saga->parent);
-	json_add_number(out, "shard", 0); /* one orchestrator has them all */
+	json_add_number(out, "shard", view->shard);
 	json_add_time(out, "deadline_at", saga->deadline_ms);
 	json_add_name(out, "input");
 	masked_json(out, view->definition, (struct json){saga->input});

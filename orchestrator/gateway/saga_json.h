@@ -23,6 +23,7 @@ struct saga_view {
 	const struct definition *definition; /* may be NULL, as above */
 	const struct engine *engine;         /* knows what is held back */
 	struct bus *bus;                     /* knows who is connected */
+	uint32_t shard;                      /* 0 also where nothing is divided */
 	bool incomplete;                     /* another orchestrator would know more */
 };
 void saga_json(struct bytes *out, const struct saga_view *view);

@@ -205,6 +205,48 @@ START_TEST(test_a_call)
 }
 END_TEST
 
+/* On a connection that was kept, libcurl sends it again by itself. */
+START_TEST(test_what_must_not_arrive_twice_does_not)
+{
+	struct ending first = {0}, second = {0};
+	struct call_setup setup = {.method = "POST",
+				   .answer_max = 64,
+				   .quiet_ms = 1000,
+				   .once = true,
+				   .events = &note_events};
+	struct clock_sim clock;
+	struct calls *calls;
+	struct rude rude;
+
+	clock_sim_init(&clock, 1700000000000);
+	calls = calls_new(&clock.base);
+	rude_open(&rude);
+	setup.url = rude.url;
+	setup.context = &first;
+	call_begin(calls, &setup);
+	while (!rude_listen(&rude))
+		calls_pump(calls);
+	rude_say(&rude, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+	while (!first.over)
+		calls_pump(calls);
+	rude.n_heard = 0;
+	setup.context = &second;
+	call_begin(calls, &setup);
+	do
+		calls_pump(calls);
+	while (!rude_listen(&rude));
+	rude_hang_up(&rude);
+	while (!second.over) {
+		calls_pump(calls);
+		rude_listen(&rude);
+	}
+	ck_assert(first.answered && !second.answered && second.sent);
+	ck_assert_ptr_null(strstr(rude.heard + 1, "POST "));
+	calls_free(calls);
+	rude_close(&rude);
+}
+END_TEST
+
 /* A stream that is read slowly. */
 struct sip {
 	struct ending ending;
@@ -449,6 +491,7 @@ END_TEST
 static void add(TCase *tests)
 {
 	tcase_add_loop_test(tests, test_a_call, 0, sizeof rows / sizeof *rows);
+	tcase_add_test(tests, test_what_must_not_arrive_twice_does_not);
 	tcase_add_test(tests, test_a_stream_waits_for_room);
 	tcase_add_loop_test(tests, test_an_owner_that_does_as_it_likes, 0,
 			    sizeof broken / sizeof *broken);

@@ -154,6 +154,25 @@ START_TEST(test_a_loop_that_sleeps_is_woken)
 }
 END_TEST
 
+START_TEST(test_a_saga_says_in_which_shard_it_is)
+{
+	struct shards *shards;
+	struct pair pair;
+	char text[32];
+
+	pair_open(&pair);
+	lobby_start(&pair.lobbies[0], "a1", "1");
+	HAS(ask_first(&pair, "GET", "/v1/sagas/a1", NULL), "\"shard\":0,");
+	shards = &pair.lobbies[0].store_wire.base.shards;
+	shards->n = 1000;
+	snprintf(text, sizeof text, "\"shard\":%u,", shard_of(SLICE_LITERAL("a1"), 1000));
+	ck_assert_str_ne(text, "\"shard\":0,");
+	HAS(ask_first(&pair, "GET", "/v1/sagas/a1", NULL), text);
+	*shards = (struct shards){0};
+	pair_close(&pair);
+}
+END_TEST
+
 /* --- batches ---------------------------------------------------------------------- */
 
 START_TEST(test_every_line_of_a_batch_goes_to_its_owner)
@@ -580,6 +599,7 @@ static void add(TCase *tests)
 	tcase_add_loop_test(tests, test_either_answers_everything, 0,
 			    sizeof rows / sizeof *rows);
 	tcase_add_test(tests, test_a_loop_that_sleeps_is_woken);
+	tcase_add_test(tests, test_a_saga_says_in_which_shard_it_is);
 	tcase_add_test(tests, test_every_line_of_a_batch_goes_to_its_owner);
 	tcase_add_test(tests, test_a_batch_of_many);
 	tcase_add_test(tests, test_who_has_no_shard_starts_elsewhere);
