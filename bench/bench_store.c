@@ -265,7 +265,7 @@ static void measure_reads(const char *parent)
 	began_s = seconds();
 	store = open_store(path);
 	opened_s = seconds();
-	must(store_load(store, &newest, count_record, &loaded), "load", &store->trouble);
+	must(store_load(store, NULL, &newest, count_record, &loaded), "load", &store->trouble);
 	loaded_s = seconds();
 	for (int i = 0; i < lists; i++)
 		must(store_list(store, i % 2 ? &some : &all, (struct slice){0}, 100, count_row,

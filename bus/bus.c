@@ -101,6 +101,11 @@ uint64_t bus_arrived(struct bus *bus, uint64_t batch)
 	return bus->ops->arrived ? bus->ops->arrived(bus, batch) : batch;
 }
 
+bool bus_owned(struct bus *bus, struct shards *out, uint64_t *turn)
+{
+	return bus->ops->owned && bus->ops->owned(bus, out, turn);
+}
+
 void bus_close(struct bus *bus)
 {
 	if (bus)

@@ -14,6 +14,7 @@
 #define SKALD_BUS_BUS_H
 
 #include "base/err.h"
+#include "base/shards.h"
 #include "proto/message.h"
 
 struct bus {
@@ -110,6 +111,11 @@ struct bus_ops {
 	 * published. The newest batch of which all is known to be there; never goes back. */
 	uint64_t (*arrived)(struct bus *bus, uint64_t batch);
 
+	/* Which shards this end has: what is for others' does not come here. *turn is
+	 * another number whenever that was settled anew. False: it is being settled;
+	 * until it is, what was so before counts. NULL: it has all, undivided. */
+	bool (*owned)(struct bus *bus, struct shards *out, uint64_t *turn);
+
 	void (*close)(struct bus *bus);
 };
 CHECKED enum err bus_send(struct bus *bus, const struct command_message *command);
@@ -134,6 +140,7 @@ bool bus_publishes(const struct bus *bus);
 CHECKED enum err bus_publish(struct bus *bus, const struct event_message *event);
 bool bus_crowded(const struct bus *bus);
 uint64_t bus_arrived(struct bus *bus, uint64_t batch);
+bool bus_owned(struct bus *bus, struct shards *out, uint64_t *turn);
 void bus_close(struct bus *bus); /* NULL is fine */
 
 struct port {

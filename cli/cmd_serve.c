@@ -72,6 +72,12 @@ static const struct option options[] = {
 	 .min = 1,
 	 .argument = "HOST:PORT",
 	 .help = "where HTTP is served; port 0 is one that is free"},
+	{.name = "advertise",
+	 .type = OPTION_TEXT,
+	 .initial = "",
+	 .argument = "URL",
+	 .help = "where other orchestrators reach this one, as http://HOST:PORT; without it "
+		 "what --listen says, or the name of the machine where that is any address"},
 	{.name = "bus",
 	 .type = OPTION_TEXT,
 	 .initial = "local",
@@ -187,6 +193,7 @@ static struct server_settings settings_of(struct cli *cli, const struct options 
 		.sagas = options_text(settings, "sagas"),
 		.sagas_needed = options_given(settings, "sagas"),
 		.listen = options_text(settings, "listen"),
+		.advertise = options_text(settings, "advertise"),
 		.bus = options_text(settings, "bus"),
 		.kafka =
 			{

@@ -14,7 +14,14 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { OPEN_MS = 30000, LOOK_MS = 1000, STEP_MS = 50, FLUSH_MS = 2000, ALONE_MS = 15000 };
+enum {
+	OPEN_MS = 30000,
+	LOOK_MS = 1000,
+	STEP_MS = 50,
+	FLUSH_MS = 2000,
+	ALONE_MS = 15000,
+	LET_GO_MS = 1000
+};
 
 struct bus_kafka {
 	struct bus base; /* first, so that the two pointers are one */
@@ -26,9 +33,12 @@ struct bus_kafka {
 	struct kafka_client consumer;
 	char topic[KAFKA_TOPIC_SIZE]; /* the inbox */
 	char events_topic[KAFKA_TOPIC_SIZE];
-	char dead_topic[KAFKA_TOPIC_SIZE]; /* we read it, too: what others put there */
-	int32_t n_partitions;              /* of the inbox */
-	bool partial;                      /* it is alone and does not have all of them */
+	char dead_topic[KAFKA_TOPIC_SIZE];      /* we read it, too: what others put there */
+	int32_t n_partitions;                   /* of the inbox */
+	bool partial;                           /* it is alone and does not have all of them */
+	bool settled;                           /* which of them we have */
+	uint64_t n_settled;                     /* how often that was */
+	rd_kafka_topic_partition_list_t *going; /* once what was taken is done; NULL: none */
 	struct progress progress;
 	int64_t seen;              /* behind the last message of the inbox that was read */
 	rd_kafka_message_t *stash; /* comes next */
@@ -76,18 +86,61 @@ static void count_partitions(struct bus_kafka *bus)
 		bus->n_partitions = n;
 }
 
+static void advance(struct bus_kafka *bus);
+
+/* Give them back, and with them how far they are done with: as far as that is known
+ * soon. Nobody takes them before. */
+static void let_go(struct bus_kafka *bus, const rd_kafka_topic_partition_list_t *partitions)
+{
+	int64_t end_ms = now_ms(bus) + LET_GO_MS;
+
+	advance(bus);
+	while (bus->marked && now_ms(bus) < end_ms &&
+	       !rd_kafka_assignment_lost(bus->consumer.rk)) {
+		outbox_pump(bus->outbox);
+		advance(bus);
+	}
+	lose(bus, partitions);
+	kafka_client_assign(&bus->consumer, false, partitions);
+	log_plain(bus, LOG_LEVEL_INFO, "inbox-lost", NULL);
+}
+
+static void finish_going(struct bus_kafka *bus)
+{
+	rd_kafka_topic_partition_list_t *going = bus->going;
+
+	bus->going = NULL;
+	if (!going)
+		return;
+	let_go(bus, going);
+	rd_kafka_topic_partition_list_destroy(going);
+}
+
+/* What was taken of them is decided and stored first: see kafka_acknowledge(). */
+static void on_revoked(struct bus_kafka *bus, const rd_kafka_topic_partition_list_t *partitions)
+{
+	bus->settled =
+		strcmp(rd_kafka_rebalance_protocol(bus->consumer.rk), "COOPERATIVE") == 0;
+	bus->n_settled++;
+	if (bus->progress.n_taken && !rd_kafka_assignment_lost(bus->consumer.rk))
+		bus->going = rd_kafka_topic_partition_list_copy(partitions);
+	else
+		let_go(bus, partitions);
+}
+
 static void on_rebalanced(void *context, bool gained,
 			  rd_kafka_topic_partition_list_t *partitions)
 {
 	struct bus_kafka *bus = context;
 
+	finish_going(bus);
 	if (!gained) {
-		lose(bus, partitions);
-		kafka_client_assign(&bus->consumer, false, partitions);
-		log_plain(bus, LOG_LEVEL_INFO, "inbox-lost", NULL);
+		on_revoked(bus, partitions);
 		return;
 	}
 	count_partitions(bus);
+	bus->settled = true;
+	bus->n_settled++;
 	progress_gain(&bus->progress, partitions);
 	bus->partial = bus->setup.alone &&
 		       progress_count(&bus->progress, bus->topic) < (size_t)bus->n_partitions;
@@ -250,7 +303,8 @@ static bool kafka_poll(struct bus *base, struct inbox_message *out)
 	struct bus_kafka *bus = (struct bus_kafka *)base;
 	rd_kafka_message_t *message;
 
-	while (!progress_full(&bus->progress) && (message = next_message(bus, 0))) {
+	while (!bus->going && !progress_full(&bus->progress) &&
+	       (message = next_message(bus, 0))) {
 		struct taken *taken = progress_take(&bus->progress, message);
 		enum err err = taken ? read_message(bus, taken, out) : ERR_NOMEM;
 
@@ -297,6 +351,7 @@ static void kafka_acknowledge(struct bus *base)
 		return;
 	arena_reset(&bus->arena);
 	advance(bus);
+	finish_going(bus);
 }
 
 /* --- answers ---------------------------------------------------------------------------- */
@@ -305,7 +360,7 @@ static void kafka_acknowledge(struct bus *base)
 static bool is_busy(struct slice code)
 {
 	static const char *const codes[] = {"busy", "store-unavailable", "out-of-memory",
-					    "changed-meanwhile"};
+					    "changed-meanwhile", "moved"};
 
 	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
 		if (slice_is(code, codes[i]))
@@ -395,6 +450,8 @@ static void join_again(struct bus_kafka *bus)
 	if (bus->stash)
 		rd_kafka_message_destroy(bus->stash);
 	bus->stash = NULL;
+	bus->settled = false;
+	finish_going(bus);
 	progress_lose_all(&bus->progress);
 	rd_kafka_topic_partition_list_destroy(bus->waiting);
 	bus->waiting = rd_kafka_topic_partition_list_new(16);
@@ -445,7 +502,7 @@ static void kafka_pump(struct bus *base)
 	if (!bus->progress.n_taken &&
 	    (!bus->consumer.rk || kafka_client_failed(&bus->consumer)))
 		join_again(bus);
-	if (!bus->stash && !progress_full(&bus->progress))
+	if (!bus->going && !bus->stash && !progress_full(&bus->progress))
 		bus->stash = next_message(bus, 0);
 }
 
@@ -493,6 +550,18 @@ static void kafka_forget(struct bus *base, uint64_t request)
 	inquirer_forget(&((struct bus_kafka *)base)->inquirer, request);
 }
 
+static bool kafka_owned(struct bus *base, struct shards *out, uint64_t *turn)
+{
+	const struct bus_kafka *bus = (const struct bus_kafka *)base;
+
+	*turn = bus->n_settled;
+	*out = (struct shards){.n = (uint32_t)bus->n_partitions};
+	for (int32_t i = 0; bus->settled && i < bus->n_partitions; i++)
+		if (progress_has(&bus->progress, bus->topic, i))
+			shards_add(out, (uint32_t)i);
+	return bus->settled && bus->n_partitions > 0;
+}
+
 static void kafka_close(struct bus *base)
 {
 	struct bus_kafka *bus = (struct bus_kafka *)base;
@@ -506,6 +575,7 @@ static void kafka_close(struct bus *base)
 	if (bus->stash)
 		rd_kafka_message_destroy(bus->stash);
 	progress_drop(&bus->progress);
+	finish_going(bus);
 	kafka_client_close(&bus->consumer, 0);
 	events_close(bus->events, FLUSH_MS);
 	inquirer_close(&bus->inquirer);
@@ -591,9 +661,10 @@ static enum err need_topics(struct bus_kafka *bus, struct diag *diag)
 	return bus->inbox && bus->dead ? OK : ERR_NOMEM;
 }
 
+/* Of several members of the group some may have nothing. */
 static bool bus_ours(const struct bus_kafka *bus)
 {
-	return progress_count(&bus->progress, bus->topic) > 0;
+	return bus->setup.alone ? progress_count(&bus->progress, bus->topic) > 0 : bus->settled;
 }
 
 static enum err wait_for_inbox(struct bus_kafka *bus, struct diag *diag)
@@ -695,6 +766,7 @@ enum err bus_kafka_open(const struct bus_kafka_setup *setup, struct bus **out,
 		.publish = kafka_publish,
 		.crowded = kafka_crowded,
 		.arrived = kafka_arrived,
+		.owned = kafka_owned,
 		.close = kafka_close,
 	};
 	struct bus_kafka *bus = calloc(1, sizeof *bus);

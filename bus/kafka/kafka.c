@@ -233,6 +233,7 @@ static const struct kafka_property producers[] = {
 };
 static const struct kafka_property consumers[] = {
 	{"session.timeout.ms", "10000"},
+	{"heartbeat.interval.ms", "1000"}, /* so soon a member hears that another is gone */
 	{"fetch.error.backoff.ms", "50"},
 	{"queued.max.messages.kbytes", "16384"},
 };

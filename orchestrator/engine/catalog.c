@@ -78,6 +78,22 @@ enum err catalog_add(struct catalog *catalog, struct definition **definition, st
 	return err;
 }
 
+bool catalog_renew(struct catalog *catalog, const uint8_t hash[SHA256_SIZE])
+{
+	size_t i = 0;
+	struct definition *found;
+
+	while (i < catalog->n && memcmp(catalog->definitions[i]->hash, hash, SHA256_SIZE) != 0)
+		i++;
+	if (i == catalog->n)
+		return false;
+	found = catalog->definitions[i];
+	memmove(&catalog->definitions[i], &catalog->definitions[i + 1],
+		(catalog->n - i - 1) * sizeof(struct definition *));
+	catalog->definitions[catalog->n - 1] = found;
+	return true;
+}
+
 void catalog_release(struct catalog *catalog)
 {
 	for (size_t i = 0; i < catalog->n; i++)

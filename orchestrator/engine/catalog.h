@@ -23,6 +23,9 @@ CHECKED enum err catalog_family(const struct catalog *catalog,
 /* ERR_CONFLICT, with the sentence for it. */
 CHECKED enum err catalog_conflict(const struct definition *definition, struct diag *diag);
 
+/* It counts as the one that was deployed last; false: it is not there. */
+bool catalog_renew(struct catalog *catalog, const uint8_t hash[SHA256_SIZE]);
+
 void catalog_release(struct catalog *catalog);
 
 /* NULL: none. An empty version: the one that was deployed last. */

@@ -195,6 +195,8 @@ enum err commit_batch(struct engine *engine)
 	}
 	if (!err)
 		err = settle_all(engine);
+	if (!err)
+		drop_lost(engine);
 	if (err) {
 		stall(engine, err);
 		return err;

@@ -80,8 +80,10 @@ static enum err store_batch(struct engine *engine)
 
 static enum err turn(struct engine *engine, int64_t now_ms, size_t *n)
 {
-	enum err stored = OK, taken = tell_untold(engine);
+	enum err stored = OK, taken = take_shards(engine, now_ms);
 
+	if (!taken)
+		taken = tell_untold(engine);
 	if (taken) {
 		engine->retry_ms = now_ms + RETRY_MS;
 		return taken;
@@ -129,6 +131,8 @@ int64_t engine_wake_ms(const struct engine *engine)
 		return engine->retry_ms;
 	if (engine->changes || engine->untold || engine->asking.n)
 		return 0;
+	if (shards_wake_ms(engine) < wake_ms)
+		wake_ms = shards_wake_ms(engine);
 	if (!engine->lanes.n_queued)
 		return wake_ms;
 	held_ms = lanes_wake_ms(&engine->lanes, clock_now_ms(engine->parts.clock));
@@ -160,134 +164,12 @@ void engine_attempts(const struct engine *engine, struct slice saga_id, int64_t 
 			due_ms[live->handed[i].step] = live->handed[i].due_ms;
 }
 
-const struct definition *engine_definition(const struct engine *engine, struct slice name,
-					   struct slice version)
-{
-	return catalog_find(&engine->catalog, name, version);
-}
-
-const struct definition *engine_definition_by_hash(const struct engine *engine,
-						   const uint8_t hash[SHA256_SIZE])
-{
-	return catalog_find_hash(&engine->catalog, hash);
-}
-
-void engine_each_definition(const struct engine *engine,
-			    void (*visit)(void *context, const struct definition *definition),
-			    void *context)
-{
-	for (size_t i = 0; i < engine->catalog.n; i++)
-		visit(context, engine->catalog.definitions[i]);
-}
-
-enum err engine_deploy(struct engine *engine, struct definition **definition, struct diag *diag)
-{
-	struct stored_definition stored = {
-		.name = (*definition)->name,
-		.version = (*definition)->version,
-		.normal = (*definition)->normal,
-		.deployed_ms = clock_now_ms(engine->parts.clock),
-	};
-	enum err err = OK;
-
-	err = catalog_family(&engine->catalog, *definition, diag);
-	if (err) {
-		definition_free(*definition);
-		*definition = NULL;
-		return err;
-	}
-	/* Where the catalog has it, it says whether it is the same. */
-	memcpy(stored.hash, (*definition)->hash, SHA256_SIZE);
-	if (!catalog_find(&engine->catalog, stored.name, stored.version))
-		FAULT_POINT("engine.before-definition");
-	err = store_put_definition(engine->parts.store, &stored);
-	FAULT_POINT("engine.definition-stored");
-	if (!err)
-		return catalog_add(&engine->catalog, definition, diag);
-	if (err == ERR_CONFLICT)
-		err = catalog_conflict(*definition, diag);
-	else
-		err = diag_set(diag, err, "the definition could not be stored (%s); try again",
-			       err_text(err));
-	definition_free(*definition);
-	*definition = NULL;
-	return err;
-}
-
 /* --- opening ------------------------------------------------------------------------ */
-
-/* Sagas of a definition that cannot be read are left out one by one, later. */
-static enum err load_definition(void *context, const struct stored_definition *stored)
-{
-	struct engine *engine = context;
-	struct definition *definition = NULL;
-	struct diag diag = {{0}};
-	struct log_line line;
-	enum err err;
-
-	err = engine->parts.read_definition(stored->normal, &definition, &diag);
-	if (!err)
-		err = catalog_add(&engine->catalog, &definition, &diag);
-	if (!err || err == ERR_NOMEM)
-		return err;
-	log_begin(&line, engine->parts.log, LOG_LEVEL_ERROR, "definition-left-out");
-	log_text(&line, "saga", stored->name);
-	log_text(&line, "version", stored->version);
-	log_text(&line, "why", slice_of(diag.text));
-	log_end(&line);
-	return OK;
-}
-
-struct loading {
-	struct engine *engine;
-	struct store_batch newest;
-};
-
-static enum err load_saga(void *context, const struct loaded_saga *loaded)
-{
-	const struct loading *loading = context;
-	struct engine *engine = loading->engine;
-	struct slice record = loaded->record;
-	struct stored_saga stored = {0};
-	struct diag diag = {{0}};
-	struct live *live;
-	char *copy;
-	enum err err;
-
-	arena_reset(&engine->batch);
-	err = read_record(engine, record, &engine->batch, &stored, &diag);
-	if (err == ERR_NOMEM)
-		return err;
-	if (err) {
-		leave_out(engine, stored.saga.id, diag.text);
-		return OK;
-	}
-	if (!loaded->sent)
-		err = keep_untold(engine, loaded);
-	if (err || saga_ended(&stored.saga))
-		return err;
-	copy = malloc(record.len);
-	live = copy ? live_add(&engine->table, stored.definition, stored.saga.id) : NULL;
-	if (!live) {
-		free(copy);
-		return ERR_NOMEM;
-	}
-	memcpy(copy, record.at, record.len);
-	live_keep(live, (struct slice){copy, record.len});
-	live_read(live, &stored);
-	live->n_news = loaded->n_news;
-	live->news_batch = loading->newest.number;
-	send_outstanding(engine, live, &stored.saga, &engine->batch);
-	live_rewake(&engine->table, live, &stored.saga);
-	FAULT_POINT("engine.saga-loaded");
-	return OK;
-}
 
 enum err engine_open(const struct engine_parts *parts, struct engine **out, struct diag *diag)
 {
 	static const struct log silent = {0};
 	struct engine *engine = calloc(1, sizeof *engine);
-	struct loading loading = {engine, {0}};
 	enum err err;
 
 	if (!engine)
@@ -305,14 +187,14 @@ enum err engine_open(const struct engine_parts *parts, struct engine **out, stru
 	engine->timeline = BYTES(TIMELINE_BYTES_MAX, NULL);
 	engine->record = BYTES(RECORD_BYTES_MAX, NULL);
 	engine->event = BYTES(EVENT_BYTES_MAX, NULL);
+	engine->shards = parts->store->shards;
 	err = live_table_init(&engine->table);
 	if (!err)
-		err = store_definitions(parts->store, load_definition, engine);
+		err = learn_definitions(engine, true);
 	if (!err)
-		err = store_load(parts->store, &loading.newest, load_saga, &loading);
-	engine->sent = loading.newest.number;
-	engine->arrived = loading.newest.sent;
-	arena_reset(&engine->batch);
+		err = store_load(parts->store, NULL, &engine->newest, load_saga, engine);
+	engine->sent = engine->newest.number;
+	engine->arrived = engine->newest.sent;
 	if (!err) {
 		*out = engine;
 		return OK;

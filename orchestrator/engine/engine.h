@@ -60,6 +60,14 @@ struct engine_parts {
 CHECKED enum err engine_open(const struct engine_parts *parts, struct engine **out,
 			     struct diag *diag);
 
+/* In a store that several share: these shards are ours from now on, and no others. What
+ * is under way is finished first; then the sagas of those that go are dropped, and
+ * whoever waits for them is told to ask again ("moved"). The sagas of those that come
+ * are loaded by the next turn, which takes nothing else before. Those that stay are not
+ * touched. What was taken by somebody else meanwhile is found by itself, and dropped
+ * likewise: store->shards says what is ours. Errors as of the store: ask again. */
+CHECKED enum err engine_own(struct engine *engine, const struct shards *wanted);
+
 /* What was decided and is not stored is forgotten, and those who wait for it are not
  * answered: take turns until engine_wake_ms is not 0, for a clean end. NULL is fine. */
 void engine_close(struct engine *engine);
@@ -71,6 +79,10 @@ void engine_close(struct engine *engine);
  * without a version begins. */
 CHECKED enum err engine_deploy(struct engine *engine, struct definition **definition,
 			       struct diag *diag);
+/* Definitions that others deployed in a store that is shared become known, at the latest
+ * a second after they were; starts do that by themselves. */
+void engine_learn(struct engine *engine);
+
 /* NULL: none. Version empty: the newest. */
 const struct definition *engine_definition(const struct engine *engine, struct slice name,
 					   struct slice version);

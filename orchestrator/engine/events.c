@@ -251,6 +251,8 @@ enum err receive_reply(struct engine *engine, const struct inbox_message *messag
 	if (!address_parse(reply->id, &address))
 		return bury_reply(engine, message, "unknown-command",
 				  "the reply is for a command whose id is none");
+	if (refuse_moved(engine, &(struct waiting){.origin = message->origin}, address.saga_id))
+		return OK;
 	live = live_find(&engine->table, address.saga_id);
 	if (!live)
 		return bury_stranger(engine, message, address.saga_id);

@@ -122,7 +122,19 @@ struct engine {
 	void *observer_context;
 	struct untold *untold, **untold_end; /* told before anything new happens */
 	struct engine_stats stats;
+	/* Of a store that several may share. */
 	struct owner_table *owners; /* as they were read last; NULL: they were not */
+	struct shards shards;       /* whose sagas are in the table, */
+	struct shards to_load;      /* or are to be: nothing is taken before */
+	struct store_batch newest;  /* of ours, as they were loaded */
+	bool reading;               /* the store is passing sagas: it is not to be asked */
+	int64_t look_ms;            /* when to look for what others wrote; 0: not */
+	uint8_t n_looks;            /* left after a gain */
+	uint64_t told_batch;        /* of ours, which says that they were told; 0: all were */
+	int64_t check_ms;           /* when to ask whether what is ours is so still */
+
+	uint64_t definition_changes; /* that the catalog has */
+	int64_t learned_ms;          /* when that was looked at */
 };
 
 /* --- engine.c ----------------------------------------------------------------------- */
@@ -146,8 +158,8 @@ struct stored_saga {
 
 /* Its texts are parts of the record, the rest is in the arena. ERR_NOMEM;
  * ERR_CORRUPT: it cannot be read, or its definition is not there, says the diag. */
-CHECKED enum err read_record(const struct engine *engine, struct slice record,
-			     struct arena *arena, struct stored_saga *out, struct diag *diag);
+CHECKED enum err read_record(struct engine *engine, struct slice record, struct arena *arena,
+			     struct stored_saga *out, struct diag *diag);
 
 /* What a live saga notes of its timeline. */
 void live_read(struct live *live, const struct stored_saga *stored);
@@ -327,6 +339,38 @@ CHECKED enum err keep_untold(struct engine *engine, const struct loaded_saga *sa
 CHECKED enum err tell_untold(struct engine *engine);
 void drop_untold(struct engine *engine);
 
+/* --- definitions.c ------------------------------------------------------------------ */
+
+/* What others deployed becomes known. It asks at most once a second, or at once. Errors
+ * as of the store. */
+CHECKED enum err learn_definitions(struct engine *engine, bool at_once);
+
+/* --- takeover.c --------------------------------------------------------------------- */
+
+/* A saga that the store passes, as it has not ended or is not known to be sent. */
+CHECKED enum err load_saga(void *engine, const struct loaded_saga *loaded);
+
+/* A saga that the store has and the table may not, as whoever began it lost it before he
+ * knew: one of ours that has not ended is in the table from now on. What it returns is in
+ * the scratch memory, where the record may be. */
+void take_stray(struct engine *engine, struct slice record);
+
+/* The store may have found that shards are not ours any more: their sagas go. */
+void drop_lost(struct engine *engine);
+
+/* What has to be done because shards came: their sagas are loaded; later it is looked
+ * for what others wrote too late. Errors as of the store. */
+CHECKED enum err take_shards(struct engine *engine, int64_t now_ms);
+
+/* When that has something to do next; INT64_MAX: never. */
+int64_t shards_wake_ms(const struct engine *engine);
+
+/* Tell that the saga is not ours. */
+void tell_moved(struct engine *engine, const struct waiting *waiting);
+
+/* The same, where it is so; false: it is ours. */
+bool refuse_moved(struct engine *engine, const struct waiting *waiting, struct slice saga_id);
+
 /* --- owners.c ----------------------------------------------------------------------- */
 
 void owners_free(struct owner_table *table);
@@ -349,5 +393,11 @@ CHECKED enum err settle_all(struct engine *engine);
 
 /* Nothing of it is stored, nor will be. Those who wait have been told. */
 void drop_change(struct change *change);
+
+/* The saga, of which nothing is decided, is what somebody else wrote. Takes the record,
+ * which is on the heap; it has none where the saga has ended. There must be room to tell
+ * a parent. */
+void replace_saga(struct engine *engine, struct live *live, struct slice record,
+		  const struct stored_saga *stored);
 
 #endif

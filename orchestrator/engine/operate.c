@@ -65,6 +65,8 @@ static struct change *find_saga(struct engine *engine, struct slice id,
 	struct diag diag = {"the server's log says why"}, sentence;
 	enum err err = live && !change ? ERR_NOMEM : OK;
 
+	if (refuse_moved(engine, waiting, id))
+		return NULL;
 	if (!live)
 		err = visit_saga(engine, id, &change, &diag);
 	switch (err) {

@@ -51,7 +51,7 @@ enum err engine_read_owners(struct engine *engine)
 
 enum owner engine_owner(const struct engine *engine, struct slice saga_id, struct slice *url)
 {
-	const struct shards *ours = &engine->parts.store->shards;
+	const struct shards *ours = &engine->shards;
 	uint32_t first = 0, end = ours->n;
 
 	*url = (struct slice){0};

@@ -1,7 +1,18 @@
 #include "orchestrator/engine/inside.h"
 #include "orchestrator/store/record.h"
 
-enum err read_record(const struct engine *engine, struct slice record, struct arena *arena,
+/* Another orchestrator may have deployed it just now. */
+static const struct definition *find_definition(struct engine *engine,
+						const uint8_t hash[SHA256_SIZE])
+{
+	const struct definition *found = catalog_find_hash(&engine->catalog, hash);
+
+	if (found || engine->reading || !engine->shards.n || learn_definitions(engine, true))
+		return found;
+	return catalog_find_hash(&engine->catalog, hash);
+}
+
+enum err read_record(struct engine *engine, struct slice record, struct arena *arena,
 		     struct stored_saga *out, struct diag *diag)
 {
 	uint8_t hash[SHA256_SIZE];
@@ -19,7 +30,7 @@ enum err read_record(const struct engine *engine, struct slice record, struct ar
 		return err == ERR_NOMEM ? err : ERR_CORRUPT;
 	out->n_entries = timeline.n_entries;
 	out->n_told = timeline.n_folded + timeline.n_entries;
-	out->definition = catalog_find_hash(&engine->catalog, hash);
+	out->definition = find_definition(engine, hash);
 	if (!out->definition)
 		return diag_set(diag, ERR_CORRUPT, "its definition is not in the store");
 	if (!saga_fits(out->definition, &out->saga))

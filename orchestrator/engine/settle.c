@@ -109,10 +109,31 @@ static enum err settle_fresh(struct engine *engine, struct change *change, enum 
 		if (!err)
 			err = store_get(engine->parts.store, id, arena, NULL, &record);
 	}
-	if (!err)
+	if (!err) {
 		yield(engine, change, record);
+		take_stray(engine, record);
+	}
 	/* Gone meanwhile: it is written again. */
 	return err == ERR_NOT_FOUND ? ERR_UNAVAILABLE : err;
+}
+
+void replace_saga(struct engine *engine, struct live *live, struct slice record,
+		  const struct stored_saga *stored)
+{
+	tell_watchers(engine, live, saga_status(&stored->saga));
+	forget_sent(engine, live);
+	if (!record.len) {
+		if (stored->saga.parent.len) /* whoever ended it may be gone */
+			tell_parent(engine, stored->saga.parent, stored->saga.id);
+		live_remove(&engine->table, live);
+		return;
+	}
+	live_keep(live, record);
+	live->definition = stored->definition;
+	live_read(live, stored);
+	news_unknown(engine, live);
+	send_outstanding(engine, live, &stored->saga, &engine->scratch);
+	live_rewake(&engine->table, live, &stored->saga);
 }
 
 /* Somebody else wrote the saga: go on from there. */
@@ -138,24 +159,15 @@ static enum err take_over(struct engine *engine, struct change *change, struct s
 	for (struct waiting *waiting = change->waiting; waiting; waiting = waiting->next)
 		refuse_changed(engine, waiting);
 	drop_change(change);
-	if (err)
+	if (err) {
 		leave_out(engine, live_id(live), diag.text);
-	else
-		tell_watchers(engine, live, saga_status(&stored.saga));
-	forget_sent(engine, live);
-	if (!copy) {
-		if (!err && stored.saga.parent.len) /* whoever ended it may be gone */
-			tell_parent(engine, stored.saga.parent, stored.saga.id);
+		forget_sent(engine, live);
 		live_remove(&engine->table, live);
 		return OK;
 	}
-	memcpy(copy, record.at, record.len);
-	live_keep(live, (struct slice){copy, record.len});
-	live->definition = stored.definition;
-	live_read(live, &stored);
-	news_unknown(engine, live);
-	send_outstanding(engine, live, &stored.saga, &engine->scratch);
-	live_rewake(&engine->table, live, &stored.saga);
+	if (copy)
+		memcpy(copy, record.at, record.len);
+	replace_saga(engine, live, (struct slice){copy, copy ? record.len : 0}, &stored);
 	return OK;
 }
 
@@ -186,6 +198,17 @@ static enum err settle_conflict(struct engine *engine, struct change *change,
 	return err ? err : take_over(engine, change, record);
 }
 
+/* Its shard is not ours: nothing of it counts, and whoever has it now goes on with what
+ * is stored. */
+static void settle_moved(struct engine *engine, struct change *change)
+{
+	for (struct waiting *waiting = change->waiting; waiting; waiting = waiting->next)
+		tell_moved(engine, waiting);
+	drop_change(change);
+	forget_sent(engine, change->live);
+	live_remove(&engine->table, change->live);
+}
+
 static void settle_undecided(struct engine *engine, struct change *change)
 {
 	change->live->change = NULL;
@@ -209,6 +232,8 @@ enum err settle_all(struct engine *engine)
 		arena_reset(&engine->scratch);
 		if (!change->decided)
 			settle_undecided(engine, change);
+		else if (write->result == ERR_BUSY)
+			settle_moved(engine, change);
 		else if (write->result)
 			err = settle_conflict(engine, change, &write->row);
 		else

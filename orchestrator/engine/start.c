@@ -122,6 +122,17 @@ struct slice make_id(struct engine *engine, char out[26])
 	return (struct slice){out, 26};
 }
 
+/* One that is in a shard of ours. */
+static struct slice make_saga_id(struct engine *engine, char out[26])
+{
+	struct slice id;
+
+	do
+		id = make_id(engine, out);
+	while (!shards_cover(&engine->shards, id));
+	return id;
+}
+
 enum err begin_saga(struct engine *engine, const struct definition *definition,
 		    const struct start *start, struct waiting *waiting)
 {
@@ -177,7 +188,7 @@ static bool prepare(struct engine *engine, const struct definition *definition,
 		return false;
 	}
 	start->at_ms = clock_now_ms(engine->parts.clock);
-	start->id = message->id.len ? message->id : make_id(engine, id);
+	start->id = message->id.len ? message->id : make_saga_id(engine, id);
 	if (err || !arena_copy(arena, start->id, &start->id) ||
 	    !arena_copy(arena, message->key, &start->key) ||
 	    !arena_copy(arena, message->actor, &start->actor)) {
@@ -227,13 +238,26 @@ static void refuse_unknown(struct engine *engine, const struct start_message *me
 	refuse(engine, waiting, err, "unknown-definition", diag.text);
 }
 
+/* No shard of ours is one for it. */
+static bool refuse_homeless(struct engine *engine, const struct start_message *message,
+			    const struct waiting *waiting)
+{
+	if (message->id.len)
+		return refuse_moved(engine, waiting, message->id);
+	if (!engine->shards.n || shards_next(&engine->shards, 0) < engine->shards.n)
+		return false;
+	tell_moved(engine, waiting);
+	return true;
+}
+
 static void start(struct engine *engine, const struct start_message *message,
 		  struct waiting *waiting)
 {
 	const struct definition *definition;
 
-	if (refuse_busy(engine, waiting))
+	if (refuse_busy(engine, waiting) || refuse_homeless(engine, message, waiting))
 		return;
+	engine_learn(engine);
 	definition = catalog_find(&engine->catalog, message->saga, message->version);
 	if (!definition)
 		refuse_unknown(engine, message, waiting);

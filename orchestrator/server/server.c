@@ -3,6 +3,7 @@
 #include "base/fault_point.h"
 #include "bus/bus_local.h"
 #include "bus/kafka/bus_kafka.h"
+#include "orchestrator/engine/owners.h"
 #include "orchestrator/gateway/gateway.h"
 #include "orchestrator/gateway/listen.h"
 #include "orchestrator/gateway/peers_engine.h"
@@ -27,6 +28,11 @@ enum {
 	PRUNE_EVERY_MS = 60 * 1000,
 	PRUNE_AT_ONCE = 200, /* sagas; the loop turns in between */
 	GOODBYE_MS = 2000,   /* for requests that are under way when the server stops */
+	SERVER_URL_MAX = 255,
+
+	/* A shard that the bus gives us for so long, and that somebody else took from us
+	 * meanwhile, is claimed again: who took it is most likely gone. */
+	CLAIM_AGAIN_MS = 60 * 1000,
 };
 
 struct server {
@@ -36,7 +42,10 @@ struct server {
 	char address[LISTEN_TEXT_MAX];
 	char place[PATH_MAX_BYTES]; /* of the bus: its socket, or its brokers */
 	char instance[FOLDER_INSTANCE_SIZE];
-	char trouble[DIAG_MAX + 64]; /* of the store; empty: none */
+	char url[LISTEN_TEXT_MAX + 64]; /* where others reach it */
+	uint64_t owned_turn;            /* of the bus: what it has is the engine's since */
+	int64_t owned_ms;               /* when, by the monotonic clock */
+	char trouble[DIAG_MAX + 64];    /* of the store; empty: none */
 
 	int listen_fd;
 	int signal_fd;
@@ -141,7 +150,12 @@ static enum err read_definition(struct slice normal, struct definition **out, st
 
 /* --- opening ---------------------------------------------------------------------- */
 
-static const char mongo_scheme[] = "mongo:";
+static const char mongo_scheme[] = "mongo:", kafka_scheme[] = "kafka:";
+
+static bool is_kafka(const struct server_settings *settings)
+{
+	return strncmp(settings->bus, kafka_scheme, strlen(kafka_scheme)) == 0;
+}
 
 /* Of a store in MongoDB; NULL: it is another. */
 static const char *mongo_uri(const struct server_settings *settings)
@@ -149,6 +163,26 @@ static const char *mongo_uri(const struct server_settings *settings)
 	size_t len = strlen(mongo_scheme);
 
 	return strncmp(settings->store, mongo_scheme, len) == 0 ? settings->store + len : NULL;
+}
+
+/* Whether there may be other orchestrators of the same sagas. */
+static bool is_shared(const struct server_settings *settings)
+{
+	return is_kafka(settings) && mongo_uri(settings);
+}
+
+/* Others may have a part of the inbox over Kafka; over the local bus there is one. */
+static enum err open_mongo(struct server *server, struct diag *diag)
+{
+	const struct store_mongo_setup setup = {
+		.uri = mongo_uri(server->settings),
+		.url = server->url,
+		.instance = server->instance,
+		.alone = !is_shared(server->settings),
+	};
+	enum err err = folder_instance(server->settings->data, server->instance, diag);
+
+	return err ? err : store_mongo_open(&setup, &server->store, diag);
 }
 
 static enum err open_store(struct server *server, struct diag *diag)
@@ -161,18 +195,10 @@ static enum err open_store(struct server *server, struct diag *diag)
 		return diag_set(diag, ERR_IO, "cannot make the folder %.200s: %s",
 				settings->data, strerror(errno));
 	if (mongo_uri(settings))
-		return store_mongo_open(mongo_uri(settings), settings->listen, &server->store,
-					diag);
+		return open_mongo(server, diag);
 	server->vault = vault_new();
 	server->store = server->vault ? store_memory_open(server->vault) : NULL;
 	return server->store ? OK : diag_set(diag, ERR_NOMEM, "out of memory");
-}
-
-static const char kafka_scheme[] = "kafka:";
-
-static bool is_kafka(const struct server_settings *settings)
-{
-	return strncmp(settings->bus, kafka_scheme, strlen(kafka_scheme)) == 0;
 }
 
 static struct kafka_setup kafka_setup(const struct server_settings *settings,
@@ -221,7 +247,7 @@ static enum err open_kafka(struct server *server, struct diag *diag)
 	struct bus_kafka_setup setup = {
 		.kafka = kafka_setup(server->settings, &server->log),
 		.instance = server->instance,
-		.alone = true, /* the store has all sagas, and nobody else has it */
+		.alone = !is_shared(server->settings),
 	};
 	enum err err = folder_instance(server->settings->data, server->instance, diag);
 
@@ -310,15 +336,62 @@ static enum err open_events(struct server *server, struct diag *diag)
 	return err;
 }
 
+static enum err check_advertise(const struct server_settings *settings, struct diag *diag)
+{
+	const char *url = settings->advertise;
+
+	if (!url || !*url)
+		return OK;
+	if ((strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0) &&
+	    strlen(url) <= SERVER_URL_MAX && url[strlen(url) - 1] != '/')
+		return OK;
+	return diag_set(diag, ERR_INVALID,
+			"advertise: %.100s is no URL; write http://HOST:PORT, without a slash "
+			"at its end, %d bytes at most",
+			url, SERVER_URL_MAX);
+}
+
+/* "0.0.0.0:8080": nobody else reaches that, but the machine's name. */
+static void find_url(struct server *server)
+{
+	const char *given = server->settings->advertise, *port = strrchr(server->address, ':');
+	bool any = strncmp(server->address, "0.0.0.0:", 8) == 0 ||
+		   strncmp(server->address, "[::]:", 5) == 0;
+	char host[128] = "localhost";
+
+	if (given && *given)
+		snprintf(server->url, sizeof server->url, "%s", given);
+	else if (any && port && gethostname(host, sizeof host - 1) == 0)
+		snprintf(server->url, sizeof server->url, "http://%s%s", host, port);
+	else
+		snprintf(server->url, sizeof server->url, "http://%s", server->address);
+}
+
+static enum err open_listener(struct server *server, struct diag *diag)
+{
+	enum err err = OK;
+
+	if (server->listen_fd < 0)
+		err = listen_open(server->settings->listen, &server->listen_fd, server->address,
+				  diag);
+	if (!err)
+		find_url(server);
+	return err;
+}
+
 static enum err open_all(struct server *server, struct diag *diag)
 {
 	enum err err = find_bus(server->settings, server->place, diag);
 
 	if (!err)
+		err = check_advertise(server->settings, diag);
+	/* Others are told where it listens; but a folder that is in use comes first. */
+	if (!err && mongo_uri(server->settings))
+		err = open_listener(server, diag);
+	if (!err)
 		err = open_store(server, diag);
 	if (!err)
-		err = listen_open(server->settings->listen, &server->listen_fd, server->address,
-				  diag);
+		err = open_listener(server, diag);
 	if (!err)
 		err = open_bus(server, diag);
 	if (!err)
@@ -387,10 +460,55 @@ static void prune(struct server *server)
 
 	if (!retention_ms || clock_monotonic_ms(clock) < server->prune_ms)
 		return;
+	if (server->store->shards.n && !shards_has(&server->store->shards, 0)) {
+		server->prune_ms = clock_monotonic_ms(clock) + PRUNE_EVERY_MS;
+		return; /* whoever has the first shard does it */
+	}
 	server->prune_ms = clock_monotonic_ms(clock);
 	if (store_prune(server->store, clock_now_ms(clock) - retention_ms, PRUNE_AT_ONCE, &n) ||
 	    n < PRUNE_AT_ONCE)
 		server->prune_ms += PRUNE_EVERY_MS;
+}
+
+/* What the bus gives us is ours, and nothing else. While the store cannot be asked it is
+ * tried again with every turn, and what was ours goes on. */
+static void own_shards(struct server *server)
+{
+	int64_t now_ms = clock_monotonic_ms(clock_system());
+	struct shards owned;
+	uint64_t turn;
+
+	if (!is_shared(server->settings) || !bus_owned(server->bus, &owned, &turn))
+		return;
+	if (turn == server->owned_turn && (shards_equal(&owned, &server->store->shards) ||
+					   now_ms - server->owned_ms < CLAIM_AGAIN_MS))
+		return;
+	if (turn != server->owned_turn)
+		server->owned_turn = 0;
+	if (engine_own(server->engine, &owned))
+		return;
+	server->owned_turn = turn;
+	server->owned_ms = now_ms;
+}
+
+/* Another process has all sagas, and this one never can again. */
+static bool is_lost(const struct server *server)
+{
+	const struct shards *ours = &server->store->shards;
+
+	return !is_shared(server->settings) && ours->n && shards_next(ours, 0) == ours->n;
+}
+
+static enum err say_lost(struct server *server, struct diag *diag)
+{
+	struct slice url = {0};
+
+	if (!engine_read_owners(server->engine))
+		(void)engine_owner(server->engine, url, &url);
+	return diag_set(diag, ERR_CONFLICT,
+			"another orchestrator%s%.*s has taken the store in MongoDB; this one "
+			"must end",
+			url.len ? ", " : "", SLICE_ARG(url));
 }
 
 /* Everybody's turn once. True: there may be more to do at once. What the engine has to
@@ -403,6 +521,7 @@ static bool turn(struct server *server)
 	enum err err;
 
 	bus_pump(server->bus);
+	own_shards(server);
 	FAULT_POINT("server.pumped");
 	asked = gateway_pump(server->gateway);
 	err = engine_turn(server->engine, &n);
@@ -527,13 +646,13 @@ static enum err serve(struct server *server, struct diag *diag)
 
 	FAULT_POINT("server.opened");
 	say_ready(server);
-	while (!server->stopping && !server->store->lost) {
+	while (!server->stopping && !is_lost(server)) {
 		wait_for_events(server, more);
 		more = turn(server);
 		take_signals(server);
 	}
-	if (server->store->lost) /* whoever asked is answered by the other one */
-		return diag_set(diag, ERR_CONFLICT, "%s", server->store->trouble.text);
+	if (is_lost(server)) /* whoever asked is answered by the other one */
+		return say_lost(server, diag);
 	say_goodbye(server);
 	return OK;
 }
@@ -593,6 +712,8 @@ enum err server_check(const struct server_settings *settings, struct diag *diag)
 	size_t n_bad = 0;
 	enum err err = find_bus(settings, server.place, diag);
 
+	if (!err)
+		err = check_advertise(settings, diag);
 	if (!err && mongo_uri(settings))
 		err = store_mongo_check(mongo_uri(settings), diag);
 	if (err)

@@ -21,11 +21,13 @@ struct server_kafka {
 };
 
 struct server_settings {
-	const char *data;   /* folder of what has to last; made where it is not there */
-	const char *sagas;  /* folder of definitions */
-	bool sagas_needed;  /* it has to be there */
-	const char *listen; /* HOST:PORT */
-	const char *bus;    /* "local", "local:PATH", "kafka:HOST:PORT,..." */
+	const char *data;      /* folder of what has to last; made where it is not there */
+	const char *sagas;     /* folder of definitions */
+	bool sagas_needed;     /* it has to be there */
+	const char *listen;    /* HOST:PORT */
+	const char *advertise; /* URL under which others reach it; NULL: what follows from
+				* where it listens */
+	const char *bus;       /* "local", "local:PATH", "kafka:HOST:PORT,..." */
 	struct server_kafka kafka;
 	const char *store;    /* "sqlite", "mongo:URI", "memory" */
 	int64_t retention_ms; /* of sagas that ended; 0: for ever */

@@ -55,11 +55,11 @@ static enum err flaky_find(struct store *base, struct slice saga, struct slice k
 	return store_find(flaky_of(base)->real, saga, key, arena, id);
 }
 
-static enum err flaky_load(struct store *base, struct store_batch *newest,
+static enum err flaky_load(struct store *base, const struct shards *which, struct store_batch *newest,
 			   enum err (*visit)(void *context, const struct loaded_saga *saga),
 			   void *context)
 {
-	return store_load(flaky_of(base)->real, newest, visit, context);
+	return store_load(flaky_of(base)->real, which, newest, visit, context);
 }
 
 static enum err flaky_list(struct store *base, const struct saga_filter *filter,

@@ -29,11 +29,11 @@ enum err store_find(struct store *store, struct slice saga, struct slice key,
 	return store->ops->find(store, saga, key, arena, id);
 }
 
-enum err store_load(struct store *store, struct store_batch *newest,
+enum err store_load(struct store *store, const struct shards *which, struct store_batch *newest,
 		    enum err (*visit)(void *context, const struct loaded_saga *saga),
 		    void *context)
 {
-	return store->ops->load(store, newest, visit, context);
+	return store->ops->load(store, which, newest, visit, context);
 }
 
 enum err store_list(struct store *store, const struct saga_filter *filter, struct slice after,
@@ -109,6 +109,36 @@ enum err store_removed(struct store *store, int64_t *ended_ms)
 enum err store_backup(struct store *store, const char *path, struct diag *diag)
 {
 	return store->ops->backup(store, path, diag);
+}
+
+enum err store_own(struct store *store, const struct shards *wanted)
+{
+	assert(wanted->n);
+	return store->ops->own ? store->ops->own(store, wanted) : OK;
+}
+
+enum err store_check(struct store *store)
+{
+	return store->ops->check ? store->ops->check(store) : OK;
+}
+
+enum err store_look(struct store *store,
+		    enum err (*visit)(void *context, const struct loaded_saga *saga),
+		    void *context)
+{
+	store->stirred = false;
+	return store->ops->look ? store->ops->look(store, visit, context) : OK;
+}
+
+enum err store_told(struct store *store)
+{
+	return store->ops->told ? store->ops->told(store) : OK;
+}
+
+enum err store_definition_changes(struct store *store, uint64_t *n)
+{
+	*n = 0;
+	return store->ops->definition_changes ? store->ops->definition_changes(store, n) : OK;
 }
 
 enum err store_owners(struct store *store,

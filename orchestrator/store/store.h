@@ -23,16 +23,16 @@ struct store {
 	const struct store_ops *ops;
 
 	/* Which sagas are this store's to write. Undivided: all, for as long as it is
-	 * open. */
+	 * open. Otherwise what own() took, less what a commit or check() found to be
+	 * somebody else's by now. */
 	struct shards shards;
 
 	/* What went wrong, and what to do, after ERR_IO, ERR_UNAVAILABLE or
 	 * ERR_CORRUPT of any operation; of use until the next one. */
 	struct diag trouble;
 
-	/* Another process has taken the store, and this one can never write again: it is
-	 * to end. Commits are ERR_UNAVAILABLE, and `trouble` names the other. */
-	bool lost;
+	/* Somebody wrote sagas of ours after we took them: store_look() gives them. */
+	bool stirred;
 };
 
 /* What can be read and searched without looking into the record. */
@@ -51,8 +51,9 @@ struct saga_row {
 	uint64_t revision;
 };
 
-/* Which of all batches one is. Neither number ever goes back, whatever a commit
- * says, so that one who is late does no harm. */
+/* Which of all batches of one writer a batch is: of the store, or, where several share
+ * it, of this opening of it. Neither number ever goes back, whatever a commit says, so
+ * that one who is late does no harm. */
 struct store_batch {
 	uint64_t number;
 	uint64_t sent; /* all that follows from this batch, and from those before it,
@@ -68,8 +69,9 @@ struct saga_write {
 			  * key must not be there. row.revision, that afterwards, is larger */
 	uint32_t n_news; /* entries at the end of its timeline that are of batches that
 			  * were not sent, this one included */
-	enum err result; /* set by commit: OK, or ERR_CONFLICT: another revision is
-			  * stored, or id or key are taken */
+	enum err result; /* set by commit: OK; ERR_CONFLICT: another revision is
+			  * stored, or id or key are taken; ERR_BUSY: its shard is not
+			  * ours, and whether it was written is for whoever has it */
 
 	/* What the record holds, for stores that show people more than the row; NULL,
 	 * both: it is not known. */
@@ -140,12 +142,14 @@ struct store_ops {
 	enum err (*find)(struct store *store, struct slice saga, struct slice key,
 			 struct arena *arena, struct slice *id);
 
-	/* Call for every saga that has not ended, in the order in which they were
-	 * begun; and then, in the same order, for those that have ended and whose
-	 * newest write is of a batch that was not sent. What is passed is valid during
-	 * the call; an error of `visit` ends the walk and is returned. *newest, set
-	 * first: no saga is of a later batch than its number. */
-	enum err (*load)(struct store *store, struct store_batch *newest,
+	/* Call for every saga of these shards (NULL: of all that are ours) that has not
+	 * ended, in the order in which they were begun; and then, in the same order, for
+	 * those that have ended and whose newest write is of a batch that was not sent,
+	 * whoever's. What is passed is valid during the call; an error of `visit` ends
+	 * the walk and is returned. *newest, set first: no saga that we wrote is of a
+	 * later batch than its number. */
+	enum err (*load)(struct store *store, const struct shards *which,
+			 struct store_batch *newest,
 			 enum err (*visit)(void *context, const struct loaded_saga *saga),
 			 void *context);
 
@@ -212,6 +216,30 @@ struct store_ops {
 
 	/* --- several owners of one store; NULL, all: it has one -------------------- */
 
+	/* These are ours from now on, and no others. Whoever had one that is new can
+	 * store nothing more of it: what was on its way then comes with look(). Of the
+	 * same number of shards those that were ours stay as they are; of another one
+	 * all are taken anew; check() first, so that what somebody else took is known to
+	 * be new. Where somebody else was later than we, it is not in store->shards
+	 * then. */
+	enum err (*own)(struct store *store, const struct shards *wanted);
+
+	/* Whether what is ours is so still: one question. */
+	enum err (*check)(struct store *store);
+
+	/* The sagas of our shards, ended or not, that others wrote while we took and
+	 * loaded them, or later; as of load. */
+	enum err (*look)(struct store *store,
+			 enum err (*visit)(void *context, const struct loaded_saga *saga),
+			 void *context);
+
+	/* What load and look gave as not sent was sent: it need not be given again, to
+	 * nobody. */
+	enum err (*told)(struct store *store);
+
+	/* A number that is another one whenever somebody put a definition. */
+	enum err (*definition_changes)(struct store *store, uint64_t *n);
+
 	/* Call for every shard that anybody has, with the URL of who has it. */
 	enum err (*owners)(struct store *store,
 			   enum err (*visit)(void *context, uint32_t shard, struct slice url),
@@ -227,7 +255,8 @@ CHECKED enum err store_get(struct store *store, struct slice id, struct arena *a
 			   struct saga_row *row, struct slice *record);
 CHECKED enum err store_find(struct store *store, struct slice saga, struct slice key,
 			    struct arena *arena, struct slice *id);
-CHECKED enum err store_load(struct store *store, struct store_batch *newest,
+CHECKED enum err store_load(struct store *store, const struct shards *which,
+			    struct store_batch *newest,
 			    enum err (*visit)(void *context, const struct loaded_saga *saga),
 			    void *context);
 CHECKED enum err store_list(struct store *store, const struct saga_filter *filter,
@@ -257,6 +286,14 @@ CHECKED enum err store_get_dead(struct store *store, struct slice id, struct are
 				struct dead_letter *out);
 CHECKED enum err store_remove_dead(struct store *store, struct slice id);
 CHECKED enum err store_backup(struct store *store, const char *path, struct diag *diag);
+/* Where the store has one owner, these do nothing; *n of the last is 0. */
+CHECKED enum err store_own(struct store *store, const struct shards *wanted);
+CHECKED enum err store_check(struct store *store);
+CHECKED enum err store_look(struct store *store,
+			    enum err (*visit)(void *context, const struct loaded_saga *saga),
+			    void *context);
+CHECKED enum err store_told(struct store *store);
+CHECKED enum err store_definition_changes(struct store *store, uint64_t *n);
 CHECKED enum err store_owners(struct store *store,
 			      enum err (*visit)(void *context, uint32_t shard,
 						struct slice url),

@@ -1,6 +1,7 @@
 #include "orchestrator/store/store_memory.h"
 
 #include "orchestrator/store/memory_dead.h"
+#include "orchestrator/store/memory_owners.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -12,7 +13,8 @@ struct row {
 	struct saga_row columns;
 	struct slice record;
 	uint64_t order; /* of its first write */
-	uint64_t batch; /* of its newest */
+	uint64_t batch; /* of its newest, */
+	size_t member;  /* and whose that was */
 	uint32_t n_news;
 };
 
@@ -32,9 +34,10 @@ struct vault {
 	size_t n_buckets; /* of each; a power of two */
 	size_t n_rows;
 	uint64_t inserted;
-	struct store_batch batch; /* the newest */
-	int64_t removed_ms;       /* the latest end of what was pruned */
+	struct memory_owners owners;
+	int64_t removed_ms; /* the latest end of what was pruned */
 	struct definition_block *definitions, **definitions_end;
+	uint64_t definition_changes;
 	struct audit_block *audit; /* newest first */
 	struct memory_dead dead;
 };
@@ -42,11 +45,17 @@ struct vault {
 struct store_memory {
 	struct store base; /* first, so that the two pointers are one */
 	struct vault *vault;
+	size_t member; /* 0: nothing is shared */
 };
 
 static struct vault *vault_of(struct store *base)
 {
 	return ((struct store_memory *)base)->vault;
+}
+
+static size_t member_of(const struct store *base)
+{
+	return ((const struct store_memory *)base)->member;
 }
 
 /* --- finding -------------------------------------------------------------------------- */
@@ -142,7 +151,7 @@ static struct slice keep(char **texts, struct slice text)
 	return kept;
 }
 
-static struct row *make_row(const struct saga_write *write, uint64_t batch)
+static struct row *make_row(const struct saga_write *write, uint64_t batch, size_t member)
 {
 	const struct saga_row *from = &write->row;
 	size_t len = from->id.len + from->key.len + from->saga.len + from->version.len +
@@ -153,7 +162,8 @@ static struct row *make_row(const struct saga_write *write, uint64_t batch)
 	if (!row)
 		return NULL;
 	texts = (char *)(row + 1);
-	*row = (struct row){.columns = *from, .batch = batch, .n_news = write->n_news};
+	*row = (struct row){
+		.columns = *from, .batch = batch, .member = member, .n_news = write->n_news};
 	row->columns.id = keep(&texts, from->id);
 	row->columns.key = keep(&texts, from->key);
 	row->columns.saga = keep(&texts, from->saga);
@@ -244,12 +254,14 @@ static enum err memory_commit(struct store *base, const struct store_batch *batc
 			      const struct audit_entry *audit, size_t n_audit)
 {
 	struct vault *vault = vault_of(base);
+	size_t n_made = 0, member = member_of(base);
 	struct row **rows = malloc((n + 1) * sizeof(struct row *));
-	size_t n_made = 0;
 
 	if (!rows)
 		return ERR_NOMEM;
-	while (n_made < n && (rows[n_made] = make_row(&writes[n_made], batch->number)) != NULL)
+	memory_owners_check(&vault->owners, member, &base->shards);
+	while (n_made < n &&
+	       (rows[n_made] = make_row(&writes[n_made], batch->number, member)) != NULL)
 		n_made++;
 	if (n_made < n || !grow(vault, n) ||
 	    !make_audits(vault, audit, n_audit, &vault->audit)) {
@@ -258,10 +270,16 @@ static enum err memory_commit(struct store *base, const struct store_batch *batc
 		free(rows);
 		return ERR_NOMEM;
 	}
-	for (size_t i = 0; i < n; i++)
-		writes[i].result = put_row(vault, rows[i], writes[i].before);
+	for (size_t i = 0; i < n; i++) {
+		if (shards_cover(&base->shards, writes[i].row.id)) {
+			writes[i].result = put_row(vault, rows[i], writes[i].before);
+			continue;
+		}
+		free(rows[i]);
+		writes[i].result = ERR_BUSY;
+	}
 	free(rows);
-	store_batch_advance(&vault->batch, batch);
+	store_batch_advance(&vault->owners.batches[member], batch);
 	return OK;
 }
 
@@ -321,37 +339,46 @@ static struct row **sorted(const struct vault *vault, int (*order)(const void *,
 	return rows;
 }
 
+struct loading {
+	const struct vault *vault;
+	const struct shards *which;
+	enum err (*visit)(void *context, const struct loaded_saga *saga);
+	void *context;
+};
+
 /* Those that have ended, or those that have not. */
-static enum err load_some(const struct vault *vault, struct row **rows, bool ended,
-			  enum err (*visit)(void *context, const struct loaded_saga *saga),
-			  void *context)
+static enum err load_some(const struct loading *loading, struct row **rows, bool ended)
 {
+	const struct vault *vault = loading->vault;
 	enum err err = OK;
 
 	for (size_t i = 0; !err && i < vault->n_rows; i++) {
 		const struct row *row = rows[i];
-		bool sent = row->batch <= vault->batch.sent;
+		bool sent = row->batch <= vault->owners.batches[row->member].sent;
 		struct loaded_saga saga = {row->record, sent, sent ? 0 : row->n_news};
 
-		if (status_ended(row->columns.status) == ended && !(ended && sent))
-			err = visit(context, &saga);
+		if (status_ended(row->columns.status) == ended && !(ended && sent) &&
+		    shards_cover(loading->which, row->columns.id))
+			err = loading->visit(loading->context, &saga);
 	}
 	return err;
 }
 
-static enum err memory_load(struct store *base, struct store_batch *newest,
+static enum err memory_load(struct store *base, const struct shards *which,
+			    struct store_batch *newest,
 			    enum err (*visit)(void *context, const struct loaded_saga *saga),
 			    void *context)
 {
 	const struct vault *vault = vault_of(base);
+	const struct loading loading = {vault, which ? which : &base->shards, visit, context};
 	struct row **rows = sorted(vault, by_start);
 	enum err err = rows ? OK : ERR_NOMEM;
 
-	*newest = vault->batch;
+	*newest = vault->owners.batches[member_of(base)];
 	if (!err)
-		err = load_some(vault, rows, false, visit, context);
+		err = load_some(&loading, rows, false);
 	if (!err)
-		err = load_some(vault, rows, true, visit, context);
+		err = load_some(&loading, rows, true);
 	free(rows);
 	return err;
 }
@@ -438,6 +465,13 @@ static enum err memory_put_definition(struct store *base, const struct stored_de
 	block->definition.normal = keep(&texts, from->normal);
 	*vault->definitions_end = block;
 	vault->definitions_end = &block->next;
+	vault->definition_changes++;
+	return OK;
+}
+
+static enum err memory_definition_changes(struct store *base, uint64_t *n)
+{
+	*n = vault_of(base)->definition_changes;
 	return OK;
 }
 
@@ -518,12 +552,58 @@ static enum err memory_backup(struct store *base, const char *path, struct diag 
 			path);
 }
 
+/* --- owners --------------------------------------------------------------------------- */
+
+static enum err memory_own(struct store *base, const struct shards *wanted)
+{
+	return memory_owners_take(&vault_of(base)->owners, member_of(base), wanted,
+				  &base->shards);
+}
+
+static enum err memory_check(struct store *base)
+{
+	memory_owners_check(&vault_of(base)->owners, member_of(base), &base->shards);
+	return OK;
+}
+
+/* A commit is done before anybody can take what it writes. */
+static enum err memory_look(struct store *base,
+			    enum err (*visit)(void *context, const struct loaded_saga *saga),
+			    void *context)
+{
+	return OK;
+}
+
+/* Of ours all that others wrote. */
+static enum err memory_told(struct store *base)
+{
+	struct vault *vault = vault_of(base);
+
+	for (size_t i = 0; i < vault->n_buckets; i++)
+		for (struct row *row = vault->by_id[i]; row; row = row->next)
+			if (row->member != member_of(base) &&
+			    shards_cover(&base->shards, row->columns.id))
+				row->batch = 0;
+	return OK;
+}
+
+static enum err memory_owners(struct store *base,
+			      enum err (*visit)(void *context, uint32_t shard,
+						struct slice url),
+			      void *context)
+{
+	return memory_owners_visit(&vault_of(base)->owners, visit, context);
+}
+
+/* --- opening -------------------------------------------------------------------------- */
+
 static void memory_close(struct store *base)
 {
+	memory_owners_leave(&vault_of(base)->owners, member_of(base));
 	free(base);
 }
 
-struct store *store_memory_open(struct vault *vault)
+static struct store *open_member(struct vault *vault, size_t member)
 {
 	static const struct store_ops ops = {
 		.commit = memory_commit,
@@ -542,13 +622,32 @@ struct store *store_memory_open(struct vault *vault)
 		.prune = memory_prune,
 		.removed = memory_removed,
 		.backup = memory_backup,
+		.own = memory_own,
+		.check = memory_check,
+		.look = memory_look,
+		.told = memory_told,
+		.definition_changes = memory_definition_changes,
+		.owners = memory_owners,
 		.close = memory_close,
 	};
 	struct store_memory *store = malloc(sizeof *store);
 
 	if (store)
-		*store = (struct store_memory){{.ops = &ops}, vault};
+		*store = (struct store_memory){
+			{.ops = &ops, .shards = {.n = member > 0}}, vault, member};
 	return store ? &store->base : NULL;
+}
+
+struct store *store_memory_open(struct vault *vault)
+{
+	return open_member(vault, 0);
+}
+
+struct store *store_memory_share(struct vault *vault, const char *url)
+{
+	size_t member = memory_owners_join(&vault->owners, url);
+
+	return member ? open_member(vault, member) : NULL;
 }
 
 struct vault *vault_new(void)
@@ -561,7 +660,7 @@ struct vault *vault_new(void)
 	vault->definitions_end = &vault->definitions;
 	vault->by_id = calloc(vault->n_buckets, sizeof(struct row *));
 	vault->by_key = calloc(vault->n_buckets, sizeof(struct row *));
-	if (!vault->by_id || !vault->by_key) {
+	if (!vault->by_id || !vault->by_key || !memory_owners_init(&vault->owners)) {
 		vault_free(vault);
 		return NULL;
 	}
@@ -587,6 +686,7 @@ void vault_free(struct vault *vault)
 	}
 	free_audit(vault->audit);
 	memory_dead_release(&vault->dead);
+	memory_owners_release(&vault->owners);
 	free(vault->by_id);
 	free(vault->by_key);
 	free(vault);

@@ -15,4 +15,7 @@ void vault_free(struct vault *vault);
 
 struct store *store_memory_open(struct vault *vault); /* NULL: out of memory */
 
+/* One of several that are open at once: nothing is its own before it takes it. */
+struct store *store_memory_share(struct vault *vault, const char *url);
+
 #endif

@@ -512,8 +512,8 @@ static enum err load_ended(struct store_sqlite *store, const struct unsent *unse
 	return err;
 }
 
-static enum err sqlite_load(struct store *base, struct store_batch *newest, visit_loaded *visit,
-			    void *context)
+static enum err sqlite_load(struct store *base, const struct shards *which,
+			    struct store_batch *newest, visit_loaded *visit, void *context)
 {
 	struct store_sqlite *store = store_of(base);
 	struct unsent unsent;

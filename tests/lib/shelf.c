@@ -61,7 +61,10 @@ bool shelf_init(struct shelf *shelf, enum shelf_kind kind)
 enum err shelf_open_store(struct shelf *shelf)
 {
 	if (shelf->kind == SHELF_MONGO)
-		return store_mongo_open(shelf->uri, "a test", &shelf->store, NULL);
+		return store_mongo_open(&(struct store_mongo_setup){shelf->uri,
+								    "http://a-test:1", "a-test",
+								    true},
+					&shelf->store, NULL);
 	if (shelf->kind == SHELF_SQLITE)
 		return store_sqlite_open(shelf->folder, &shelf->store, NULL);
 	shelf->store = store_memory_open(shelf->vault);

@@ -259,12 +259,12 @@ static enum err load_one(void *context, const struct loaded_saga *saga)
 	return loading->visit(loading->context, &given);
 }
 
-static enum err disk_load(struct store *base, struct store_batch *newest,
+static enum err disk_load(struct store *base, const struct shards *which, struct store_batch *newest,
 			  enum err (*visit)(void *context, const struct loaded_saga *saga),
 			  void *context)
 {
 	struct loading loading = {.disk = disk_of(base), .visit = visit, .context = context};
-	enum err err = store_load(loading.disk->real, newest, load_one, &loading);
+	enum err err = store_load(loading.disk->real, which, newest, load_one, &loading);
 
 	arena_release(&loading.arena);
 	return err;

@@ -587,11 +587,11 @@ static enum err lose_find(struct store *base, struct slice saga, struct slice ke
 	return store_find(store_of(base), saga, key, arena, id);
 }
 
-static enum err lose_load(struct store *base, struct store_batch *newest,
+static enum err lose_load(struct store *base, const struct shards *which, struct store_batch *newest,
 			  enum err (*visit)(void *context, const struct loaded_saga *saga),
 			  void *context)
 {
-	return store_load(store_of(base), newest, visit, context);
+	return store_load(store_of(base), which, newest, visit, context);
 }
 
 static enum err lose_put(struct store *base, const struct stored_definition *definition)

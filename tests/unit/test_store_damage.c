@@ -57,7 +57,7 @@ static void use_all(struct shelf *shelf, bool seen[ERR_CORRUPT + 1])
 	size_t n;
 	char id[16];
 
-	seen[store_load(store, &newest, ignore_record, NULL)] = true;
+	seen[store_load(store, NULL, &newest, ignore_record, NULL)] = true;
 	seen[store_list(store, &all, none, 1000, ignore_row, NULL)] = true;
 	seen[store_list(store, &some, none, 1000, ignore_row, NULL)] = true;
 	seen[store_counts(store, &counts)] = true;

@@ -309,7 +309,7 @@ static void crash(struct world *world)
 		n_written += written;
 	}
 	CHECK(world, world->shelf.kind != SHELF_SQLITE || n_written == 0 || n_written == n_fit);
-	CHECK(world, store_load(world->shelf.store, &newest, visit_nothing, NULL) == OK);
+	CHECK(world, store_load(world->shelf.store, NULL, &newest, visit_nothing, NULL) == OK);
 	CHECK(world, newest.number >= before.number && newest.number <= world->batch.number);
 	CHECK(world, newest.sent >= before.sent && newest.sent <= world->batch.sent);
 	CHECK(world, n_written == 0 || newest.number == world->batch.number);
@@ -409,7 +409,7 @@ static void load(struct world *world)
 	for (size_t i = 0; i < n; i++)
 		if (status_ended(sagas[i]->row.status) && !is_sent(world, sagas[i]))
 			walk.expected[walk.n++] = sagas[i];
-	CHECK(world, store_load(world->shelf.store, &newest, visit_loaded, &walk) == OK);
+	CHECK(world, store_load(world->shelf.store, NULL, &newest, visit_loaded, &walk) == OK);
 	CHECK(world, newest.number == world->batch.number && newest.sent == world->batch.sent);
 	CHECK(world, walk.at == walk.n);
 }

@@ -270,12 +270,12 @@ START_TEST(test_a_file_of_the_first_version)
 	/* Any of those that ended until now may have been removed. */
 	ck_assert_int_eq(store_removed(shelf.store, &removed_ms), OK);
 	ck_assert(removed_ms > 1700000000000);
-	ck_assert_int_eq(store_load(shelf.store, &newest, ignore_record, NULL), OK);
+	ck_assert_int_eq(store_load(shelf.store, NULL, &newest, ignore_record, NULL), OK);
 	ck_assert_uint_eq(newest.number, 0);
 	ck_assert_uint_eq(newest.sent, 0);
 	ck_assert_int_eq(shelf_put(&shelf, (struct shelf_saga){.id = "new"}), OK);
 	shelf_reopen(&shelf);
-	ck_assert_int_eq(store_load(shelf.store, &newest, ignore_record, NULL), OK);
+	ck_assert_int_eq(store_load(shelf.store, NULL, &newest, ignore_record, NULL), OK);
 	ck_assert_uint_eq(newest.number, shelf_batch.number);
 	shelf_close(&shelf);
 }

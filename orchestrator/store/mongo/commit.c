@@ -1,5 +1,7 @@
-/* A commit is: the audit, the new sagas, the changed ones, and last the owner's record,
- * without which none of it counts. Each part stands being done again. */
+/* A commit is: the audit, the new sagas, the changed ones, and then the question whether
+ * their shards were ours all the time, without which none of it counts. Each part stands
+ * being done again. */
+#include "base/clock.h"
 #include "base/sha256.h"
 #include "orchestrator/store/mongo/document.h"
 #include "orchestrator/store/mongo/inside.h"
@@ -87,7 +89,18 @@ static bool is_new(const struct saga_write *write)
 	return write->before == 0;
 }
 
-/* Those whose result is not OK; *n: how many. */
+/* ERR_BUSY, all the time: it is not ours. */
+static bool is_ours(const struct saga_write *write)
+{
+	return write->result != ERR_BUSY;
+}
+
+static uint32_t shard_of_write(const struct store_mongo *store, const struct saga_write *write)
+{
+	return shard_of(write->row.id, store->base.shards.n);
+}
+
+/* *n: how many there are. */
 static mongoc_bulk_operation_t *bulk_of_new(struct store_mongo *store,
 					    struct document_marks *marks,
 					    const struct saga_write *writes, size_t n_writes,
@@ -99,8 +112,9 @@ static mongoc_bulk_operation_t *bulk_of_new(struct store_mongo *store,
 	for (size_t i = 0; i < n_writes; i++) {
 		bson_t document = BSON_INITIALIZER;
 
-		if (is_new(&writes[i]) && writes[i].result) {
+		if (is_new(&writes[i]) && is_ours(&writes[i])) {
 			marks->order = mongo_next_order(store);
+			marks->epoch = store->epochs[shard_of_write(store, &writes[i])];
 			document_insert(&document, &writes[i], marks);
 			mongoc_bulk_operation_insert(bulk, &document);
 			++*n;
@@ -125,92 +139,24 @@ static bool was_refused(const bson_t *reply, size_t place)
 	return false;
 }
 
-/* *refused: how many were there already. */
-static enum err insert_new(struct store_mongo *store, struct document_marks *marks,
-			   struct saga_write *writes, size_t n_writes, size_t *refused)
+static enum err write_new(struct store_mongo *store, struct document_marks *marks,
+			  struct saga_write *writes, size_t n_writes)
 {
 	mongoc_bulk_operation_t *bulk;
 	size_t n, place = 0;
 	bson_t reply;
 	enum err err;
 
-	*refused = 0;
 	bulk = bulk_of_new(store, marks, writes, n_writes, &n);
 	if (!n) {
 		mongoc_bulk_operation_destroy(bulk);
 		return OK;
 	}
 	err = bulk_run(store, bulk, &reply);
-	for (size_t i = 0; !err && i < n_writes; i++) {
-		if (!is_new(&writes[i]) || !writes[i].result)
-			continue;
-		writes[i].result = was_refused(&reply, place++) ? ERR_CONFLICT : OK;
-		*refused += writes[i].result != OK;
-	}
+	for (size_t i = 0; !err && i < n_writes; i++)
+		if (is_new(&writes[i]) && is_ours(&writes[i]))
+			writes[i].result = was_refused(&reply, place++) ? ERR_CONFLICT : OK;
 	bson_destroy(&reply);
-	return err;
-}
-
-static void add_one_of(bson_t *list, uint32_t *n, const char *name, struct slice text,
-		       const char *other, struct slice other_text)
-{
-	const char *key;
-	char room[16];
-	bson_t one;
-
-	bson_uint32_to_string((*n)++, &key, room, sizeof room);
-	BSON_APPEND_DOCUMENT_BEGIN(list, key, &one);
-	document_add_text(&one, name, text);
-	if (other)
-		document_add_text(&one, other, other_text);
-	bson_append_document_end(list, &one);
-}
-
-/* What stands in the way may be what an owner wrote who had lost the shard by then: it
- * was never acknowledged, nothing of it was sent, and nobody works on it. */
-static enum err remove_strays(struct store_mongo *store, const struct saga_write *writes,
-			      size_t n_writes, bool *removed)
-{
-	bson_t filter = BSON_INITIALIZER, either, older, reply;
-	bson_error_t error;
-	enum err err = OK;
-	uint32_t n = 0;
-
-	BSON_APPEND_BOOL(&filter, "fresh", true);
-	BSON_APPEND_DOCUMENT_BEGIN(&filter, "epoch", &older);
-	BSON_APPEND_INT64(&older, "$lt", store->epoch);
-	bson_append_document_end(&filter, &older);
-	mongo_add_unfinished(&filter);
-	BSON_APPEND_ARRAY_BEGIN(&filter, "$or", &either);
-	for (size_t i = 0; i < n_writes; i++) {
-		const struct saga_row *row = &writes[i].row;
-
-		if (!is_new(&writes[i]) || !writes[i].result)
-			continue;
-		add_one_of(&either, &n, "_id", row->id, NULL, row->id);
-		add_one_of(&either, &n, "key", row->key, "saga", row->saga);
-	}
-	bson_append_array_end(&filter, &either);
-	if (!mongoc_collection_delete_many(store->sagas, &filter, NULL, &reply, &error))
-		err = mongo_trouble(store, &error);
-	else
-		*removed = document_number(&reply, "deletedCount") > 0;
-	bson_destroy(&reply);
-	bson_destroy(&filter);
-	return err;
-}
-
-static enum err write_new(struct store_mongo *store, struct document_marks *marks,
-			  struct saga_write *writes, size_t n)
-{
-	bool removed = false;
-	size_t refused;
-	enum err err = insert_new(store, marks, writes, n, &refused);
-
-	if (!err && refused)
-		err = remove_strays(store, writes, n, &removed);
-	if (!err && removed)
-		err = insert_new(store, marks, writes, n, &refused);
 	return err;
 }
 
@@ -224,7 +170,7 @@ static void add_change(struct store_mongo *store, mongoc_bulk_operation_t *bulk,
 	document_add_text(&selector, "_id", write->row.id);
 	BSON_APPEND_INT64(&selector, "revision", (int64_t)write->before);
 	BSON_APPEND_DOCUMENT_BEGIN(&selector, "epoch", &at_most);
-	BSON_APPEND_INT64(&at_most, "$lte", store->epoch);
+	BSON_APPEND_INT64(&at_most, "$lte", marks->epoch);
 	bson_append_document_end(&selector, &at_most);
 	document_update(&update, write, marks);
 	mongoc_bulk_operation_update_one(bulk, &selector, &update, false);
@@ -249,7 +195,7 @@ static enum err settle(struct store_mongo *store, struct saga_write *writes, siz
 	BSON_APPEND_DOCUMENT_BEGIN(&filter, "_id", &in);
 	BSON_APPEND_ARRAY_BEGIN(&in, "$in", &ids);
 	for (size_t i = 0, at = 0; i < n; i++) {
-		if (is_new(&writes[i]))
+		if (is_new(&writes[i]) || !is_ours(&writes[i]))
 			continue;
 		writes[i].result = ERR_CONFLICT;
 		bson_uint32_to_string((uint32_t)at++, &key, room, sizeof room);
@@ -260,7 +206,7 @@ static enum err settle(struct store_mongo *store, struct saga_write *writes, siz
 	cursor = mongoc_collection_find_with_opts(store->sagas, &filter, opts, NULL);
 	while (mongoc_cursor_next(cursor, &document))
 		for (size_t i = 0; i < n; i++)
-			if (!is_new(&writes[i]) &&
+			if (!is_new(&writes[i]) && is_ours(&writes[i]) &&
 			    slice_equal(writes[i].row.id, document_text(document, "_id")))
 				writes[i].result = OK;
 	if (mongoc_cursor_error(cursor, &error))
@@ -271,7 +217,7 @@ static enum err settle(struct store_mongo *store, struct saga_write *writes, siz
 	return err;
 }
 
-static enum err write_changed(struct store_mongo *store, const struct document_marks *marks,
+static enum err write_changed(struct store_mongo *store, struct document_marks *marks,
 			      struct saga_write *writes, size_t n_writes)
 {
 	mongoc_bulk_operation_t *bulk = bulk_new(store->sagas);
@@ -280,7 +226,8 @@ static enum err write_changed(struct store_mongo *store, const struct document_m
 	enum err err;
 
 	for (size_t i = 0; i < n_writes; i++)
-		if (!is_new(&writes[i])) {
+		if (!is_new(&writes[i]) && is_ours(&writes[i])) {
+			marks->epoch = store->epochs[shard_of_write(store, &writes[i])];
 			add_change(store, bulk, &writes[i], marks);
 			writes[i].result = OK;
 			n++;
@@ -298,24 +245,66 @@ static enum err write_changed(struct store_mongo *store, const struct document_m
 
 /* --- the whole ---------------------------------------------------------------------------- */
 
+static enum err check_before(struct store_mongo *store)
+{
+	int64_t age_ms = clock_monotonic_ms(clock_system()) - store->checked_ms;
+
+	return store->checked && age_ms < CHECKED_MS ? OK : mongo_check(&store->base);
+}
+
+static void mark_ours(const struct store_mongo *store, struct saga_write *writes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		writes[i].result = shards_cover(&store->base.shards, writes[i].row.id)
+					   ? ERR_CONFLICT
+					   : ERR_BUSY;
+}
+
+/* Where a shard was taken from us meanwhile nobody knows whether its new owner saw what
+ * we wrote: it does not count, and he is to look again. */
+static enum err check_after(struct store_mongo *store, struct saga_write *writes, size_t n)
+{
+	struct shards lost = {.n = store->base.shards.n};
+	enum err err = mongo_check(&store->base);
+
+	for (size_t i = 0; !err && i < n; i++) {
+		if (!is_ours(&writes[i]) || shards_cover(&store->base.shards, writes[i].row.id))
+			continue;
+		if (writes[i].result == OK)
+			shards_add(&lost, shard_of_write(store, &writes[i]));
+		writes[i].result = ERR_BUSY;
+	}
+	for (uint32_t i = shards_next(&lost, 0); !err && i < lost.n;
+	     i = shards_next(&lost, i + 1))
+		err = mongo_stir(store, i);
+	return err;
+}
+
 enum err mongo_commit(struct store *base, const struct store_batch *batch,
 		      struct saga_write *writes, size_t n, const struct audit_entry *audit,
 		      size_t n_audit)
 {
 	struct store_mongo *store = mongo_of(base);
-	struct document_marks marks = {.epoch = store->epoch,
+	struct document_marks marks = {.member = store->us.number,
 				       .write = mongo_next_order(store),
 				       .batch = batch->number};
-	enum err err = OK;
+	enum err err;
 
 	mongo_ask_again(store);
-	if (n_audit)
+	err = check_before(store);
+	if (!err && n_audit)
 		err = write_audit(store, audit, n_audit);
-	for (size_t i = 0; i < n; i++)
-		writes[i].result = ERR_CONFLICT;
+	if (!err)
+		mark_ours(store, writes, n);
 	if (!err)
 		err = write_new(store, &marks, writes, n);
 	if (!err)
 		err = write_changed(store, &marks, writes, n);
-	return err ? err : mongo_advance(store, batch);
+	if (!err)
+		err = check_after(store, writes, n);
+	if (!err)
+		err = mongo_advance(store, batch);
+	if (err == ERR_UNAVAILABLE)
+		store->checked = false;
+	return err;
 }

@@ -126,9 +126,9 @@ static void add_changing(bson_t *out, const struct saga_write *write,
 	BSON_APPEND_INT64(out, "revision", (int64_t)row->revision);
 	BSON_APPEND_INT64(out, "epoch", marks->epoch);
 	BSON_APPEND_INT64(out, "write", marks->write);
+	BSON_APPEND_INT64(out, "member", marks->member);
 	BSON_APPEND_INT64(out, "batch", (int64_t)marks->batch);
 	BSON_APPEND_INT64(out, "news", write->n_news);
-	BSON_APPEND_BOOL(out, "fresh", write->before == 0);
 	if (write->saga) {
 		add_steps(out, write);
 		add_timeline(out, write);
@@ -146,7 +146,7 @@ void document_insert(bson_t *out, const struct saga_write *write,
 	document_add_text(out, "saga", row->saga);
 	document_add_text(out, "version", row->version);
 	document_add_text(out, "key", row->key);
-	BSON_APPEND_INT32(out, "shard", 0);
+	BSON_APPEND_INT32(out, "hash", (int32_t)shard_hash(shard_key(row->id)));
 	BSON_APPEND_DATE_TIME(out, "started_at", row->started_ms);
 	BSON_APPEND_INT64(out, "order", marks->order);
 	add_changing(out, write, marks);

@@ -18,9 +18,10 @@ enum {
 
 /* What a writer puts beside the saga. */
 struct document_marks {
-	int64_t epoch; /* of the writer */
-	int64_t write; /* unique for the commit */
-	int64_t order; /* of a new saga: it rises with every one */
+	int64_t epoch;  /* of the shard's owner */
+	int64_t member; /* which he is */
+	int64_t write;  /* unique for the commit */
+	int64_t order;  /* of a new saga: it rises with every one */
 	uint64_t batch;
 };
 

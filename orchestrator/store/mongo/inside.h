@@ -3,23 +3,52 @@
 #define SKALD_STORE_MONGO_INSIDE_H
 
 #include "orchestrator/store/mongo/link.h"
+#include "orchestrator/store/mongo/store_mongo.h"
 #include "orchestrator/store/store.h"
 
+enum { MONGO_URL_MAX = 255, MONGO_INSTANCE_MAX = 63 };
+
 enum {
-	SHARD = 0,  /* one orchestrator has all sagas */
-	LAYOUT = 1, /* of the documents; a newer one is not touched */
+	LAYOUT = 2, /* of the documents; another one is not touched */
+
+	/* For so long after ownership was looked at a commit begins without doing so
+	 * again: it does at its end, anyway. */
+	CHECKED_MS = 1000,
+
+	MEMBERS_MAX = 1000, /* whose batches are told apart */
+	SHARDS_ASKED = 64,  /* at once; of more, all are read, and most passed over */
+};
+
+/* An opening of the store, ours or another one, and its batches. */
+struct mongo_member {
+	int64_t number;
+	struct store_batch batch;
+};
+
+struct mongo_members {
+	struct mongo_member list[MEMBERS_MAX];
+	size_t n;
 };
 
 struct store_mongo {
 	struct store base; /* first, so that the two pointers are one */
 	struct link link;
-	mongoc_collection_t *sagas, *definitions, *audit, *owners, *dead;
+	mongoc_collection_t *sagas, *definitions, *audit, *owners, *members, *dead;
 
 	bool doubtful; /* the last that was heard of the servers is that they do not answer */
 
-	int64_t epoch;            /* ours; it is another for every opening */
-	int64_t serial;           /* of what we wrote, commits and new things alike */
-	struct store_batch batch; /* the newest */
+	char url[MONGO_URL_MAX + 1], instance[MONGO_INSTANCE_MAX + 1];
+	bool alone;
+	int64_t opening; /* another number for each, larger than all before */
+	int64_t serial;  /* of what we wrote, commits and new things alike */
+	struct mongo_member us;
+	int64_t *epochs; /* of our shards, by shard */
+	int64_t *stirs;  /* of our shards: how often others came too late */
+
+	bool checked; /* at checked_ms, by the monotonic clock, what is ours was so still */
+	int64_t checked_ms;
+	struct mongo_members seen; /* when what is ours was loaded */
+	struct mongo_members owed; /* whose sagas were given as not sent */
 
 	struct store_counts counts;
 	bool counted_many;               /* so many that they may be a while old */
@@ -55,14 +84,41 @@ CHECKED enum err mongo_commit(struct store *store, const struct store_batch *bat
 			      struct saga_write *writes, size_t n,
 			      const struct audit_entry *audit, size_t n_audit);
 
-/* owner.c: make the indexes; and take the shard, after which nobody who had it before
- * can write. Why not is in `trouble`. */
-CHECKED enum err mongo_prepare(struct store_mongo *store);
-CHECKED enum err mongo_take(struct store_mongo *store, const char *owner);
+/* load.c */
+CHECKED enum err mongo_load(struct store *store, const struct shards *which,
+			    struct store_batch *newest,
+			    enum err (*visit)(void *context, const struct loaded_saga *saga),
+			    void *context);
+CHECKED enum err mongo_look(struct store *store,
+			    enum err (*visit)(void *context, const struct loaded_saga *saga),
+			    void *context);
+CHECKED enum err mongo_told(struct store *store);
 
-/* The end of a commit: what is known of batches, if the shard is still ours.
- * ERR_UNAVAILABLE, and base.lost, where it is not. */
+/* indexes.c: what makes a database one of ours. */
+CHECKED enum err mongo_prepare(struct store_mongo *store);
+
+/* owner.c: become a member. Why not is in `trouble`. */
+CHECKED enum err mongo_enter(struct store_mongo *store);
+
+CHECKED enum err mongo_own(struct store *store, const struct shards *wanted);
+CHECKED enum err mongo_check(struct store *store);
+CHECKED enum err mongo_owners(struct store *store,
+			      enum err (*visit)(void *context, uint32_t shard,
+						struct slice url),
+			      void *context);
+
+/* Nobody has what was ours. */
+void mongo_leave(struct store_mongo *store);
+
+/* What is written of a shard after somebody else took it is for him to look at. */
+CHECKED enum err mongo_stir(struct store_mongo *store, uint32_t shard);
+
+/* The end of a commit: what is known of our batches. */
 CHECKED enum err mongo_advance(struct store_mongo *store, const struct store_batch *batch);
+
+/* A number that all share, one more than before. */
+CHECKED enum err mongo_count(struct store_mongo *store, const char *what, int64_t *out);
+CHECKED enum err mongo_counted(struct store_mongo *store, const char *what, int64_t *out);
 
 /* Before sagas are removed of which the last ended then; and see store_removed. */
 CHECKED enum err mongo_mark_removed(struct store_mongo *store, int64_t ended_ms);

@@ -25,6 +25,7 @@ static void open_collections(struct store_mongo *store)
 	store->definitions = link_collection(&store->link, "definitions");
 	store->audit = link_collection(&store->link, "audit");
 	store->owners = link_collection(&store->link, "owners");
+	store->members = link_collection(&store->link, "members");
 	store->dead = link_collection(&store->link, "dead");
 }
 
@@ -34,6 +35,7 @@ static void close_collections(struct store_mongo *store)
 	mongoc_collection_destroy(store->definitions);
 	mongoc_collection_destroy(store->audit);
 	mongoc_collection_destroy(store->owners);
+	mongoc_collection_destroy(store->members);
 	mongoc_collection_destroy(store->dead);
 }
 
@@ -78,7 +80,6 @@ void mongo_add_statuses(bson_t *filter, const enum status *statuses, size_t n)
 }
 
 static const enum status unfinished[] = {STATUS_RUNNING, STATUS_COMPENSATING, STATUS_PARKED};
-static const enum status ended[] = {STATUS_COMPLETED, STATUS_COMPENSATED, STATUS_KILLED};
 
 void mongo_add_unfinished(bson_t *filter)
 {
@@ -193,65 +194,6 @@ static enum err mongo_find(struct store *base, struct slice saga, struct slice k
 	bson_destroy(&filter);
 	bson_destroy(opts);
 	return err || finding.found ? err : ERR_NOT_FOUND;
-}
-
-/* --- loading ------------------------------------------------------------------------------ */
-
-struct loading {
-	uint64_t sent;
-	enum err (*visit)(void *context, const struct loaded_saga *saga);
-	void *context;
-};
-
-static enum err visit_saga(struct store_mongo *store, const bson_t *document, void *context)
-{
-	const struct loading *loading = context;
-	bool sent = (uint64_t)document_number(document, "batch") <= loading->sent;
-	struct loaded_saga saga = {
-		.record = document_bytes(document, "record"),
-		.sent = sent,
-		.n_news = sent ? 0 : (uint32_t)document_number(document, "news")};
-
-	return saga.record.len ? loading->visit(loading->context, &saga)
-			       : damaged(store, "a saga's record is missing");
-}
-
-static enum err load_some(struct store_mongo *store, const bson_t *filter,
-			  struct loading *loading)
-{
-	bson_t *opts = BCON_NEW("projection", "{", "record", BCON_INT32(1), "batch",
-				BCON_INT32(1), "news", BCON_INT32(1), "}");
-	enum err err;
-
-	add_sort(opts, 1);
-	err = mongo_walk(store, store->sagas, filter, opts, visit_saga, loading);
-	bson_destroy(opts);
-	return err;
-}
-
-static enum err mongo_load(struct store *base, struct store_batch *newest,
-			   enum err (*visit)(void *context, const struct loaded_saga *saga),
-			   void *context)
-{
-	struct store_mongo *store = mongo_of(base);
-	struct loading loading = {store->batch.sent, visit, context};
-	bson_t filter = BSON_INITIALIZER, later;
-	enum err err;
-
-	*newest = store->batch;
-	mongo_add_unfinished(&filter);
-	err = load_some(store, &filter, &loading);
-	bson_destroy(&filter);
-	if (err)
-		return err;
-	bson_init(&filter);
-	BSON_APPEND_DOCUMENT_BEGIN(&filter, "batch", &later);
-	BSON_APPEND_INT64(&later, "$gt", (int64_t)store->batch.sent);
-	bson_append_document_end(&filter, &later);
-	mongo_add_statuses(&filter, ended, sizeof ended / sizeof *ended);
-	err = load_some(store, &filter, &loading);
-	bson_destroy(&filter);
-	return err;
 }
 
 /* --- lists ----------------------------------------------------------------------------------
@@ -484,15 +426,18 @@ static enum err mongo_put_definition(struct store *base,
 	char hash[SHA256_HEX_SIZE];
 	bson_error_t error = {0};
 	bool there = false, good;
-	enum err err = OK;
+	int64_t order, changes;
+	enum err err = mongo_count(store, "definitions", &order);
 
+	if (err)
+		return err;
 	sha256_hex(definition->hash, hash);
 	BSON_APPEND_UTF8(&filter, "_id", hash);
 	BSON_APPEND_UTF8(&document, "_id", hash);
 	document_add_text(&document, "name", definition->name);
 	document_add_text(&document, "version", definition->version);
 	BSON_APPEND_DATE_TIME(&document, "deployed_at", definition->deployed_ms);
-	BSON_APPEND_INT64(&document, "order", mongo_next_order(store));
+	BSON_APPEND_INT64(&document, "order", order);
 	document_add_text(&document, "normal", definition->normal);
 	good = mongoc_collection_insert_one(store->definitions, &document, NULL, NULL, &error);
 	if (!good && error.code == MONGOC_ERROR_DUPLICATE_KEY) {
@@ -502,8 +447,20 @@ static enum err mongo_put_definition(struct store *base,
 	} else if (!good) {
 		err = mongo_trouble(store, &error);
 	}
+	/* Also where it is there already: a crash may have kept the others from knowing. */
+	if (!err)
+		err = mongo_count(store, "changes", &changes);
 	bson_destroy(&document);
 	bson_destroy(&filter);
+	return err;
+}
+
+static enum err mongo_definition_changes(struct store *base, uint64_t *n)
+{
+	int64_t changes;
+	enum err err = mongo_counted(mongo_of(base), "changes", &changes);
+
+	*n = (uint64_t)changes;
 	return err;
 }
 
@@ -663,8 +620,11 @@ static void mongo_close(struct store *base)
 {
 	struct store_mongo *store = mongo_of(base);
 
+	mongo_leave(store);
 	close_collections(store);
 	link_close(&store->link);
+	free(store->epochs);
+	free(store->stirs);
 	free(store);
 }
 
@@ -673,7 +633,7 @@ enum err store_mongo_check(const char *uri, struct diag *diag)
 	return link_check(uri, diag);
 }
 
-enum err store_mongo_open(const char *uri, const char *owner, struct store **out,
+enum err store_mongo_open(const struct store_mongo_setup *setup, struct store **out,
 			  struct diag *diag)
 {
 	static const struct store_ops ops = {
@@ -693,6 +653,12 @@ enum err store_mongo_open(const char *uri, const char *owner, struct store **out
 		.prune = mongo_prune,
 		.removed = mongo_removed,
 		.backup = mongo_backup,
+		.own = mongo_own,
+		.check = mongo_check,
+		.look = mongo_look,
+		.told = mongo_told,
+		.definition_changes = mongo_definition_changes,
+		.owners = mongo_owners,
 		.close = mongo_close,
 	};
 	struct store_mongo *store = calloc(1, sizeof *store);
@@ -701,7 +667,10 @@ enum err store_mongo_open(const char *uri, const char *owner, struct store **out
 	if (!store)
 		return diag_set(diag, ERR_NOMEM, "out of memory; give the process more");
 	store->base.ops = &ops;
-	err = link_open(&store->link, uri, diag);
+	store->alone = setup->alone;
+	snprintf(store->url, sizeof store->url, "%s", setup->url);
+	snprintf(store->instance, sizeof store->instance, "%s", setup->instance);
+	err = link_open(&store->link, setup->uri, diag);
 	if (err) {
 		free(store);
 		return err;
@@ -709,7 +678,7 @@ enum err store_mongo_open(const char *uri, const char *owner, struct store **out
 	open_collections(store);
 	err = mongo_prepare(store);
 	if (!err)
-		err = mongo_take(store, owner);
+		err = mongo_enter(store);
 	if (err) {
 		if (diag)
 			*diag = store->base.trouble;

@@ -5,17 +5,15 @@
  *	definitions   one a version
  *	audit         one an operation
  *	dead          one a dead letter
- *	owners        one a shard: who works on it, and the epoch, which rises with
- *	              every owner
+ *	owners        one a shard: who has it, and the epoch, which rises with every
+ *	              owner; and numbers that all share
+ *	members       one for each opening of the store: its batches
  *
  * What a commit answered OK is with the majority of the replicas. There are no
  * transactions: a batch is written saga by saga, each at the revision that it was
- * decided on, and then the owner's record, if it is still ours. A commit of which
- * nobody knows what became of it is ERR_UNAVAILABLE; tried again, what was written is
- * a conflict whose stored record is the very same.
- *
- * Whoever opens the store owns it from then on. The one before can write nothing more:
- * its next commit is ERR_UNAVAILABLE, and `lost` is true.
+ * decided on, and then it is asked whose the shards are. A commit of which nobody knows
+ * what became of it is ERR_UNAVAILABLE; tried again, what was written is a conflict
+ * whose stored record is the very same.
  *
  * Listing and counting ask indexes. Counts are exact up to 100,000 sagas; those of more
  * may be as old as counting takes, times fifty.
@@ -25,11 +23,20 @@
 
 #include "orchestrator/store/store.h"
 
-/* `owner` is what people call this orchestrator: an address. It waits for the server
- * for some seconds at the most. ERR_INVALID: the URI, an older server, a newer skald's
- * data; ERR_UNAVAILABLE, ERR_IO (credentials), ERR_NOMEM. The diag says what to do, and
- * never says the password. */
-CHECKED enum err store_mongo_open(const char *uri, const char *owner, struct store **out,
+struct store_mongo_setup {
+	const char *uri;
+	const char *url;      /* where others reach this orchestrator */
+	const char *instance; /* what tells it from others, also after a restart */
+
+	/* It is to have all sagas, as one shard, from now on: nothing is shared, and its
+	 * batches are those that whoever had the store before went on with. */
+	bool alone;
+};
+
+/* It waits for the server for some seconds at the most. ERR_INVALID: the URI, an older
+ * server, an older or newer skald's data; ERR_UNAVAILABLE, ERR_IO (credentials),
+ * ERR_NOMEM. The diag says what to do, and never says the password. */
+CHECKED enum err store_mongo_open(const struct store_mongo_setup *setup, struct store **out,
 				  struct diag *diag);
 
 /* Only look at the URI. ERR_INVALID. */

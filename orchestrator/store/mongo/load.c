@@ -1,0 +1,330 @@
+#include "orchestrator/store/mongo/document.h"
+#include "orchestrator/store/mongo/inside.h"
+
+/* --- members -------------------------------------------------------------------------- */
+
+static struct mongo_member *find_member(struct mongo_members *members, int64_t number)
+{
+	for (size_t i = 0; i < members->n; i++)
+		if (members->list[i].number == number)
+			return &members->list[i];
+	return NULL;
+}
+
+static void keep_member(struct mongo_members *members, struct mongo_member member)
+{
+	if (members->n < MEMBERS_MAX && !find_member(members, member.number))
+		members->list[members->n++] = member;
+}
+
+static enum err note_member(struct store_mongo *store, const bson_t *document, void *context)
+{
+	keep_member(context, (struct mongo_member){
+				     .number = document_number(document, "_id"),
+				     .batch = {(uint64_t)document_number(document, "number"),
+					       (uint64_t)document_number(document, "sent")}});
+	return OK;
+}
+
+/* The newest ones, where they are many. */
+static enum err read_members(struct store_mongo *store, struct mongo_members *out)
+{
+	bson_t *opts = BCON_NEW("sort", "{", "_id", BCON_INT32(-1), "}", "limit",
+				BCON_INT64(MEMBERS_MAX));
+	bson_t all = BSON_INITIALIZER;
+	enum err err;
+
+	out->n = 0;
+	err = mongo_walk(store, store->members, &all, opts, note_member, out);
+	bson_destroy(&all);
+	bson_destroy(opts);
+	return err;
+}
+
+/* --- filters -------------------------------------------------------------------------- */
+
+/* Opens one more element of a list. */
+static void begin_one(bson_t *list, uint32_t *n, bson_t *one)
+{
+	const char *key;
+	char room[16];
+
+	bson_uint32_to_string((*n)++, &key, room, sizeof room);
+	bson_append_document_begin(list, key, -1, one);
+}
+
+/* {$or: [{hash: {$mod: [12, 3]}}, ...]}; nothing where they are all, or too many to name. */
+static void add_shards(bson_t *filter, const struct shards *shards)
+{
+	uint32_t count = shards_count(shards), n = 0;
+	bson_t either, one, mod, pair;
+
+	if (count == shards->n || count > SHARDS_ASKED)
+		return;
+	BSON_APPEND_ARRAY_BEGIN(filter, "$or", &either);
+	for (uint32_t i = shards_next(shards, 0); i < shards->n;
+	     i = shards_next(shards, i + 1)) {
+		begin_one(&either, &n, &one);
+		BSON_APPEND_DOCUMENT_BEGIN(&one, "hash", &mod);
+		BSON_APPEND_ARRAY_BEGIN(&mod, "$mod", &pair);
+		BSON_APPEND_INT32(&pair, "0", (int32_t)shards->n);
+		BSON_APPEND_INT32(&pair, "1", (int32_t)i);
+		bson_append_array_end(&mod, &pair);
+		bson_append_document_end(&one, &mod);
+		bson_append_document_end(&either, &one);
+	}
+	bson_append_array_end(filter, &either);
+}
+
+/* {member: 5, batch: {$gt: 7}} */
+static void add_behind(bson_t *out, int64_t member, uint64_t batch)
+{
+	bson_t behind;
+
+	BSON_APPEND_INT64(out, "member", member);
+	BSON_APPEND_DOCUMENT_BEGIN(out, "batch", &behind);
+	BSON_APPEND_INT64(&behind, "$gt", (int64_t)batch);
+	bson_append_document_end(out, &behind);
+}
+
+/* Up to that batch of the member's, and whatever was not sent in front of it. */
+static void owe(struct store_mongo *store, const struct mongo_member *member, uint64_t batch)
+{
+	struct mongo_member *owed;
+
+	keep_member(&store->owed, *member);
+	owed = find_member(&store->owed, member->number);
+	if (owed && owed->batch.number < batch)
+		owed->batch.number = batch;
+}
+
+/* --- walking -------------------------------------------------------------------------- */
+
+struct loading {
+	const struct shards *which;
+	struct mongo_members members;
+	bool all; /* also those that have ended and of which all was sent */
+	enum err (*visit)(void *context, const struct loaded_saga *saga);
+	void *context;
+};
+
+static enum err visit_saga(struct store_mongo *store, const bson_t *document, void *context)
+{
+	struct loading *loading = context;
+	struct mongo_member *member =
+		find_member(&loading->members, document_number(document, "member"));
+	uint64_t batch = (uint64_t)document_number(document, "batch");
+	bool sent = !member || batch <= member->batch.sent;
+	struct loaded_saga saga = {.record = document_bytes(document, "record"), .sent = sent};
+
+	if (!shards_has(loading->which,
+			(uint32_t)(document_number(document, "hash") % loading->which->n)))
+		return OK;
+	if (!saga.record.len)
+		return diag_set(
+			&store->base.trouble, ERR_CORRUPT,
+			"MongoDB at %s, database %s: a saga's record is missing; restore "
+			"a backup",
+			store->link.where, store->link.database);
+	if (!sent) {
+		saga.n_news = (uint32_t)document_number(document, "news");
+		if (member->number != store->us.number)
+			owe(store, member, batch);
+	}
+	return loading->visit(loading->context, &saga);
+}
+
+/* Takes the filter. */
+static enum err walk(struct store_mongo *store, bson_t *filter, struct loading *loading)
+{
+	bson_t *opts = BCON_NEW("projection", "{", "record", BCON_INT32(1), "member",
+				BCON_INT32(1), "batch", BCON_INT32(1), "news", BCON_INT32(1),
+				"hash", BCON_INT32(1), "}", "sort", "{", "started_at",
+				BCON_INT32(1), "order", BCON_INT32(1), "}");
+	enum err err = mongo_walk(store, store->sagas, filter, opts, visit_saga, loading);
+
+	bson_destroy(opts);
+	bson_destroy(filter);
+	return err;
+}
+
+static enum err load_unfinished(struct store_mongo *store, struct loading *loading)
+{
+	bson_t *filter = bson_new();
+
+	mongo_add_unfinished(filter);
+	add_shards(filter, loading->which);
+	return walk(store, filter, loading);
+}
+
+/* Of one member after the other would not be in their order. */
+static enum err load_ended(struct store_mongo *store, struct loading *loading)
+{
+	static const enum status ended[] = {STATUS_COMPLETED, STATUS_COMPENSATED,
+					    STATUS_KILLED};
+	bson_t *filter = bson_new();
+	bson_t both, behind, shards, either, one;
+	uint32_t n = 0;
+
+	mongo_add_statuses(filter, ended, sizeof ended / sizeof *ended);
+	BSON_APPEND_ARRAY_BEGIN(filter, "$and", &both);
+	BSON_APPEND_DOCUMENT_BEGIN(&both, "0", &behind);
+	BSON_APPEND_ARRAY_BEGIN(&behind, "$or", &either);
+	for (size_t i = 0; i < loading->members.n; i++) {
+		const struct mongo_member *member = &loading->members.list[i];
+
+		begin_one(&either, &n, &one);
+		add_behind(&one, member->number, member->batch.sent);
+		bson_append_document_end(&either, &one);
+	}
+	bson_append_array_end(&behind, &either);
+	bson_append_document_end(&both, &behind);
+	BSON_APPEND_DOCUMENT_BEGIN(&both, "1", &shards);
+	add_shards(&shards, loading->which);
+	bson_append_document_end(&both, &shards);
+	bson_append_array_end(filter, &both);
+	return walk(store, filter, loading);
+}
+
+enum err mongo_load(struct store *base, const struct shards *which, struct store_batch *newest,
+		    enum err (*visit)(void *context, const struct loaded_saga *saga),
+		    void *context)
+{
+	struct store_mongo *store = mongo_of(base);
+	struct loading loading = {
+		.which = which ? which : &base->shards, .visit = visit, .context = context};
+	enum err err;
+
+	*newest = store->us.batch;
+	if (!shards_count(loading.which))
+		return OK;
+	err = read_members(store, &loading.members);
+	if (err)
+		return err;
+	for (size_t i = 0; i < loading.members.n; i++) /* the oldest that was seen counts */
+		keep_member(&store->seen, loading.members.list[i]);
+	err = load_unfinished(store, &loading);
+	return err || !loading.members.n ? err : load_ended(store, &loading);
+}
+
+/* --- what others wrote too late --------------------------------------------------------- */
+
+static enum err look_at(struct store_mongo *store, const struct mongo_member *member,
+			struct loading *loading)
+{
+	const struct mongo_member *seen = find_member(&store->seen, member->number);
+	bson_t *filter = bson_new();
+
+	add_behind(filter, member->number, seen ? seen->batch.number : 0);
+	add_shards(filter, loading->which);
+	return walk(store, filter, loading);
+}
+
+enum err mongo_look(struct store *base,
+		    enum err (*visit)(void *context, const struct loaded_saga *saga),
+		    void *context)
+{
+	struct store_mongo *store = mongo_of(base);
+	struct loading loading = {.which = &base->shards, .visit = visit, .context = context};
+	enum err err = read_members(store, &loading.members);
+
+	for (size_t i = 0; !err && i < loading.members.n; i++)
+		if (loading.members.list[i].number != store->us.number)
+			err = look_at(store, &loading.members.list[i], &loading);
+	if (!err)
+		store->seen = loading.members;
+	return err;
+}
+
+/* --- what was told ------------------------------------------------------------------------ */
+
+/* Of these shards, which are few enough to be named. */
+static enum err mark_told(struct store_mongo *store, const struct mongo_member *member,
+			  const struct shards *shards)
+{
+	bson_t *change = BCON_NEW("$set", "{", "batch", BCON_INT64(0), "}");
+	bson_t filter = BSON_INITIALIZER, span;
+	bson_error_t error;
+	enum err err = OK;
+
+	BSON_APPEND_INT64(&filter, "member", member->number);
+	BSON_APPEND_DOCUMENT_BEGIN(&filter, "batch", &span);
+	BSON_APPEND_INT64(&span, "$gt", (int64_t)member->batch.sent);
+	BSON_APPEND_INT64(&span, "$lte", (int64_t)member->batch.number);
+	bson_append_document_end(&filter, &span);
+	add_shards(&filter, shards);
+	if (!mongoc_collection_update_many(store->sagas, &filter, change, NULL, NULL, &error))
+		err = mongo_trouble(store, &error);
+	bson_destroy(&filter);
+	bson_destroy(change);
+	return err;
+}
+
+static enum err mark_all(struct store_mongo *store, const struct mongo_member *member)
+{
+	const struct shards *ours = &store->base.shards;
+	uint32_t i = shards_next(ours, 0);
+	enum err err = OK;
+
+	if (shards_count(ours) == ours->n)
+		return mark_told(store, member, ours);
+	while (!err && i < ours->n) {
+		struct shards some = {.n = ours->n};
+
+		for (int n = 0; n < SHARDS_ASKED && i < ours->n; n++) {
+			shards_add(&some, i);
+			i = shards_next(ours, i + 1);
+		}
+		err = mark_told(store, member, &some);
+	}
+	return err;
+}
+
+static enum err count_document(struct store_mongo *store, const bson_t *document, void *context)
+{
+	++*(int *)context;
+	return OK;
+}
+
+/* Who has no shard any more, and of whom all was told, is forgotten. */
+static enum err forget_member(struct store_mongo *store, const struct mongo_member *member)
+{
+	bson_t *owned = BCON_NEW("member", BCON_INT64(member->number));
+	bson_t *opts =
+		BCON_NEW("limit", BCON_INT64(1), "projection", "{", "_id", BCON_INT32(1), "}");
+	bson_t *record = BCON_NEW("_id", BCON_INT64(member->number));
+	bson_t unsent = BSON_INITIALIZER;
+	bson_error_t error;
+	enum err err;
+	int n = 0;
+
+	add_behind(&unsent, member->number, member->batch.sent);
+	err = mongo_walk(store, store->owners, owned, opts, count_document, &n);
+	if (!err && !n)
+		err = mongo_walk(store, store->sagas, &unsent, opts, count_document, &n);
+	if (!err && !n &&
+	    !mongoc_collection_delete_one(store->members, record, NULL, NULL, &error))
+		err = mongo_trouble(store, &error);
+	bson_destroy(&unsent);
+	bson_destroy(record);
+	bson_destroy(opts);
+	bson_destroy(owned);
+	return err;
+}
+
+enum err mongo_told(struct store *base)
+{
+	struct store_mongo *store = mongo_of(base);
+	enum err err = OK;
+
+	while (!err && store->owed.n) {
+		const struct mongo_member *member = &store->owed.list[store->owed.n - 1];
+
+		err = mark_all(store, member);
+		if (!err)
+			err = forget_member(store, member);
+		if (!err)
+			store->owed.n--;
+	}
+	return err;
+}
