@@ -306,14 +306,8 @@ static const struct forward_events request_events = {on_answered, on_failed, on_
 static const struct forward_events read_events = {on_answered, on_no_owner, on_ours, NULL};
 static const struct forward_events stream_events = {on_answered, on_failed, on_ours, on_begun};
 
-static bool begin(struct request *request, struct forward_setup *setup)
+static void begin(struct request *request, struct forward_setup *setup)
 {
-	if (!forward_is_due(request->gateway, setup->saga_id))
-		return false;
-	if (request->forwarded) {
-		forward_refuse(request);
-		return true;
-	}
 	setup->request = request;
 	setup->method = request->route->method;
 	setup->target = request_target(request);
@@ -325,18 +319,38 @@ static bool begin(struct request *request, struct forward_setup *setup)
 		request_fail(request, MHD_HTTP_SERVICE_UNAVAILABLE, "busy",
 			     "too many requests are for other orchestrators; ask again in a "
 			     "second");
+}
+
+/* False: it is not for somebody else. */
+static bool begin_if_due(struct request *request, struct forward_setup *setup)
+{
+	if (!forward_is_due(request->gateway, setup->saga_id))
+		return false;
+	if (request->forwarded)
+		forward_refuse(request);
+	else
+		begin(request, setup);
 	return true;
+}
+
+static struct forward_setup request_setup(const struct request *request)
+{
+	return (struct forward_setup){
+		.saga_id = request->saga_id,
+		.repeat = request->freely ? REPEAT_FREELY : REPEAT_NEVER,
+		.try_ms = FORWARD_TRY_MS,
+		.answer_ms = FORWARD_ANSWER_MS,
+		.events = &request_events,
+	};
 }
 
 bool forward_request(struct request *request, struct slice saga_id)
 {
-	struct forward_setup setup = {.saga_id = saga_id,
-				      .repeat = request->freely ? REPEAT_FREELY : REPEAT_NEVER,
-				      .try_ms = FORWARD_TRY_MS,
-				      .answer_ms = FORWARD_ANSWER_MS,
-				      .events = &request_events};
+	struct forward_setup setup;
 
-	return begin(request, &setup);
+	request->saga_id = saga_id;
+	setup = request_setup(request);
+	return begin_if_due(request, &setup);
 }
 
 bool forward_read(struct request *request, struct slice saga_id)
@@ -347,7 +361,7 @@ bool forward_read(struct request *request, struct slice saga_id)
 				      .answer_ms = FORWARD_LOOK_MS,
 				      .events = &read_events};
 
-	return !request->incomplete && begin(request, &setup);
+	return !request->incomplete && begin_if_due(request, &setup);
 }
 
 bool forward_stream(struct request *request, struct slice saga_id)
@@ -358,7 +372,7 @@ bool forward_stream(struct request *request, struct slice saga_id)
 				      .answer_ms = FORWARD_ANSWER_MS,
 				      .events = &stream_events};
 
-	return begin(request, &setup);
+	return begin_if_due(request, &setup);
 }
 
 bool answer_moved(const struct answer *answer)
@@ -370,14 +384,19 @@ bool forward_moved(struct request *request, const struct answer *answer)
 {
 	struct gateway *gateway = request->gateway;
 	int64_t ago_ms = clock_monotonic_ms(gateway->parts.clock) - request->since_ms;
+	bool is_refusal = !request->suspended; /* the handler has not returned */
+	struct forward_setup setup = request_setup(request);
 
-	if (!gateway->parts.peers || !request->freely || ago_ms > FORWARD_TRY_MS ||
-	    !answer_moved(answer))
+	if (!gateway->parts.peers || !answer_moved(answer) || ago_ms > FORWARD_TRY_MS ||
+	    (!request->freely && !is_refusal))
 		return false;
+	gateway->stale = true;
 	if (request->forwarded)
 		forward_refuse(request);
 	else
-		handle_again(request);
+		begin(request, &setup);
+	if (request->forward) /* it may be here again, and not ready */
+		request->forward->try_ms += FORWARD_AGAIN_MS;
 	return true;
 }
 

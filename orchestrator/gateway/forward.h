@@ -90,8 +90,8 @@ CHECKED bool forward_stream(struct request *request, struct slice saga_id);
 /* The engine answered that it does not have the saga any more. */
 bool answer_moved(const struct answer *answer);
 
-/* The engine answered that the saga's shard went away before anything of it counts here:
- * whoever has it now may be asked, where that does no harm, and true is returned. */
+/* Likewise, and the request, which was to be answered here, is asked of whoever has the
+ * saga now, if it may be: always where the engine refused at once, as it did nothing. */
 CHECKED bool forward_moved(struct request *request, const struct answer *answer);
 
 /* The request was answered that it came to the wrong orchestrator. */

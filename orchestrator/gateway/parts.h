@@ -72,6 +72,10 @@ bool request_live_saga(struct request *request, struct saga_view *out);
 /* Likewise, with its definition. */
 bool request_explicable(struct request *request, struct saga_view *out);
 
+/* Also where another orchestrator deployed it. NULL: none. */
+const struct definition *gateway_definition(const struct gateway_parts *parts,
+					    const uint8_t hash[SHA256_SIZE]);
+
 /* The saga as it is stored, in the arena. ERR_NOT_FOUND, ERR_CORRUPT, and what else a
  * store that is read says. */
 CHECKED enum err gateway_read_saga(const struct gateway_parts *parts, struct slice id,

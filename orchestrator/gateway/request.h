@@ -32,11 +32,12 @@ struct request {
 	struct slice actor;                      /* who asks */
 	struct arena arena;                      /* as long as the request */
 	struct bytes body;
-	bool begun;     /* its handler was called */
-	bool suspended; /* MHD looks away until it is resumed */
-	bool asked;     /* the engine may call back with the request */
-	bool forwarded; /* another orchestrator sent it here */
-	bool freely;    /* arriving twice is as good as once */
+	bool begun;           /* its handler was called */
+	bool suspended;       /* MHD looks away until it is resumed */
+	bool asked;           /* the engine may call back with the request */
+	bool forwarded;       /* another orchestrator sent it here */
+	struct slice saga_id; /* whom it is for, by forward_request(); empty: a new saga */
+	bool freely;          /* arriving twice is as good as once */
 	int64_t since_ms;
 
 	unsigned status; /* 0: not answered */

@@ -53,6 +53,7 @@ void route_definitions(struct request *request)
 	struct listing listing = {parts->engine, &request->out};
 	enum err err;
 
+	engine_learn(parts->engine);
 	json_begin(&request->out);
 	json_add_name(&request->out, "definitions");
 	json_begin_list(&request->out);
@@ -93,7 +94,7 @@ void route_definition(struct request *request)
 	uint8_t hash[SHA256_SIZE];
 
 	if (parse_hash(request->parameters[0], hash))
-		definition = engine_definition_by_hash(request->gateway->parts.engine, hash);
+		definition = gateway_definition(&request->gateway->parts, hash);
 	if (!definition) {
 		request_fail(request, MHD_HTTP_NOT_FOUND, "unknown-definition",
 			     "there is no definition with this hash; /v1/definitions lists "

@@ -180,6 +180,17 @@ void route_list(struct request *request)
 
 /* --- one -------------------------------------------------------------------------- */
 
+const struct definition *gateway_definition(const struct gateway_parts *parts,
+					    const uint8_t hash[SHA256_SIZE])
+{
+	const struct definition *found = engine_definition_by_hash(parts->engine, hash);
+
+	if (found)
+		return found;
+	engine_learn(parts->engine);
+	return engine_definition_by_hash(parts->engine, hash);
+}
+
 enum err gateway_read_saga(const struct gateway_parts *parts, struct slice id,
 			   struct arena *arena, struct saga_view *out)
 {
@@ -197,7 +208,7 @@ enum err gateway_read_saga(const struct gateway_parts *parts, struct slice id,
 	out->engine = parts->engine;
 	out->bus = parts->bus;
 	out->shard = parts->store->shards.n ? shard_of(id, parts->store->shards.n) : 0;
-	out->definition = engine_definition_by_hash(parts->engine, out->hash);
+	out->definition = gateway_definition(parts, out->hash);
 	if (out->definition && !saga_fits(out->definition, &out->saga))
 		return ERR_CORRUPT;
 	return OK;

@@ -47,46 +47,69 @@ struct oddity {
 	int send_bytes;
 	struct vault *vault;
 	struct peers *peers;
+	bool shared;
 };
 
-static void open_gateway(struct lobby *lobby, const struct oddity *oddity)
+/* Where others find it is known before it is open. */
+static int start_to_listen(struct lobby *lobby, int send_bytes)
 {
-	struct gateway_parts parts = {
-		.peers = oddity->peers,
-		.engine = lobby->engine,
-		.store = &lobby->store_wire.base,
-		.bus = lobby->bus,
-		.clock = &lobby->clock.base,
-	};
-	static const struct log silent = {0};
 	char address[LISTEN_TEXT_MAX];
-	enum err err = listen_open("127.0.0.1:0", &parts.listen_fd, address, NULL);
+	int fd = -1;
+	enum err err = listen_open("127.0.0.1:0", &fd, address, NULL);
 
 	assert(!err);
 	/* What it accepts takes after it. */
-	if (oddity->send_bytes)
-		setsockopt(parts.listen_fd, SOL_SOCKET, SO_SNDBUF, &oddity->send_bytes,
-			   sizeof oddity->send_bytes);
-	parts.log = &silent;
+	if (send_bytes)
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof send_bytes);
 	snprintf(lobby->url, sizeof lobby->url, "http://%.50s", address);
-	err = gateway_open(&parts, &lobby->gateway, NULL);
+	return fd;
+}
+
+static void open_gateway(struct lobby *lobby, struct store *store, struct peers *peers,
+			 int listen_fd)
+{
+	static const struct log silent = {0};
+	const struct gateway_parts parts = {
+		.peers = peers,
+		.engine = lobby->engine,
+		.store = store,
+		.bus = lobby->bus,
+		.clock = &lobby->clock.base,
+		.log = &silent,
+		.listen_fd = listen_fd,
+	};
+	enum err err = gateway_open(&parts, &lobby->gateway, NULL);
+
 	assert(!err);
+}
+
+static struct store *open_store(struct lobby *lobby, const struct oddity *oddity)
+{
+	lobby->vault_lent = oddity->vault != NULL;
+	lobby->vault = oddity->vault ? oddity->vault : vault_new();
+	lobby->store = oddity->shared ? store_memory_share(lobby->vault, lobby->url)
+				      : store_memory_open(lobby->vault);
+	assert(lobby->store);
+	return oddity->shared
+		       ? lobby->store
+		       : store_tripwire_init(&lobby->store_wire, lobby->store, &lobby->wire);
 }
 
 static void open_lobby(struct lobby *lobby, const struct oddity *oddity)
 {
-	struct engine_parts parts = {0};
+	static const struct log silent = {0};
+	struct engine_parts parts = {.log = &silent};
+	struct peers *peers = oddity->peers;
+	int listen_fd;
 	enum err err;
 
 	*lobby = (struct lobby){.wire.calls_left = -1, .wire.effect = TRIPWIRE_FAILS};
+	listen_fd = start_to_listen(lobby, oddity->send_bytes);
 	clock_sim_init(&lobby->clock, 1700000000000);
-	lobby->vault_lent = oddity->vault != NULL;
-	lobby->vault = oddity->vault ? oddity->vault : vault_new();
+	parts.store = open_store(lobby, oddity);
 	lobby->post = post_new();
 	lobby->desk = port_memory_open(lobby->post, "desk");
-	lobby->store = store_memory_open(lobby->vault);
 	lobby->bus = bus_memory_open(lobby->post);
-	parts.store = store_tripwire_init(&lobby->store_wire, lobby->store, &lobby->wire);
 	parts.bus = lobby->bus;
 	parts.clock = &lobby->clock.base;
 	parts.seed = lobby->vault_lent; /* ids of their own */
@@ -94,7 +117,10 @@ static void open_lobby(struct lobby *lobby, const struct oddity *oddity)
 	assert(!err);
 	err = desk_deploy_text(lobby->engine, lobby_definition);
 	assert(!err);
-	open_gateway(lobby, oddity);
+	if (oddity->shared)
+		peers = peers_engine_init(&lobby->peers, lobby->engine, lobby->store,
+					  &lobby->clock.base);
+	open_gateway(lobby, parts.store, peers, listen_fd);
 	lobby->curl = curl_multi_init();
 	assert(lobby->curl);
 }
@@ -111,6 +137,25 @@ void lobby_open_beside(struct lobby *lobby, struct vault *vault, struct peers *p
 	const struct oddity oddity = {.vault = vault, .peers = peers};
 
 	open_lobby(lobby, &oddity);
+}
+
+void lobby_open_shared(struct lobby *lobby, struct vault *vault)
+{
+	const struct oddity oddity = {.vault = vault, .shared = true};
+
+	open_lobby(lobby, &oddity);
+}
+
+void lobby_own(struct lobby *lobby, uint32_t n, uint32_t first, uint32_t count)
+{
+	struct shards wanted = {.n = n};
+	enum err err;
+
+	for (uint32_t i = 0; i < count; i++)
+		shards_add(&wanted, first + i);
+	err = engine_own(lobby->engine, &wanted);
+	assert(!err);
+	lobby_turn(lobby);
 }
 
 void lobby_open_narrow(struct lobby *lobby)
@@ -187,6 +232,18 @@ void lobby_advance(struct lobby *lobby, int64_t ms)
 static int64_t real_ms(void)
 {
 	return clock_monotonic_ms(clock_system());
+}
+
+void lobby_pass(struct lobby *lobby, unsigned speed)
+{
+	enum { AT_ONCE_MS = 100 }; /* whoever was not scheduled does not pay for it */
+	int64_t now_ms = real_ms(), ms = (now_ms - lobby->passed_ms) * speed;
+
+	lobby->passed_ms = now_ms;
+	clock_sim_advance(&lobby->clock, ms < AT_ONCE_MS ? ms : AT_ONCE_MS);
+	if (lobby->beside)
+		clock_sim_advance(&lobby->beside->clock, ms < AT_ONCE_MS ? ms : AT_ONCE_MS);
+	lobby_turn(lobby);
 }
 
 /* --- visitors --------------------------------------------------------------------- */

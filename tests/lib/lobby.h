@@ -2,7 +2,7 @@
  * that asks it over HTTP.
  *
  * Memory store and memory bus under a simulated clock; every call to the store
- * passes a tripwire. One definition, "visit":
+ * passes a tripwire, but where it is shared. One definition, "visit":
  *
  *	book         desk.book, undone by desk.unbook
  *	talk         awaits the event "talked" for an hour
@@ -18,6 +18,7 @@
 
 #include "bus/bus_memory.h"
 #include "orchestrator/gateway/gateway.h"
+#include "orchestrator/gateway/peers_engine.h"
 #include "orchestrator/store/store_memory.h"
 #include "tests/lib/clock_sim.h"
 #include "tests/lib/tripwire.h"
@@ -33,12 +34,14 @@ struct lobby {
 	struct tripwire wire;
 	struct store *store; /* the real one */
 	struct store_tripwire store_wire;
+	struct peers_engine peers; /* of one whose store is shared */
 	struct bus *bus;
 	struct engine *engine;
 	struct gateway *gateway; /* NULL once it is closed */
 	void *curl;              /* all requests under way */
 	char url[64];
 	bool frozen;          /* the engine has no turn */
+	int64_t passed_ms;    /* of the real clock: lobby_pass() was called */
 	struct lobby *beside; /* has its turns with this one; otherwise NULL */
 	struct arena arena;
 };
@@ -47,6 +50,13 @@ void lobby_open(struct lobby *lobby);
 
 /* One of several orchestrators, with the vault of another one. */
 void lobby_open_beside(struct lobby *lobby, struct vault *vault, struct peers *peers);
+
+/* One of several whose engines know whose the sagas are: a vault of its own where NULL is
+ * given. It has no shards before lobby_own(). */
+void lobby_open_shared(struct lobby *lobby, struct vault *vault);
+
+/* From now on it has the shards from `first` on, as many as `count`, of n. */
+void lobby_own(struct lobby *lobby, uint32_t n, uint32_t first, uint32_t count);
 
 /* Its sockets hold little of what a client does not read. */
 void lobby_open_narrow(struct lobby *lobby);
@@ -57,6 +67,10 @@ void lobby_turn(struct lobby *lobby);
 
 /* Time passes, and everybody has turns. */
 void lobby_advance(struct lobby *lobby, int64_t ms);
+
+/* A turn, and what passed since the last one, so many times as fast: for what waits for
+ * the simulated time and for the real time of sockets, too. */
+void lobby_pass(struct lobby *lobby, unsigned speed);
 
 /* --- asking ----------------------------------------------------------------------- */
 

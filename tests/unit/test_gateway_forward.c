@@ -1,5 +1,6 @@
 /* test_gateway_forward.c - two orchestrators that each have some of the sagas: either
  * answers everything. */
+#include "orchestrator/gateway/forward.h"
 #include "tests/lib/pair.h"
 #include "tests/lib/suite.h"
 
@@ -203,9 +204,9 @@ START_TEST(test_a_batch_of_many)
 	enum { LINES = 1000 };
 	struct bytes lines = BYTES(1024 * 1024, NULL);
 	struct lobby_request request = {"POST", "/v1/sagas:batch", {0}, {NULL}};
-	struct lobby_answer answer;
+	size_t n = 0, most = 0;
+	struct visitor visitor;
 	struct pair pair;
-	size_t n = 0;
 
 	for (unsigned i = 0; i < LINES; i++)
 		bytes_format(&lines,
@@ -213,11 +214,21 @@ START_TEST(test_a_batch_of_many)
 			     i, i);
 	pair_open(&pair);
 	request.body = bytes_slice(&lines);
-	answer = lobby_ask_with(&pair.lobbies[0], &request);
-	ck_assert_int_eq(answer.status, 200);
-	for (const char *at = answer.body.at; (at = strstr(at, "\"created\":true")); at++)
+	visitor_begin(&visitor, &pair.lobbies[0], &request);
+	while (!visitor.done) {
+		size_t there = gateway_requests(pair.lobbies[1].gateway);
+
+		most = there > most ? there : most;
+		lobby_turn(&pair.lobbies[0]);
+	}
+	bytes_add(&visitor.body, '\0');
+	ck_assert_int_eq(visitor.status, 200);
+	ck_assert_uint_gt(most, 10);
+	ck_assert_uint_le(most, FORWARDS_AT_ONCE);
+	for (const char *at = visitor.body.at; (at = strstr(at, "\"created\":true")); at++)
 		n++;
 	ck_assert_uint_eq(n, LINES);
+	visitor_end(&visitor);
 	ck_assert_uint_eq(metric(&pair.lobbies[1], "skald_live_sagas"), LINES);
 	bytes_release(&lines);
 	pair_close(&pair);
@@ -293,12 +304,10 @@ START_TEST(test_what_came_to_the_wrong_one_is_sent_back)
 }
 END_TEST
 
-static void finish(struct pair *pair, struct visitor *visitor, int64_t step_ms)
+static void finish(struct visitor *visitor)
 {
-	while (!visitor->done) {
-		lobby_turn(&pair->lobbies[0]);
-		pair_advance(pair, step_ms);
-	}
+	while (!visitor->done)
+		lobby_pass(visitor->lobby, 20);
 	bytes_add(&visitor->body, '\0');
 	bytes_add(&visitor->head, '\0');
 }
@@ -340,7 +349,7 @@ START_TEST(test_an_owner_is_waited_for)
 	pair_advance(&pair, 300);
 	pair_give(&pair, 'c', change->after, false);
 	pair.peers[1].believed[2] = (unsigned char)change->after;
-	finish(&pair, &visitor, 50);
+	finish(&visitor);
 	ck_assert_msg(visitor.status == change->status, "%s: %ld: %s", change->name,
 		      visitor.status, visitor.body.at);
 	ck_assert_ptr_nonnull(strstr(visitor.body.at, change->has));
@@ -348,6 +357,56 @@ START_TEST(test_an_owner_is_waited_for)
 			 change->status == 503);
 	visitor_end(&visitor);
 	ck_assert_uint_eq(metric(&pair.lobbies[1], "skald_live_sagas"), change->live);
+	pair_close(&pair);
+}
+END_TEST
+
+/* A line of a batch that waited for its owner, and is refused by whoever that is. */
+START_TEST(test_a_line_that_comes_back_is_refused_here)
+{
+	const struct lobby_request request = {
+		"POST",
+		"/v1/sagas:batch",
+		SLICE_LITERAL("{\"saga\":\"none\",\"id\":\"c1\"}\n"),
+		{NULL}};
+	struct visitor visitor;
+	struct pair pair;
+
+	pair_open(&pair);
+	visitor_begin(&visitor, &pair.lobbies[0], &request);
+	while (!pair.peers[0].refreshed)
+		lobby_turn(&pair.lobbies[0]);
+	pair_give(&pair, 'c', 0, true);
+	finish(&visitor);
+	ck_assert_int_eq(visitor.status, 200);
+	ck_assert_ptr_nonnull(
+		strstr(visitor.body.at, "{\"line\":1,\"code\":\"unknown-definition\""));
+	visitor_end(&visitor);
+	pair_close(&pair);
+}
+END_TEST
+
+static const struct lobby_request under_way[] = {
+	{"POST", "/v1/sagas/c1/cancel", {0}, {NULL}},
+	{"POST", "/v1/sagas:batch", SLICE_LITERAL(VISIT("c1", "1") "\n"), {NULL}},
+	{"GET", "/v1/sagas/c1/events", {0}, {NULL}},
+};
+
+START_TEST(test_a_gateway_that_closes_forgets_what_is_under_way)
+{
+	struct visitor visitor;
+	struct pair pair;
+
+	pair_open(&pair);
+	visitor_begin(&visitor, &pair.lobbies[0], &under_way[_i]);
+	while (!pair.peers[0].refreshed)
+		lobby_turn(&pair.lobbies[0]);
+	gateway_close(pair.lobbies[0].gateway);
+	pair.lobbies[0].gateway = NULL;
+	visitor_finish(&visitor);
+	ck_assert_int_eq(visitor.status, 503);
+	ck_assert(visitor_has(&visitor, "\"code\":\"stopping\""));
+	visitor_end(&visitor);
 	pair_close(&pair);
 }
 END_TEST
@@ -370,7 +429,7 @@ START_TEST(test_two_that_point_at_each_other_end)
 	pair.peers[1].base.ops = &(const struct peers_ops){pair.peers[1].base.ops->find,
 							   pair.peers[1].base.ops->each, stay};
 	visitor_begin(&visitor, &pair.lobbies[0], &request);
-	finish(&pair, &visitor, 50);
+	finish(&visitor);
 	ck_assert_int_eq(visitor.status, 503);
 	ck_assert_ptr_nonnull(strstr(visitor.body.at, "does not have its shard any more"));
 	visitor_end(&visitor);
@@ -395,7 +454,7 @@ START_TEST(test_who_stops_sends_back_what_is_asked_of_it)
 	gateway_stop(pair.lobbies[1].gateway);
 	pair_give(&pair, 'b', 0, false);
 	visitor_begin(&visitor, &pair.lobbies[0], &request);
-	finish(&pair, &visitor, 20);
+	finish(&visitor);
 	ck_assert_int_eq(visitor.status, 201);
 	ck_assert_ptr_nonnull(strstr(visitor.body.at, "\"id\":\"b2\""));
 	visitor_end(&visitor);
@@ -456,6 +515,11 @@ START_TEST(test_a_saga_of_the_other_is_followed_to_its_end)
 	visitor_begin(&visitor, &pair.lobbies[0], &watch_b1);
 	visitor_until(&visitor, "\n\n");
 	ck_assert_int_eq(memcmp(visitor.body.at, "event: saga\ndata: {\"id\":\"b1\",", 29), 0);
+	/* It is the other one's heart that is heard. */
+	lobby_advance(&pair.lobbies[0], GATEWAY_HEARTBEAT_MS);
+	ck_assert(!visitor_has(&visitor, ": still here"));
+	lobby_advance(&pair.lobbies[1], GATEWAY_HEARTBEAT_MS);
+	visitor_until(&visitor, ": still here");
 	lobby_complete(&pair.lobbies[1], "b1");
 	visitor_finish(&visitor);
 	ck_assert(!visitor.failed);
@@ -504,7 +568,7 @@ START_TEST(test_a_stream_ends_when_its_saga_moves)
 	visitor_begin(&visitor, &pair.lobbies[0], &watch_b1);
 	visitor_until(&visitor, "\n\n");
 	pair_give(&pair, 'b', 0, true);
-	finish(&pair, &visitor, 500);
+	finish(&visitor);
 	ck_assert(!visitor.failed);
 	ck_assert(visitor_has(&visitor, "event: moved\ndata: {}\n\n"));
 	visitor_end(&visitor);
@@ -607,6 +671,9 @@ static void add(TCase *tests)
 	tcase_add_test(tests, test_what_came_to_the_wrong_one_is_sent_back);
 	tcase_add_loop_test(tests, test_an_owner_is_waited_for, 0,
 			    sizeof changes / sizeof *changes);
+	tcase_add_test(tests, test_a_line_that_comes_back_is_refused_here);
+	tcase_add_loop_test(tests, test_a_gateway_that_closes_forgets_what_is_under_way, 0,
+			    sizeof under_way / sizeof *under_way);
 	tcase_add_test(tests, test_two_that_point_at_each_other_end);
 	tcase_add_test(tests, test_who_stops_sends_back_what_is_asked_of_it);
 	tcase_add_test(tests, test_what_is_deployed_at_one_is_known_at_the_other);

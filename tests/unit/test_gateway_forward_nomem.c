@@ -39,14 +39,12 @@ static const struct row {
 };
 
 /* Time passes, too: whoever found no memory tries again. */
-static void finish(struct pair *pair, struct visitor *visitor, const char *until)
+static void finish(struct visitor *visitor, const char *until)
 {
-	for (int i = 0; i < 100000 && !visitor->done; i++) {
+	while (!visitor->done) {
 		if (until && visitor_has(visitor, until))
 			return;
-		if (i > 100)
-			pair_advance(pair, 20);
-		lobby_turn(visitor->lobby);
+		lobby_pass(visitor->lobby, 20);
 	}
 }
 
@@ -61,10 +59,8 @@ static bool run(const struct row *row, size_t n)
 	lobby_start(&pair.lobbies[1], "b1", "1");
 	fail_malloc_at(n);
 	visitor_begin(&visitor, &pair.lobbies[0], &row->request);
-	finish(&pair, &visitor, row->until);
+	finish(&visitor, row->until);
 	fired = fail_malloc_off();
-	ck_assert_msg(visitor.done || visitor_has(&visitor, row->until),
-		      "%s hangs without allocation %zu", row->name, n);
 	ck_assert_msg(fired || !visitor.done || visitor.status == row->status, "%s: %ld",
 		      row->name, visitor.status);
 	ck_assert_msg(visitor.failed || !visitor.done || visitor.status == row->status ||
