@@ -313,7 +313,7 @@ replay = $(call tally,$(1:$(B)/tests/%=%),$(1) --mutants $(MUTANTS) $(call corpu
 # Beside the release flavour, also where B was given.
 beside = $(patsubst %/release,%,$(B))
 
-.PHONY: test threads e2e torture faults fuzz-replay installed sim sanitize
+.PHONY: test threads e2e torture storm faults fuzz-replay installed sim sanitize
 # T=editor is the schema for editors, any other T a unit test.
 chosen = $(if $(filter editor,$(T)),$(JUDGE),$(B)/tests/unit/test_$(T))
 test: $(if $(T),$(chosen),$(TESTS) $(JUDGE) $(FUZZERS)) ## Run the tests (T=json: that one, and show its output)
@@ -339,6 +339,9 @@ e2e: $(if $(T),$(B)/tests/e2e/test_$(T),$(E2E)) ## Run server and services as pr
 
 torture: ## Kill and hold server and services while 5,000 orders are under way
 	@$(MAKE) --no-print-directory T=torture TORTURE_ORDERS=5000 e2e
+
+storm: ## Let orchestrators come and go for 2 minutes while orders are under way
+	@$(MAKE) --no-print-directory T=cluster STORM_SECONDS=120 e2e
 
 # In a flavour of its own, in which programs have such places (base/fault_point.h).
 FAULTS_AT ?= 1,3

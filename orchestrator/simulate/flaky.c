@@ -55,7 +55,8 @@ static enum err flaky_find(struct store *base, struct slice saga, struct slice k
 	return store_find(flaky_of(base)->real, saga, key, arena, id);
 }
 
-static enum err flaky_load(struct store *base, const struct shards *which, struct store_batch *newest,
+static enum err flaky_load(struct store *base, const struct shards *which,
+			   struct store_batch *newest,
 			   enum err (*visit)(void *context, const struct loaded_saga *saga),
 			   void *context)
 {

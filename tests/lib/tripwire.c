@@ -50,14 +50,16 @@ static enum err tripwire_find(struct store *base, struct slice saga, struct slic
 					    : store_find(wrapper->real, saga, key, arena, id);
 }
 
-static enum err tripwire_load(struct store *base, const struct shards *which, struct store_batch *newest,
+static enum err tripwire_load(struct store *base, const struct shards *which,
+			      struct store_batch *newest,
 			      enum err (*visit)(void *context, const struct loaded_saga *saga),
 			      void *context)
 {
 	struct store_tripwire *wrapper = (struct store_tripwire *)base;
 
-	return tripwire_pull(wrapper->wire) ? ERR_UNAVAILABLE
-					    : store_load(wrapper->real, which, newest, visit, context);
+	return tripwire_pull(wrapper->wire)
+		       ? ERR_UNAVAILABLE
+		       : store_load(wrapper->real, which, newest, visit, context);
 }
 
 static enum err tripwire_list(struct store *base, const struct saga_filter *filter,

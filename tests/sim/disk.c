@@ -259,7 +259,8 @@ static enum err load_one(void *context, const struct loaded_saga *saga)
 	return loading->visit(loading->context, &given);
 }
 
-static enum err disk_load(struct store *base, const struct shards *which, struct store_batch *newest,
+static enum err disk_load(struct store *base, const struct shards *which,
+			  struct store_batch *newest,
 			  enum err (*visit)(void *context, const struct loaded_saga *saga),
 			  void *context)
 {

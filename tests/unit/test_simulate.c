@@ -587,7 +587,8 @@ static enum err lose_find(struct store *base, struct slice saga, struct slice ke
 	return store_find(store_of(base), saga, key, arena, id);
 }
 
-static enum err lose_load(struct store *base, const struct shards *which, struct store_batch *newest,
+static enum err lose_load(struct store *base, const struct shards *which,
+			  struct store_batch *newest,
 			  enum err (*visit)(void *context, const struct loaded_saga *saga),
 			  void *context)
 {

@@ -437,7 +437,8 @@ static void check_loaded(struct shelf *shelf, struct store_batch batch, const ch
 		struct shelf_walk visited = {.n = 0};
 		struct store_batch newest;
 
-		ck_assert_int_eq(store_load(shelf->store, NULL, &newest, note_loaded, &visited), OK);
+		ck_assert_int_eq(store_load(shelf->store, NULL, &newest, note_loaded, &visited),
+				 OK);
 		ck_assert_str_eq(visited.text, expected);
 		ck_assert_uint_eq(newest.number, batch.number);
 		ck_assert_uint_eq(newest.sent, batch.sent);
