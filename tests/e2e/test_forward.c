@@ -118,6 +118,7 @@ START_TEST(test_either_answers_for_the_other)
 		check(ask(1, NULL, "/v1/sagas/talk-%d", i), 200,
 		      i % 3 ? "\"status\":\"completed\"" : "\"status\":\"compensated\"");
 	}
+	ck_assert_ptr_nonnull(strstr(FLEET_ASK("stats").out.at, "asked here"));
 	figure = strstr(ask(0, NULL, "/metrics").text.at, "\nskald_forwarded_total ");
 	ck_assert_ptr_nonnull(figure);
 	forwarded = strtoul(figure + strlen("\nskald_forwarded_total "), NULL, 10);

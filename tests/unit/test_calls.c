@@ -437,6 +437,38 @@ START_TEST(test_a_refusal_comes_back_as_it_is)
 }
 END_TEST
 
+/* See test_what_must_not_arrive_twice_does_not. */
+START_TEST(test_an_operation_has_a_connection_of_its_own)
+{
+	static const char done[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+	static const char *const paths[] = {"/v1/sagas", "/v1/sagas", "/v1/sagas/b1/cancel"};
+	struct visitor visitor;
+	struct rude rude;
+	struct pair pair;
+
+	rude_open(&rude);
+	pair_open(&pair);
+	snprintf(pair.urls[1], sizeof pair.urls[1], "%s", rude.url);
+	for (size_t i = 0; i < 3; i++) {
+		rude.n_heard = 0;
+		rude.heard[0] = '\0';
+		visitor_begin(
+			&visitor, &pair.lobbies[0],
+			&(struct lobby_request){
+				"POST", paths[i], slice_of(i < 2 ? VISIT : "{}"), {NULL}});
+		while (!rude_listen(&rude))
+			lobby_turn(&pair.lobbies[0]);
+		rude_say(&rude, done);
+		visitor_finish(&visitor);
+		ck_assert_int_eq(visitor.status, 200);
+		ck_assert_uint_eq(rude.n_seen, i < 2 ? 1 : 2);
+		visitor_end(&visitor);
+	}
+	pair_close(&pair);
+	rude_close(&rude);
+}
+END_TEST
+
 /* Say it as far as it is taken; how much was. */
 static size_t rude_push(struct rude *rude, const char *bytes, size_t n)
 {
@@ -495,6 +527,7 @@ static void add(TCase *tests)
 	tcase_add_test(tests, test_a_stream_waits_for_room);
 	tcase_add_loop_test(tests, test_an_owner_that_does_as_it_likes, 0,
 			    sizeof broken / sizeof *broken);
+	tcase_add_test(tests, test_an_operation_has_a_connection_of_its_own);
 	tcase_add_test(tests, test_a_refusal_comes_back_as_it_is);
 	tcase_add_test(tests, test_a_stream_comes_no_faster_than_it_is_read);
 }
