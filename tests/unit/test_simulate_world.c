@@ -340,7 +340,8 @@ static enum err silent_find(struct store *base, struct slice saga, struct slice 
 	return store_find(((struct silent_store *)base)->real, saga, key, arena, id);
 }
 
-static enum err silent_load(struct store *base, struct store_batch *newest,
+static enum err silent_load(struct store *base, const struct shards *which,
+			    struct store_batch *newest,
 			    enum err (*visit)(void *context, const struct loaded_saga *saga),
 			    void *context)
 {

@@ -79,6 +79,9 @@ CHECKED enum err mongo_walk(struct store_mongo *store, mongoc_collection_t *coll
 void mongo_add_statuses(bson_t *filter, const enum status *statuses, size_t n);
 void mongo_add_unfinished(bson_t *filter);
 
+/* By their start, as lists have them. */
+void mongo_add_sort(bson_t *opts, int direction);
+
 /* commit.c */
 CHECKED enum err mongo_commit(struct store *store, const struct store_batch *batch,
 			      struct saga_write *writes, size_t n,

@@ -135,26 +135,30 @@ static enum err visit_saga(struct store_mongo *store, const bson_t *document, vo
 }
 
 /* Takes the filter. */
-static enum err walk(struct store_mongo *store, bson_t *filter, struct loading *loading)
+static enum err walk(struct store_mongo *store, bson_t *filter, bool sorted,
+		     struct loading *loading)
 {
 	bson_t *opts = BCON_NEW("projection", "{", "record", BCON_INT32(1), "member",
 				BCON_INT32(1), "batch", BCON_INT32(1), "news", BCON_INT32(1),
-				"hash", BCON_INT32(1), "}", "sort", "{", "started_at",
-				BCON_INT32(1), "order", BCON_INT32(1), "}");
-	enum err err = mongo_walk(store, store->sagas, filter, opts, visit_saga, loading);
+				"hash", BCON_INT32(1), "}");
+	enum err err;
 
+	if (sorted)
+		mongo_add_sort(opts, 1);
+	err = mongo_walk(store, store->sagas, filter, opts, visit_saga, loading);
 	bson_destroy(opts);
 	bson_destroy(filter);
 	return err;
 }
 
+/* Whoever takes a shard from somebody else is in a hurry. */
 static enum err load_unfinished(struct store_mongo *store, struct loading *loading)
 {
 	bson_t *filter = bson_new();
 
 	mongo_add_unfinished(filter);
 	add_shards(filter, loading->which);
-	return walk(store, filter, loading);
+	return walk(store, filter, store->alone, loading);
 }
 
 /* Of one member after the other would not be in their order. */
@@ -183,7 +187,7 @@ static enum err load_ended(struct store_mongo *store, struct loading *loading)
 	add_shards(&shards, loading->which);
 	bson_append_document_end(&both, &shards);
 	bson_append_array_end(filter, &both);
-	return walk(store, filter, loading);
+	return walk(store, filter, true, loading);
 }
 
 enum err mongo_load(struct store *base, const struct shards *which, struct store_batch *newest,
@@ -217,7 +221,7 @@ static enum err look_at(struct store_mongo *store, const struct mongo_member *me
 
 	add_behind(filter, member->number, seen ? seen->batch.number : 0);
 	add_shards(filter, loading->which);
-	return walk(store, filter, loading);
+	return walk(store, filter, true, loading);
 }
 
 enum err mongo_look(struct store *base,

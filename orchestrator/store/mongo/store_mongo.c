@@ -87,7 +87,7 @@ void mongo_add_unfinished(bson_t *filter)
 }
 
 /* {started_at: direction, order: direction} */
-static void add_sort(bson_t *opts, int direction)
+void mongo_add_sort(bson_t *opts, int direction)
 {
 	bson_t sort;
 
@@ -305,7 +305,7 @@ static enum err mongo_list(struct store *base, const struct saga_filter *wanted,
 
 	if (!err && limit) { /* to MongoDB a limit of 0 is none */
 		add_filter(&filter, wanted, &place);
-		add_sort(&opts, -1);
+		mongo_add_sort(&opts, -1);
 		BSON_APPEND_INT64(&opts, "limit", (int64_t)limit);
 		BSON_APPEND_DOCUMENT_BEGIN(&opts, "projection", &projection);
 		document_row_fields(&projection);
