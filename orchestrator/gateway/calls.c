@@ -321,9 +321,11 @@ void calls_pump(struct calls *calls)
 {
 	enum { EVENTS = 64 };
 	struct epoll_event events[EVENTS];
-	int running;
-	int n = epoll_wait(calls->epoll_fd, events, EVENTS, 0);
+	int running, n;
 
+	if (!calls->first)
+		return;
+	n = epoll_wait(calls->epoll_fd, events, EVENTS, 0);
 	for (int i = 0; i < n; i++) {
 		int ready = (events[i].events & EPOLLIN ? CURL_CSELECT_IN : 0) |
 			    (events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
@@ -331,8 +333,7 @@ void calls_pump(struct calls *calls)
 
 		curl_multi_socket_action(calls->multi, events[i].data.fd, ready, &running);
 	}
-	if (calls->first)
-		curl_multi_socket_action(calls->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	curl_multi_socket_action(calls->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 	end_finished(calls);
 	end_quiet(calls);
 }

@@ -126,7 +126,7 @@ struct process_result fleet_ask(const char *const *args)
 /* --- sagas ------------------------------------------------------------------------- */
 
 /* Those from number `first` on. */
-void fleet_start_sagas(int first, int n)
+void fleet_write_orders(int first, int n)
 {
 	struct bytes lines = BYTES(1 << 20, &fleet_arena);
 
@@ -138,6 +138,11 @@ void fleet_start_sagas(int first, int n)
 			i, i % DECLINE_EVERY ? "false" : "true");
 	bytes_add(&lines, '\0');
 	folder_write("orders", lines.at);
+}
+
+void fleet_start_sagas(int first, int n)
+{
+	fleet_write_orders(first, n);
 	FLEET_ASK("start", "order", "--input-lines", "orders");
 }
 

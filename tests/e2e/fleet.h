@@ -47,7 +47,8 @@ void fleet_leave(void);
 struct process_result fleet_ask(const char *const *args);
 #define FLEET_ASK(...) fleet_ask((const char *const[]){__VA_ARGS__, NULL})
 
-/* Those from number `first` on. */
+/* Those from number `first` on, as lines of the file "orders"; and start them. */
+void fleet_write_orders(int first, int n);
 void fleet_start_sagas(int first, int n);
 
 /* The number behind "name": in a text of JSON. */

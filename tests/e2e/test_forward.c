@@ -127,6 +127,27 @@ START_TEST(test_either_answers_for_the_other)
 }
 END_TEST
 
+/* Neither knows of the other's saga before it is stored. */
+START_TEST(test_the_same_orders_at_both_at_once_are_one_saga_each)
+{
+	enum { ORDERS = 100 };
+	struct background other;
+	struct process_setup setup = {.argv = {fleet_program(), "start", "order",
+					       "--input-lines", "orders", "--server"}};
+
+	enter();
+	await_orchestrators(0, 2);
+	fleet_write_orders(0, ORDERS);
+	setup.argv[6] = fleet.servers[1].url;
+	background_start(&other, &setup, "other.log");
+	FLEET_ASK("start", "order", "--input-lines", "orders");
+	ck_assert_int_eq(background_wait(&other), 0);
+	fleet_await(ORDERS);
+	fleet_check_books(ORDERS);
+	leave();
+}
+END_TEST
+
 START_TEST(test_what_a_dead_one_had_is_soon_somebodys)
 {
 	int n_incomplete = 0;
@@ -165,6 +186,7 @@ static void add(TCase *tcase)
 {
 	tcase_set_timeout(tcase, 180);
 	tcase_add_test(tcase, test_either_answers_for_the_other);
+	tcase_add_test(tcase, test_the_same_orders_at_both_at_once_are_one_saga_each);
 	tcase_add_test(tcase, test_what_a_dead_one_had_is_soon_somebodys);
 }
 
