@@ -167,7 +167,7 @@ START_TEST(test_a_child_and_its_parent_lead_to_each_other)
 	result = paste(look);
 	check(result, 0, "parent     a child saga of t-1, which waits for its end", NULL);
 	check(result, 0, "\n  look     skald explain t-1\n", NULL);
-	check(RUN("undo-plan", "t-1"), 0, "undoes meet  child saga t-1.meet.", NULL);
+	check(RUN("undo-plan", "t-1"), 0, "undoes meet  child saga t-1:meet.", NULL);
 	check(RUN("undo-plan", "t-1"), 0,
 	      "\n      1.  undoes hold  inventory.release {\"sku\":\"tea\",\"qty\":1}\n"
 	      "  2.  undoes hold#0  inventory.release",
