@@ -20,7 +20,8 @@ enum {
 	STEP_MS = 50,
 	FLUSH_MS = 2000,
 	ALONE_MS = 15000,
-	LET_GO_MS = 1000
+	LET_GO_MS = 1000,
+	GOING_MS = 5000
 };
 
 struct bus_kafka {
@@ -39,6 +40,7 @@ struct bus_kafka {
 	bool settled;                           /* which of them we have */
 	uint64_t n_settled;                     /* how often that was */
 	rd_kafka_topic_partition_list_t *going; /* once what was taken is done; NULL: none */
+	int64_t going_ms;                       /* they go then whatever happens */
 	struct progress progress;
 	int64_t seen;              /* behind the last message of the inbox that was read */
 	rd_kafka_message_t *stash; /* comes next */
@@ -122,6 +124,7 @@ static void on_revoked(struct bus_kafka *bus, const rd_kafka_topic_partition_lis
 	bus->settled =
 		strcmp(rd_kafka_rebalance_protocol(bus->consumer.rk), "COOPERATIVE") == 0;
 	bus->n_settled++;
+	bus->going_ms = now_ms(bus) + GOING_MS;
 	if (bus->progress.n_taken && !rd_kafka_assignment_lost(bus->consumer.rk))
 		bus->going = rd_kafka_topic_partition_list_copy(partitions);
 	else
@@ -499,6 +502,8 @@ static void kafka_pump(struct bus *base)
 	events_pump(bus->events);
 	inquirer_pump(&bus->inquirer);
 	advance(bus);
+	if (bus->going && now_ms(bus) > bus->going_ms) /* nobody has any until then */
+		finish_going(bus);
 	if (!bus->progress.n_taken &&
 	    (!bus->consumer.rk || kafka_client_failed(&bus->consumer)))
 		join_again(bus);

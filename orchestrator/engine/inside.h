@@ -368,7 +368,7 @@ int64_t shards_wake_ms(const struct engine *engine);
 /* Tell that the saga is not ours. */
 void tell_moved(struct engine *engine, const struct waiting *waiting);
 
-/* The same, where it is so; false: it is ours. */
+/* The same, where it is so, or it is not loaded yet; false: it is ours. */
 bool refuse_moved(struct engine *engine, const struct waiting *waiting, struct slice saga_id);
 
 /* --- owners.c ----------------------------------------------------------------------- */

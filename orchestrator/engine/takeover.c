@@ -25,7 +25,8 @@ void tell_moved(struct engine *engine, const struct waiting *waiting)
 
 bool refuse_moved(struct engine *engine, const struct waiting *waiting, struct slice saga_id)
 {
-	if (shards_cover(&engine->shards, saga_id))
+	if (shards_cover(&engine->shards, saga_id) &&
+	    (!engine->to_load.n || !shards_cover(&engine->to_load, saga_id)))
 		return false;
 	tell_moved(engine, waiting);
 	return true;

@@ -353,8 +353,10 @@ enum err mongo_check(struct store *base)
 				"stirs", BCON_INT32(1), "}");
 	struct shards ours = {.n = base->shards.n};
 	struct checking checking = {.ours = &ours};
-	enum err err = mongo_walk(store, store->owners, filter, opts, compare, &checking);
+	enum err err;
 
+	mongo_ask_again(store);
+	err = mongo_walk(store, store->owners, filter, opts, compare, &checking);
 	bson_destroy(opts);
 	bson_destroy(filter);
 	store->checked = !err;
