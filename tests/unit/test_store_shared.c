@@ -23,7 +23,7 @@ static struct world {
 
 static void open_one(int i)
 {
-	char url[32], instance[16];
+	char url[32], instance[32];
 	struct diag diag = {""};
 
 	snprintf(url, sizeof url, "http://host:%d", i);
