@@ -4,11 +4,13 @@
 #
 #   tools/demo.sh [FOLDER]          where the programs are: build, unless it is given
 #   tools/demo.sh FOLDER kafka      the same over Apache Kafka, which is started for it
+#   tools/demo.sh FOLDER cluster    three servers and two of each service, over Kafka and
+#                                   the stand-in for MongoDB; one server is killed
 set -u
 cd "$(dirname "$0")/.." || exit 1
 root=$PWD
 bin=$(cd "${1:-build}" && pwd) || exit 1
-over=${2:-local}
+way=${2:-local}
 orders=200 at_once=20
 
 # What somebody has set for a server of their own is not for this one.
@@ -18,7 +20,7 @@ done
 
 # --- nothing is left behind ------------------------------------------------------
 
-server='' inventory='' payment='' notification=''
+servers='' inventory='' payment='' notification='' more=''
 dir=$(mktemp -d -u "${TMPDIR:-/tmp}/skald-demo-XXXXXX") || exit 1
 
 clean_up()
@@ -26,9 +28,10 @@ clean_up()
 	trap '' HUP INT QUIT PIPE TERM
 	exec 2>/dev/null # where a shell tells of its children's end
 	# The last one may not have got its name yet.
-	kill -9 $server $inventory $payment $notification ${!-}
+	kill -9 $servers $inventory $payment $notification $more ${!-}
 	wait
 	[ ! -d "$dir/broker" ] || "$root/tools/engines" kafka down "$dir/broker"
+	[ ! -d "$dir/mongo" ] || "$root/tools/engines" mongo down "$dir/mongo"
 	rm -rf "$dir"
 }
 trap clean_up EXIT
@@ -50,27 +53,45 @@ fail()
 # The folder is also where they are started, since a socket's path has to be short.
 mkdir -m 700 "$dir" && cd "$dir" || exit 1
 
-bus='' services_bus=local:bus.sock
-if [ "$over" = kafka ]; then
+over='' services_over='--bus local:server1/bus.sock' store='' payments='--data .'
+if [ "$way" != local ]; then
 	echo "Apache Kafka is started ..."
 	broker=$("$root/tools/engines" kafka up "$dir/broker") || fail "there is no Kafka"
-	bus="--bus kafka:$broker" services_bus=kafka:$broker
+	services_over="--bus kafka:$broker --kafka session.timeout.ms=6000"
+	over=$services_over
+fi
+if [ "$way" = cluster ]; then
+	echo "The stand-in for MongoDB is started ..."
+	mongo=$("$root/tools/engines" mongo up "$dir/mongo") || fail "there is no MongoDB"
+	store="--store mongo:$mongo/skald" payments="--data payment --store mongo:$mongo/payment"
 fi
 
-# At a port that is free, and later at the same one again.
+# start_server NUMBER: at a port that is free, and later at the same one again; it is the
+# one that is asked from now on. Its process is $server.
 start_server()
 {
-	: >server.log
-	# shellcheck disable=SC2086 # none or two words
-	"$bin/skald" serve --data . --sagas "$root/sagas" --listen "${address:-127.0.0.1:0}" $bus \
-		2>server.log &
+	: >"server$1.log"
+	eval "address=\${address$1:-127.0.0.1:0}"
+	# shellcheck disable=SC2086 # none or several words
+	"$bin/skald" serve --data "server$1" --sagas "$root/sagas" --listen "$address" $over $store \
+		2>"server$1.log" &
 	server=$!
-	until grep -q event=ready server.log; do
+	servers="$servers $server"
+	until grep -q event=ready "server$1.log"; do
 		kill -0 $server 2>/dev/null || fail "the server did not start"
 		sleep 0.05
 	done
-	address=$(sed -n 's|.*url=http://\([^ ]*\).*|\1|p' server.log)
+	address=$(sed -n 's|.*url=http://\([^ ]*\).*|\1|p' "server$1.log")
+	eval "address$1=\$address"
 	export SKALD_SERVER="http://$address"
+}
+
+# The one that was started last.
+kill_server()
+{
+	kill -9 $server
+	wait $server 2>/dev/null
+	servers=${servers%" $server"}
 }
 
 # As real services are, they are slow, and now and then something fails.
@@ -78,13 +99,30 @@ start_service()
 {
 	name=$1
 	shift
-	"$bin/skald-$name" --data . --bus "$services_bus" --faults slow=60ms,fail=2% "$@" \
-		2>>"$name.log" &
+	# shellcheck disable=SC2086 # several words
+	"$bin/skald-$name" $services_over --faults slow=60ms,fail=2% "$@" 2>>"$name.log" &
 }
 
-start_inventory() { start_service inventory --stock atlas=5; inventory=$!; }
-start_payment() { start_service payment; payment=$!; }
-start_notification() { start_service notification; notification=$!; }
+start_inventory() { start_service inventory --data . --stock atlas=5; inventory=$!; }
+start_payment()
+{
+	# shellcheck disable=SC2086 # several words
+	start_service payment $payments
+	payment=$!
+}
+start_notification() { start_service notification --data .; notification=$!; }
+
+# Everybody twice, and two more servers; the last one is asked, and killed later.
+start_more()
+{
+	start_server 2
+	start_server 3
+	more="$inventory $payment $notification"
+	start_inventory
+	payments="--data payment2 --store mongo:$mongo/payment"
+	start_payment
+	start_notification
+}
 
 # --- their work ------------------------------------------------------------------------
 
@@ -127,15 +165,24 @@ happens()
 
 cat <<'TEXT'
 Skald runs sagas: transactions that span services of which none can roll back another.
-Four programs are started: skald serve, and three services with a database each. An
-order reserves stock, charges a card, confirms, and sends a mail. Some cards will be
-declined, and the atlas is sold out soon: these orders have to be undone.
+Here are skald serve, and three services with a database each, each a program. An order
+reserves stock, charges a card, confirms, and sends a mail. Some cards will be declined,
+and the atlas is sold out soon: these orders have to be undone.
 
 TEXT
-start_server
+start_server 1
 start_inventory
 start_payment
 start_notification
+if [ "$way" = cluster ]; then
+	start_more
+	cat <<'TEXT'
+There are three of skald serve, which share the sagas in MongoDB, and two of each service.
+Any server can be asked for anything. Payments are in MongoDB, too; stock and mails are in
+a SQLite file each.
+
+TEXT
+fi
 
 part=0
 while [ $((part * at_once)) -lt $orders ]; do
@@ -145,7 +192,11 @@ while [ $((part * at_once)) -lt $orders ]; do
 	part=$((part + 1))
 	case $part in
 	3)
-		happens "kill -9 skald-payment: orders wait for it"
+		if [ "$way" = cluster ]; then
+			happens "kill -9 one skald-payment of two"
+		else
+			happens "kill -9 skald-payment: orders wait for it"
+		fi
 		kill -9 $payment
 		wait $payment 2>/dev/null
 		payment='' ;;
@@ -153,11 +204,15 @@ while [ $((part * at_once)) -lt $orders ]; do
 		happens "skald-payment is started again"
 		start_payment ;;
 	7)
-		happens "kill -9 skald serve, and start it again"
-		kill -9 $server
-		wait $server 2>/dev/null
-		server=''
-		start_server ;;
+		if [ "$way" = cluster ]; then
+			happens "kill -9 one skald serve of three: its orders go on at the others"
+			kill_server
+			export SKALD_SERVER="http://$address1"
+		else
+			happens "kill -9 skald serve, and start it again"
+			kill_server
+			start_server 1
+		fi ;;
 	esac
 	progress
 	sleep 0.2
@@ -186,8 +241,12 @@ sed -e 's/.*"status":"\([a-z]*\)".*"reason":null.*/\1/' \
 printf '\nThe books that the services keep, each for itself:\n\n'
 agree=yes
 for name in inventory payment notification; do
-	"$bin/skald-$name" audit --data . || agree=no
-	"$bin/skald-$name" audit --data . --json >$name.json || agree=no
+	books='--data .'
+	[ $name != payment ] || books=$payments
+	# shellcheck disable=SC2086 # several words
+	"$bin/skald-$name" audit $books || agree=no
+	# shellcheck disable=SC2086 # several words
+	"$bin/skald-$name" audit $books --json >$name.json || agree=no
 done
 completed=$(grep -c '"status":"completed"' sagas.jsonl)
 [ "$agree" = yes ] &&

@@ -1,7 +1,9 @@
 /* test_demo.c - what `./run demo` runs after the build: it does what it says, also
  * twice at the same time, and leaves neither a process nor a folder behind. */
 #include "base/bytes.h"
+#include "tests/lib/engines.h"
 #include "tests/lib/folder.h"
+#include "tests/lib/kafka_broker.h"
 #include "tests/lib/suite.h"
 #include "tests/lib/typed.h"
 
@@ -19,6 +21,10 @@
 static char tree[4096], build[4096], script[4200];
 static struct arena arena;
 
+/* What tools/engines keeps is in the home, and what it starts in the path. */
+static char home_env[4200], path_env[8200];
+static int n_ways; /* for which there are engines */
+
 /* "TMPDIR=", and where demos are to have their folders. */
 static char tmp[512];
 
@@ -31,8 +37,8 @@ static const struct interruption {
 	bool group; /* as the keys of a terminal do */
 } interruptions[] = {
 	{"", SIGINT, true},
-	{"Four programs", SIGINT, true},
-	{"Four programs", SIGTERM, false},
+	{"Skald runs sagas", SIGINT, true},
+	{"Skald runs sagas", SIGTERM, false},
 	{"kill -9 skald-payment", SIGINT, true},
 	{"kill -9 skald-payment", SIGINT, false},
 	{"is started again", SIGQUIT, true},
@@ -129,9 +135,7 @@ static int demo_wait(const struct demo *demo)
 /* --- what it shows ------------------------------------------------------------------ */
 
 static const char *const shown[] = {
-	"kill -9 skald-payment",
 	"skald-payment is started again",
-	"kill -9 skald serve, and start it again",
 	"200 of 200 have ended",
 	"    185 completed\n",
 	"     10 compensated  (the bank said no)\n",
@@ -146,8 +150,10 @@ static const char *const shown[] = {
 	"go on yourself",
 };
 
-static void check_shown(struct slice out)
+/* `killed`: whom else it kills. */
+static void check_shown(struct slice out, const char *killed)
 {
+	ck_assert_msg(strstr(out.at, killed) != NULL, "no `%s` in: %.6000s", killed, out.at);
 	for (int i = 0; i < ROWS(shown); i++)
 		ck_assert_msg(strstr(out.at, shown[i]), "no `%s` in: %.6000s", shown[i],
 			      out.at);
@@ -188,15 +194,39 @@ START_TEST(test_twice_at_the_same_time)
 	result = process_run(&terminal, &arena);
 	ck_assert_msg(result.exit_code == 0, "exit %d: %.6000s", result.exit_code,
 		      result.out.at);
-	check_shown(result.out);
+	check_shown(result.out, "kill -9 skald serve, and start it again");
 	ck_assert_ptr_nonnull(strstr(result.out.at, "\r"));
 
 	ck_assert_msg(demo_wait(&demo) == 0, "%.6000s", output(&demo).at);
 	out = output(&demo);
-	check_shown(out);
+	check_shown(out, "kill -9 skald serve, and start it again");
 	ck_assert_msg(!strstr(out.at, "\r"), "%.6000s", out.at);
 	out = typed_run(build, tree, commands_at_the_end(out), &arena);
 	ck_assert_msg(strstr(out.at, "mine: completed after "), "%.6000s", out.at);
+	tear_down();
+}
+END_TEST
+
+static const struct way {
+	const char *name, *killed;
+} ways[] = {
+	{"kafka", "kill -9 skald serve, and start it again"},
+	{"cluster", "kill -9 one skald serve of three: its orders go on at the others"},
+};
+
+START_TEST(test_other_ways)
+{
+	struct process_setup setup = {.argv = {"/bin/sh", script, build, ways[_i].name},
+				      .env = {tmp, home_env, path_env}};
+	struct process_result result;
+
+	set_up();
+	result = process_run(&setup, &arena);
+	ck_assert_msg(result.exit_code == 0, "exit %d: %.6000s%.2000s", result.exit_code,
+		      result.out.at, result.errs.at);
+	check_shown(result.out, ways[_i].killed);
+	while (waitpid(-1, NULL, 0) > 0)
+		;
 	tear_down();
 }
 END_TEST
@@ -244,6 +274,7 @@ END_TEST
 static void add(TCase *tcase)
 {
 	tcase_add_test(tcase, test_twice_at_the_same_time);
+	tcase_add_loop_test(tcase, test_other_ways, 0, n_ways);
 	tcase_add_loop_test(tcase, test_interruption, 0, ROWS(interruptions));
 	tcase_add_test(tcase, test_closed_pipe);
 }
@@ -255,5 +286,9 @@ int main(int argc, char **argv)
 	if (!getcwd(tree, sizeof tree))
 		return EXIT_FAILURE;
 	snprintf(script, sizeof script, "%s/tools/demo.sh", tree);
+	snprintf(home_env, sizeof home_env, "HOME=%s", getenv("HOME") ? getenv("HOME") : "");
+	snprintf(path_env, sizeof path_env, "PATH=%s", getenv("PATH"));
+	if (kafka_broker_find())
+		n_ways = mongo_find("mongo") ? 2 : 1;
 	return suite_run("demo", add);
 }
