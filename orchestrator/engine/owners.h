@@ -1,7 +1,7 @@
 /* owners.h - whose a saga is, where several orchestrators share a store.
  *
  * Each has some of the shards (base/shards.h), and who has which is in the store: see
- * docs/decisions/0010. What is said here of others is as it was read last; it is read
+ * docs/decisions/0011. What is said here of others is as it was read last; it is read
  * whenever shards come or go, and when somebody asks for it.
  */
 #ifndef SKALD_ENGINE_OWNERS_H

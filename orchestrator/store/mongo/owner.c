@@ -1,4 +1,4 @@
-/* Whose the shards are: docs/decisions/0010. In `owners` there is a document for each
+/* Whose the shards are: docs/decisions/0011. In `owners` there is a document for each
  * shard, and besides
  *
  *	numbers      counters: of openings and epochs; of definitions and their changes
