@@ -140,7 +140,7 @@ static enum err add_saga(struct engine *engine, struct slice record,
 	live_read(live, stored);
 	live->n_news = n_news;
 	/* What is told again has arrived with what is stored next. */
-	live->news_batch = engine->sent ? engine->sent + 1 : engine->newest.number;
+	live->news_batch = engine->shards.n ? engine->sent + 1 : engine->newest.number;
 	send_outstanding(engine, live, &stored->saga, &engine->scratch);
 	live_rewake(&engine->table, live, &stored->saga);
 	return OK;

@@ -28,6 +28,8 @@ struct site {
 	struct engine *engine;
 	char told[TOLD_MAX][96]; /* "ID REVISION", as observed */
 	int n_told;
+	struct bus_ops loud;  /* of a bus to which somebody listens */
+	uint64_t first_heard; /* the smallest number of an event; 0: none */
 };
 
 static struct world {
@@ -427,6 +429,64 @@ START_TEST(test_what_one_did_not_tell_is_told_by_the_next)
 }
 END_TEST
 
+static enum err hear(struct bus *bus, const struct event_message *event)
+{
+	for (int i = 0; i < ENGINES; i++) {
+		struct site *site = &world.sites[i];
+
+		if (site->bus == bus &&
+		    (!site->first_heard || event->number < site->first_heard))
+			site->first_heard = event->number;
+	}
+	return OK;
+}
+
+static bool never_crowded(const struct bus *bus)
+{
+	return false;
+}
+
+static uint64_t never_arrives(struct bus *bus, uint64_t batch)
+{
+	return 0;
+}
+
+static void listen(int i)
+{
+	struct site *site = &world.sites[i];
+
+	site->loud = *site->bus->ops;
+	site->loud.publish = hear;
+	site->loud.crowded = never_crowded;
+	site->loud.arrived = never_arrives;
+	site->bus->ops = &site->loud;
+	site->first_heard = 0;
+}
+
+/* Each dies with what it published on its way, so that the next one begins with the first
+ * entry again, also of sagas that the one before has loaded and changed. */
+START_TEST(test_what_never_arrives_is_published_by_each)
+{
+	const char *id = id_in(1, 1);
+
+	enter();
+	for (int i = 0; i < ENGINES; i++)
+		listen(i);
+	own(0, "1", N);
+	ck_assert_int_eq(start(0, "waits", id), OK);
+	ck_assert_uint_eq(world.sites[0].first_heard, 1);
+	own(1, "1", N);
+	ck_assert_uint_eq(world.sites[1].first_heard, 1);
+	ck_assert_int_eq(cancel(1, id), OK); /* the first that it stores */
+	close_site(0);
+	open_site(0);
+	listen(0);
+	own(0, "1", N);
+	ck_assert_uint_eq(world.sites[0].first_heard, 1);
+	leave();
+}
+END_TEST
+
 static void add(TCase *tcase)
 {
 	tcase_add_test(tcase, test_each_begins_what_is_its_own);
@@ -438,6 +498,7 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_another_number_of_shards);
 	tcase_add_test(tcase, test_definitions_of_others_are_known);
 	tcase_add_test(tcase, test_what_one_did_not_tell_is_told_by_the_next);
+	tcase_add_test(tcase, test_what_never_arrives_is_published_by_each);
 }
 
 int main(void)
