@@ -387,7 +387,7 @@ sanitize: ## Run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	fi; \
 	$(end_tally)
 
-.PHONY: fuzz fuzzers coverage mutate bench bench-kafka bench-limits bench-many bench-stall bench-core bench-bus bench-store bench-engine bench-barrier bench-floor
+.PHONY: fuzz fuzzers coverage mutate bench bench-kafka bench-limits bench-many bench-stall bench-core bench-bus bench-store bench-engine bench-barrier bench-takeover bench-floor
 fuzzers: $(FUZZERS)
 CLANG ?= $(firstword $(foreach c,clang clang-19 clang-18 clang-17 clang-16 clang-15 clang-14,$(shell command -v $(c))))
 FUZZ_SECONDS ?= 30
@@ -437,6 +437,9 @@ bench: $(PROGRAMS) $(FLOOR) ## Measure Skald's share of what the machine can do
 
 bench-kafka: $(PROGRAMS) $(FLOOR_KAFKA) ## The same over Kafka, with a broker that it starts (KAFKA=HOST:PORT: that one)
 	bench/share.sh $(B) kafka$(KAFKA:%=:%)
+
+bench-takeover: $(B)/bench/bench_takeover ## Take over 100,000 sagas of a MongoDB that it starts (MONGO=mongodb://HOST:PORT: that one)
+	bench/mongo.sh $(B) takeover $(MONGO)
 
 bench-limits: $(PROGRAMS) ## Hold a server to its limits of memory, disk and time to start
 	bench/limits.py $(B)

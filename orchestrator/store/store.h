@@ -143,9 +143,9 @@ struct store_ops {
 			 struct arena *arena, struct slice *id);
 
 	/* Call for every saga of these shards (NULL: of all that are ours) that has not
-	 * ended, in the order in which they were begun, or, where several share the
-	 * store, in any; and then, in the order of their start, for those that have ended and
-	 * whose newest write is of a batch that was not sent, whoever's. What is passed is
+	 * ended, in the order in which they were begun; and then, in the order of their start,
+	 * for those that have ended and whose newest write is of a batch that was not sent,
+	 * whoever's. Where several share the store, all in any order. What is passed is
 	 * valid during the call; an error of `visit` ends the walk and is returned. *newest,
 	 * set first: no saga that we wrote is of a later batch than its number. */
 	enum err (*load)(struct store *store, const struct shards *which,

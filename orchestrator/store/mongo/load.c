@@ -151,42 +151,78 @@ static enum err walk(struct store_mongo *store, bson_t *filter, bool sorted,
 	return err;
 }
 
-/* Whoever takes a shard from somebody else is in a hurry. */
-static enum err load_unfinished(struct store_mongo *store, struct loading *loading)
+/* {member: 5, batch: {$gt: 7}}, ..., behind the n that the list has. */
+static void add_unsent(bson_t *either, uint32_t *n, const struct mongo_members *members)
 {
-	bson_t *filter = bson_new();
+	bson_t one;
 
-	mongo_add_unfinished(filter);
-	add_shards(filter, loading->which);
-	return walk(store, filter, store->alone, loading);
+	for (size_t i = 0; i < members->n; i++) {
+		begin_one(either, n, &one);
+		add_behind(&one, members->list[i].number, members->list[i].batch.sent);
+		bson_append_document_end(either, &one);
+	}
 }
 
-/* Of one member after the other would not be in their order. */
-static enum err load_ended(struct store_mongo *store, struct loading *loading)
+/* {$and: [{$or: [...]}, {...}]}: what `either` lists, of these shards. */
+struct both {
+	bson_t list, one, either;
+};
+
+static void both_begin(bson_t *filter, struct both *both)
+{
+	BSON_APPEND_ARRAY_BEGIN(filter, "$and", &both->list);
+	BSON_APPEND_DOCUMENT_BEGIN(&both->list, "0", &both->one);
+	BSON_APPEND_ARRAY_BEGIN(&both->one, "$or", &both->either);
+}
+
+static void both_end(bson_t *filter, struct both *both, const struct shards *which)
+{
+	bson_t shards;
+
+	bson_append_array_end(&both->one, &both->either);
+	bson_append_document_end(&both->list, &both->one);
+	BSON_APPEND_DOCUMENT_BEGIN(&both->list, "1", &shards);
+	add_shards(&shards, which);
+	bson_append_document_end(&both->list, &shards);
+	bson_append_array_end(filter, &both->list);
+}
+
+/* Whoever takes a shard from somebody else is in a hurry: one question, unsorted. */
+static enum err load_at_once(struct store_mongo *store, struct loading *loading)
+{
+	bson_t *filter = bson_new();
+	struct both both;
+	uint32_t n = 0;
+	bson_t one;
+
+	both_begin(filter, &both);
+	begin_one(&both.either, &n, &one);
+	mongo_add_unfinished(&one);
+	bson_append_document_end(&both.either, &one);
+	add_unsent(&both.either, &n, &loading->members);
+	both_end(filter, &both, loading->which);
+	return walk(store, filter, false, loading);
+}
+
+/* Both at once could not be sorted by an index. */
+static enum err load_in_order(struct store_mongo *store, struct loading *loading)
 {
 	static const enum status ended[] = {STATUS_COMPLETED, STATUS_COMPENSATED,
 					    STATUS_KILLED};
-	bson_t *filter = bson_new();
-	bson_t both, behind, shards, either, one;
+	bson_t *unfinished = bson_new(), *filter;
+	struct both both;
 	uint32_t n = 0;
+	enum err err;
 
+	mongo_add_unfinished(unfinished);
+	err = walk(store, unfinished, true, loading);
+	if (err || !loading->members.n)
+		return err;
+	filter = bson_new();
 	mongo_add_statuses(filter, ended, sizeof ended / sizeof *ended);
-	BSON_APPEND_ARRAY_BEGIN(filter, "$and", &both);
-	BSON_APPEND_DOCUMENT_BEGIN(&both, "0", &behind);
-	BSON_APPEND_ARRAY_BEGIN(&behind, "$or", &either);
-	for (size_t i = 0; i < loading->members.n; i++) {
-		const struct mongo_member *member = &loading->members.list[i];
-
-		begin_one(&either, &n, &one);
-		add_behind(&one, member->number, member->batch.sent);
-		bson_append_document_end(&either, &one);
-	}
-	bson_append_array_end(&behind, &either);
-	bson_append_document_end(&both, &behind);
-	BSON_APPEND_DOCUMENT_BEGIN(&both, "1", &shards);
-	add_shards(&shards, loading->which);
-	bson_append_document_end(&both, &shards);
-	bson_append_array_end(filter, &both);
+	both_begin(filter, &both);
+	add_unsent(&both.either, &n, &loading->members);
+	both_end(filter, &both, loading->which);
 	return walk(store, filter, true, loading);
 }
 
@@ -207,21 +243,35 @@ enum err mongo_load(struct store *base, const struct shards *which, struct store
 		return err;
 	for (size_t i = 0; i < loading.members.n; i++) /* the oldest that was seen counts */
 		keep_member(&store->seen, loading.members.list[i]);
-	err = load_unfinished(store, &loading);
-	return err || !loading.members.n ? err : load_ended(store, &loading);
+	return store->alone ? load_in_order(store, &loading) : load_at_once(store, &loading);
 }
 
 /* --- what others wrote too late --------------------------------------------------------- */
 
-static enum err look_at(struct store_mongo *store, const struct mongo_member *member,
-			struct loading *loading)
+/* Of all members but us, in one question. */
+static enum err look_at_others(struct store_mongo *store, struct loading *loading)
 {
-	const struct mongo_member *seen = find_member(&store->seen, member->number);
 	bson_t *filter = bson_new();
+	struct both both;
+	uint32_t n = 0;
+	bson_t one;
 
-	add_behind(filter, member->number, seen ? seen->batch.number : 0);
-	add_shards(filter, loading->which);
-	return walk(store, filter, true, loading);
+	both_begin(filter, &both);
+	for (size_t i = 0; i < loading->members.n; i++) {
+		const struct mongo_member *member = &loading->members.list[i], *seen;
+
+		if (member->number == store->us.number)
+			continue;
+		seen = find_member(&store->seen, member->number);
+		begin_one(&both.either, &n, &one);
+		add_behind(&one, member->number, seen ? seen->batch.number : 0);
+		bson_append_document_end(&both.either, &one);
+	}
+	both_end(filter, &both, loading->which);
+	if (n)
+		return walk(store, filter, true, loading);
+	bson_destroy(filter);
+	return OK;
 }
 
 enum err mongo_look(struct store *base,
@@ -232,9 +282,8 @@ enum err mongo_look(struct store *base,
 	struct loading loading = {.which = &base->shards, .visit = visit, .context = context};
 	enum err err = read_members(store, &loading.members);
 
-	for (size_t i = 0; !err && i < loading.members.n; i++)
-		if (loading.members.list[i].number != store->us.number)
-			err = look_at(store, &loading.members.list[i], &loading);
+	if (!err)
+		err = look_at_others(store, &loading);
 	if (!err)
 		store->seen = loading.members;
 	return err;
