@@ -66,8 +66,8 @@ static int64_t count_commits(void)
 	return n;
 }
 
-/* All partitions of the topics whose names begin so, each with its end. */
-static rd_kafka_topic_partition_list_t *ends_of(const char *beginning)
+/* All partitions of the topics whose names begin so. */
+static rd_kafka_topic_partition_list_t *partitions_of(const char *beginning)
 {
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(64);
 	const struct rd_kafka_metadata *metadata = NULL;
@@ -82,8 +82,25 @@ static rd_kafka_topic_partition_list_t *ends_of(const char *beginning)
 					->offset = RD_KAFKA_OFFSET_END;
 	}
 	rd_kafka_metadata_destroy(metadata);
-	ck_assert(!rd_kafka_offsets_for_times(watcher, list, LOOK_MS));
 	return list;
+}
+
+/* Each with its end, once all of them have a leader: new ones have none for a moment. */
+static rd_kafka_topic_partition_list_t *ends_of(const char *beginning)
+{
+	rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR__TIMED_OUT;
+
+	for (int ms = 0; ms < WAIT_MS; ms += STEP_MS) {
+		rd_kafka_topic_partition_list_t *list = partitions_of(beginning);
+
+		err = rd_kafka_offsets_for_times(watcher, list, LOOK_MS);
+		if (!err)
+			return list;
+		rd_kafka_topic_partition_list_destroy(list);
+		rest();
+	}
+	ck_abort_msg("the ends of %s: %s", beginning, rd_kafka_err2str(err));
+	return NULL;
 }
 
 /* All messages of those topics. */
