@@ -18,6 +18,19 @@ static bool unanswered(struct tripwire *wire)
 
 /* --- store ----------------------------------------------------------------------- */
 
+/* Some of its shards may be somebody else's. Those that it took, and was not told that it
+ * did, are not among them. */
+static void know_less(struct store_tripwire *wrapper)
+{
+	const struct shards *real = &wrapper->real->shards;
+	struct shards *known = &wrapper->base.shards;
+
+	for (uint32_t i = shards_next(known, 0); i < known->n; i = shards_next(known, i + 1))
+		if (real->n != known->n || !shards_has(real, i))
+			shards_remove(known, i);
+	wrapper->base.stirred |= wrapper->real->stirred;
+}
+
 static enum err tripwire_commit(struct store *base, const struct store_batch *batch,
 				struct saga_write *writes, size_t n,
 				const struct audit_entry *audit, size_t n_audit)
@@ -29,7 +42,10 @@ static enum err tripwire_commit(struct store *base, const struct store_batch *ba
 	if (tripwire_pull(wrapper->wire) && !lost)
 		return ERR_UNAVAILABLE;
 	err = store_commit(wrapper->real, batch, writes, n, audit, n_audit);
-	return lost ? ERR_UNAVAILABLE : err;
+	if (err || lost)
+		return err ? err : ERR_UNAVAILABLE;
+	know_less(wrapper);
+	return OK;
 }
 
 static enum err tripwire_get(struct store *base, struct slice id, struct arena *arena,
@@ -179,6 +195,70 @@ static enum err tripwire_backup(struct store *base, const char *path, struct dia
 					    : store_backup(wrapper->real, path, diag);
 }
 
+static enum err tripwire_own(struct store *base, const struct shards *wanted)
+{
+	struct store_tripwire *wrapper = (struct store_tripwire *)base;
+	bool lost = unanswered(wrapper->wire);
+	enum err err;
+
+	if (tripwire_pull(wrapper->wire) && !lost)
+		return ERR_UNAVAILABLE;
+	err = store_own(wrapper->real, wanted);
+	if (err || lost)
+		return err ? err : ERR_UNAVAILABLE;
+	base->shards = wrapper->real->shards;
+	return OK;
+}
+
+static enum err tripwire_check(struct store *base)
+{
+	struct store_tripwire *wrapper = (struct store_tripwire *)base;
+	enum err err;
+
+	if (tripwire_pull(wrapper->wire))
+		return ERR_UNAVAILABLE;
+	err = store_check(wrapper->real);
+	if (!err)
+		know_less(wrapper);
+	return err;
+}
+
+static enum err tripwire_look(struct store *base,
+			      enum err (*visit)(void *context, const struct loaded_saga *saga),
+			      void *context)
+{
+	struct store_tripwire *wrapper = (struct store_tripwire *)base;
+
+	return tripwire_pull(wrapper->wire) ? ERR_UNAVAILABLE
+					    : store_look(wrapper->real, visit, context);
+}
+
+static enum err tripwire_told(struct store *base)
+{
+	struct store_tripwire *wrapper = (struct store_tripwire *)base;
+
+	return tripwire_pull(wrapper->wire) ? ERR_UNAVAILABLE : store_told(wrapper->real);
+}
+
+static enum err tripwire_definition_changes(struct store *base, uint64_t *n)
+{
+	struct store_tripwire *wrapper = (struct store_tripwire *)base;
+
+	return tripwire_pull(wrapper->wire) ? ERR_UNAVAILABLE
+					    : store_definition_changes(wrapper->real, n);
+}
+
+static enum err tripwire_owners(struct store *base,
+				enum err (*visit)(void *context, uint32_t shard,
+						  struct slice url),
+				void *context)
+{
+	struct store_tripwire *wrapper = (struct store_tripwire *)base;
+
+	return tripwire_pull(wrapper->wire) ? ERR_UNAVAILABLE
+					    : store_owners(wrapper->real, visit, context);
+}
+
 static void tripwire_close_store(struct store *base)
 {
 }
@@ -203,10 +283,16 @@ struct store *store_tripwire_init(struct store_tripwire *wrapper, struct store *
 		.prune = tripwire_prune,
 		.removed = tripwire_removed,
 		.backup = tripwire_backup,
+		.own = tripwire_own,
+		.check = tripwire_check,
+		.look = tripwire_look,
+		.told = tripwire_told,
+		.definition_changes = tripwire_definition_changes,
+		.owners = tripwire_owners,
 		.close = tripwire_close_store,
 	};
 
-	*wrapper = (struct store_tripwire){{.ops = &ops}, real, wire};
+	*wrapper = (struct store_tripwire){{.ops = &ops, .shards = real->shards}, real, wire};
 	return &wrapper->base;
 }
 

@@ -33,6 +33,7 @@
 	X(HANG, "hang")           \
 	X(OUTAGE, "outage")       \
 	X(RIVAL, "rival")         \
+	X(MOVE, "move")           \
 	X(JUMP, "jump")           \
 	X(DEPLOY, "deploy")       \
 	X(VANDAL, "vandal")       \

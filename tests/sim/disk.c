@@ -49,7 +49,7 @@ void disk_write_late(struct disk *disk)
 		disk->late = late->next;
 		if (!store_commit(disk->real, &late->batch, &late->write, 1, NULL, 0) &&
 		    !late->write.result)
-			judge_stored(disk->world, &late->write);
+			judge_stored(disk->world, &late->write, true);
 		arena_release(&late->arena);
 		free(late);
 	}
@@ -113,8 +113,26 @@ static void store_twin(struct disk *disk, const struct store_batch *batch,
 	record_write(&record, &saga, hash, timeline);
 	twin.record = bytes_slice(&record);
 	if (!store_commit(disk->real, batch, &twin, 1, NULL, 0) && !twin.result)
-		judge_stored(disk->world, &twin);
+		judge_stored(disk->world, &twin, true);
 	arena_release(&arena);
+}
+
+bool disk_owns(const struct disk *disk, struct slice id)
+{
+	return !store_check(disk->real) && shards_cover(&disk->real->shards, id);
+}
+
+static void know_shards(struct disk *disk)
+{
+	if (disk->world->sabotage != SABOTAGE_FORGET_OWNERS)
+		disk->base.shards = disk->real->shards;
+}
+
+/* Whoever has the whole vault is not asked what is his. */
+static struct store *written_through(const struct disk *disk)
+{
+	return disk->world->sabotage == SABOTAGE_FORGET_OWNERS ? disk->world->archive
+							       : disk->real;
 }
 
 static enum err disk_commit(struct store *base, const struct store_batch *batch,
@@ -130,14 +148,16 @@ static enum err disk_commit(struct store *base, const struct store_batch *batch,
 	if (disk->world->outage)
 		goto out;
 	n_honest = leave_out_lies(disk, batch, writes, n, honest, from);
-	err = store_commit(disk->real, batch, honest, n_honest, audit, n_audit);
+	err = store_commit(written_through(disk), batch, honest, n_honest, audit, n_audit);
+	know_shards(disk);
 	for (size_t i = 0; !err && i < n_honest; i++) {
 		writes[from[i]].result = honest[i].result;
 		if (honest[i].result)
-			diary_write(&disk->world->diary, "%.*s is not stored: conflict",
-				    SLICE_ARG(honest[i].row.id));
+			diary_write(&disk->world->diary, "%.*s is not stored: %s",
+				    SLICE_ARG(honest[i].row.id), err_text(honest[i].result));
 		else
-			judge_stored(disk->world, &honest[i]);
+			judge_stored(disk->world, &honest[i],
+				     disk_owns(disk, honest[i].row.id));
 		if (disk->world->sabotage == SABOTAGE_TWINS)
 			store_twin(disk, batch, &honest[i]);
 	}
@@ -248,6 +268,11 @@ static enum err load_one(void *context, const struct loaded_saga *saga)
 
 	if (is_left_out(loading->disk, saga->record))
 		return OK;
+	if (loading->disk->base.shards.n &&
+	    loading->disk->world->sabotage == SABOTAGE_FORGET_OTHERS) {
+		given.sent = true;
+		given.n_news = 0;
+	}
 	/* A record does not say whose it is where it can be searched for. */
 	arena_reset(&loading->arena);
 	if (damaged && *damaged->id &&
@@ -346,12 +371,61 @@ static enum err disk_backup(struct store *base, const char *path, struct diag *d
 	return store_backup(disk_of(base)->real, path, diag);
 }
 
+/* --- owners ------------------------------------------------------------------------- */
+
+static enum err disk_own(struct store *base, const struct shards *wanted)
+{
+	struct disk *disk = disk_of(base);
+	enum err err = disk->world->outage ? ERR_IO : store_own(disk->real, wanted);
+
+	if (!err)
+		disk->base.shards = disk->real->shards;
+	return err;
+}
+
+static enum err disk_check(struct store *base)
+{
+	enum err err = store_check(disk_of(base)->real);
+
+	if (!err)
+		know_shards(disk_of(base));
+	return err;
+}
+
+static enum err disk_look(struct store *base,
+			  enum err (*visit)(void *context, const struct loaded_saga *saga),
+			  void *context)
+{
+	struct loading loading = {.disk = disk_of(base), .visit = visit, .context = context};
+	enum err err = store_look(loading.disk->real, load_one, &loading);
+
+	arena_release(&loading.arena);
+	return err;
+}
+
+static enum err disk_told(struct store *base)
+{
+	return disk_of(base)->world->outage ? ERR_IO : store_told(disk_of(base)->real);
+}
+
+static enum err disk_definition_changes(struct store *base, uint64_t *n)
+{
+	return store_definition_changes(disk_of(base)->real, n);
+}
+
+static enum err disk_owners(struct store *base,
+			    enum err (*visit)(void *context, uint32_t shard, struct slice url),
+			    void *context)
+{
+	return store_owners(disk_of(base)->real, visit, context);
+}
+
 static void disk_close_base(struct store *base)
 {
 	disk_close(disk_of(base));
 }
 
-struct store *disk_open(struct disk *disk, struct world *world)
+struct store *disk_open(struct disk *disk, struct world *world, const char *url)
 {
 	static const struct store_ops ops = {
 		.commit = disk_commit,
@@ -369,12 +443,20 @@ struct store *disk_open(struct disk *disk, struct world *world)
 		.remove_dead = disk_remove_dead,
 		.prune = disk_prune,
 		.backup = disk_backup,
+		.own = disk_own,
+		.check = disk_check,
+		.look = disk_look,
+		.told = disk_told,
+		.definition_changes = disk_definition_changes,
+		.owners = disk_owners,
 		.close = disk_close_base,
 	};
 
 	*disk = (struct disk){.base = {.ops = &ops}, .world = world};
-	disk->real = store_memory_open(world->vault);
+	disk->real = world->group.n ? store_memory_share(world->vault, url)
+				    : store_memory_open(world->vault);
 	assert(disk->real);
+	disk->base.shards = disk->real->shards;
 	return &disk->base;
 }
 

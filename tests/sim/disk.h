@@ -13,10 +13,14 @@ struct disk {
 	struct late_write *late; /* SABOTAGE_STORE_LATE: what is not written yet */
 };
 
-struct store *disk_open(struct disk *disk, struct world *world);
+/* `url`: of whom it is, where the vault is shared. */
+struct store *disk_open(struct disk *disk, struct world *world, const char *url);
 void disk_close(struct disk *disk);
 
 /* What was not written yet is, or is lost. */
 void disk_write_late(struct disk *disk);
+
+/* Whether the shard of that saga, or of that command's, is its own as the vault has it. */
+bool disk_owns(const struct disk *disk, struct slice id);
 
 #endif

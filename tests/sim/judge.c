@@ -1,6 +1,7 @@
 #include "tests/sim/judge.h"
 
 #include "orchestrator/store/record.h"
+#include "tests/sim/orchestrator.h"
 #include "tests/sim/people.h"
 
 #include <stdio.h>
@@ -98,7 +99,7 @@ static bool may_go_on(struct world *world, const struct sim_case *sim_case)
 	       (sim_case->parent ? judge_parent_undoes(world, sim_case) : sim_case->undo_asked);
 }
 
-void judge_stored(struct world *world, const struct saga_write *write)
+void judge_stored(struct world *world, const struct saga_write *write, bool is_owner)
 {
 	const struct saga_row *row = &write->row;
 	struct sim_case *sim_case;
@@ -115,6 +116,9 @@ void judge_stored(struct world *world, const struct saga_write *write)
 		    (unsigned long long)row->revision, status_text(row->status),
 		    row->paused ? ", paused" : "", row->step.len ? ", at " : "",
 		    SLICE_ARG(row->step));
+	if (!is_owner)
+		diary_fault(&world->diary, "owners: %s is stored by one that has lost it",
+			    sim_case->id);
 	if (!slice_is(row->version, sim_case->version))
 		diary_fault(&world->diary, "P5: %s has begun as version %s and is %.*s now",
 			    sim_case->id, sim_case->version, SLICE_ARG(row->version));
@@ -182,8 +186,9 @@ void judge_sent(struct world *world, uint32_t number, const struct command_messa
 	book->handed_round = place.round;
 	book->handed_attempt = command->attempt;
 	world->tally.commands += taken;
-	/* One that has a rival may know an older truth. */
-	if (world->tally.rivals || !judge_read_saga(world, place.sim_case, &saga))
+	/* One that has a rival, or has lost the saga, may know an older truth. */
+	if (world->tally.rivals || !orchestrator_owns(world, number, command->id) ||
+	    !judge_read_saga(world, place.sim_case, &saga))
 		return;
 	step = step_at(&saga, &place, &i);
 	if (!step || !in_flight(&saga, place.sim_case, i) || step->verb != place.verb ||
@@ -257,11 +262,13 @@ void judge_acknowledged(struct world *world, uint32_t number, const struct engin
 	if (world->tally.rivals)
 		return;
 	for (size_t i = 0; i < n; i++)
-		check_taken(world, &replies[i]);
+		if (orchestrator_owns(world, number, slice_of(replies[i].id)))
+			check_taken(world, &replies[i]);
 	for (uint32_t i = 0; i < world->n_cases; i++) {
 		struct sim_case *sim_case = &world->cases[i];
 
-		if (!sim_case->touched || sim_case == world->damaged)
+		if (!sim_case->touched || sim_case == world->damaged ||
+		    !orchestrator_owns(world, number, slice_of(sim_case->id)))
 			continue;
 		sim_case->touched = false;
 		check_handed(world, sim_case, number, engine,
@@ -274,6 +281,8 @@ void judge_opened(struct world *world, uint32_t number, const struct engine *eng
 	for (uint32_t i = 0; i < world->n_cases; i++) {
 		struct sim_case *sim_case = &world->cases[i];
 
+		if (!orchestrator_owns(world, number, slice_of(sim_case->id)))
+			continue;
 		sim_case->touched = false;
 		if (*sim_case->id && !sim_case->ended && sim_case != world->damaged)
 			check_handed(world, sim_case, number, engine, "when it was loaded");

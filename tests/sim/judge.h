@@ -54,7 +54,8 @@ void judge_reply(struct world *world, const struct reply_message *reply);
 
 /* --- what an orchestrator does ------------------------------------------------------ */
 
-void judge_stored(struct world *world, const struct saga_write *write);
+/* Whose shard it is in is the owner, and nobody else may. */
+void judge_stored(struct world *world, const struct saga_write *write, bool is_owner);
 
 /* `number` of the orchestrator. A command that the bus did not take was tried. */
 void judge_sent(struct world *world, uint32_t number, const struct command_message *command,

@@ -85,8 +85,9 @@ static void print_tally(const struct tally *tally)
 	       tally->commands, tally->replies, tally->effects, tally->undos, tally->news,
 	       tally->published);
 	printf("trouble    %" PRIu64 " deaths, %" PRIu64 " calls failed, %" PRIu64
-	       " answers lost, %" PRIu64 " rivals\n",
-	       tally->deaths, tally->failed_calls, tally->lost_answers, tally->rivals);
+	       " answers lost, %" PRIu64 " rivals, shards moved %" PRIu64 " times\n",
+	       tally->deaths, tally->failed_calls, tally->lost_answers, tally->rivals,
+	       tally->moves);
 	printf("people     %" PRIu64 " starts, %" PRIu64 " signals, %" PRIu64
 	       " operations, %" PRIu64 " to help\n",
 	       tally->starts, tally->signals, tally->operations, tally->helps);

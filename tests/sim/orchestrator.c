@@ -14,6 +14,7 @@ enum { NAME_SIZE = 32, HOUR_MS = 3600000 };
 
 struct orchestrator {
 	struct world *world;
+	uint32_t place; /* among the members */
 	uint32_t number;
 	char name[NAME_SIZE];
 	struct tripwire wire;
@@ -35,7 +36,53 @@ struct orchestrator {
 	int64_t turn_ms;             /* the next one; INT64_MAX: not known yet */
 	struct polled_reply *polled; /* and not acknowledged */
 	size_t n_polled, polled_capacity;
+	struct shards given; /* as it has heard; of none: it has not */
+	uint64_t given_turn, owned_turn;
+	int64_t owned_ms;
+	bool loads; /* sagas of shards that came, with the next turn that succeeds */
 };
+
+/* --- all of them -------------------------------------------------------------------- */
+
+static bool is_member(const struct orchestrator *self)
+{
+	return self->world->members[self->place] == self;
+}
+
+static struct orchestrator *find_number(const struct world *world, uint32_t number)
+{
+	for (uint32_t i = 0; i < MEMBERS_MAX; i++)
+		if (world->members[i] && world->members[i]->number == number)
+			return world->members[i];
+	return world->rival && world->rival->number == number ? world->rival : NULL;
+}
+
+static struct orchestrator *find_bus(const struct world *world, const struct bus *bus)
+{
+	for (uint32_t i = 0; i < MEMBERS_MAX; i++)
+		if (world->members[i] && world->members[i]->real_bus == bus)
+			return world->members[i];
+	return world->rival && world->rival->real_bus == bus ? world->rival : NULL;
+}
+
+static bool hangs(const struct orchestrator *self)
+{
+	return self->hangs_until_ms > world_now_ms(self->world);
+}
+
+bool orchestrator_missing(const struct world *world, uint32_t place)
+{
+	const struct orchestrator *self = world->members[place];
+
+	return !self || hangs(self);
+}
+
+bool orchestrator_owns(const struct world *world, uint32_t number, struct slice id)
+{
+	const struct orchestrator *self = find_number(world, number);
+
+	return self && disk_owns(&self->disk, id);
+}
 
 /* --- what the bus says -------------------------------------------------------------- */
 
@@ -113,10 +160,14 @@ static enum err watched_send(struct bus *base, const struct command_message *com
 	return err;
 }
 
+/* What comes before its shard is taken is dropped, and what it answers is sent again once
+ * that is: it needs no judge. */
 static void keep_polled(struct orchestrator *self, const struct reply_message *reply)
 {
 	struct polled_reply *polled;
 
+	if (!shards_cover(&self->store_wire.base.shards, reply->id))
+		return;
 	if (self->n_polled == self->polled_capacity) {
 		self->polled_capacity = self->polled_capacity ? self->polled_capacity * 2 : 16;
 		self->polled = realloc(self->polled, self->polled_capacity * sizeof *polled);
@@ -302,8 +353,8 @@ static void begin_again(void *context, uint64_t argument)
 {
 	struct world *world = context;
 
-	if (!world->orchestrator)
-		orchestrator_start(world);
+	if (!world->members[argument])
+		orchestrator_start(world, (uint32_t)argument);
 }
 
 /* Everything that was only in memory is gone. */
@@ -314,8 +365,8 @@ static void end(struct orchestrator *self)
 	engine_close(self->engine);
 	bus_close(self->real_bus);
 	disk_close(&self->disk);
-	if (world->orchestrator == self)
-		world->orchestrator = NULL;
+	if (is_member(self))
+		world->members[self->place] = NULL;
 	if (world->rival == self)
 		world->rival = NULL;
 	herald_release(&self->herald);
@@ -326,17 +377,19 @@ static void end(struct orchestrator *self)
 static void die(struct orchestrator *self)
 {
 	struct world *world = self->world;
-	bool last = world->orchestrator == self, began_behind = self->began_behind;
+	bool last = is_member(self), began_behind = self->began_behind;
+	uint32_t place = self->place;
 
 	end(self);
 	if (began_behind)
-		orchestrator_restart(world);
-	if (last)
-		agenda_add(&world->agenda,
-			   world_soon_ms(world, world->part == PART_TROUBLE
-							? world->plan.away_ms
-							: 100),
-			   begin_again, world, 0);
+		orchestrators_restart(world);
+	if (!last)
+		return;
+	group_missing(world, place);
+	agenda_add(
+		&world->agenda,
+		world_soon_ms(world, world->part == PART_TROUBLE ? world->plan.away_ms : 100),
+		begin_again, world, place);
 }
 
 /* The moment at which it wants to be called, on the clock that never jumps. */
@@ -352,16 +405,45 @@ static void plan_next(struct orchestrator *self, size_t n)
 	plan_turn(self, now_ms + (wake_ms > 0 ? wake_ms : 1));
 }
 
+/* As a server does it: what the bus gives is its own, and nothing else. It is tried again
+ * where it fails, and where somebody else has claimed it by mistake. */
+static enum err own_shards(struct orchestrator *self)
+{
+	enum { CLAIM_AGAIN_MS = 60000, TRY_AGAIN_MS = 1000 };
+	const struct shards *ours = &self->store_wire.base.shards;
+	int64_t now_ms = world_now_ms(self->world);
+	enum err err;
+
+	if (!self->given.n ||
+	    (self->given_turn == self->owned_turn &&
+	     (shards_equal(&self->given, ours) || now_ms - self->owned_ms < CLAIM_AGAIN_MS)))
+		return OK;
+	self->owned_turn = 0;
+	err = engine_own(self->engine, &self->given);
+	diary_write(&self->world->diary, "%s owns %u of %u shards: %s", self->name,
+		    (unsigned)shards_count(ours), (unsigned)ours->n, err_text(err));
+	if (err) {
+		plan_turn(self, now_ms + TRY_AGAIN_MS);
+		return err;
+	}
+	self->owned_turn = self->given_turn;
+	self->owned_ms = now_ms;
+	self->loads = true;
+	return OK;
+}
+
 static void take_turn(struct orchestrator *self)
 {
 	struct world *world = self->world;
 	uint32_t n_begun = world->n_begun;
 	bool outage = world->outage;
 	size_t n = 0;
-	enum err err;
+	enum err err, owned;
 
 	bus_pump(self->bus);
+	owned = own_shards(self);
 	err = engine_turn(self->engine, &n);
+	err = err ? err : owned;
 	bus_pump(self->bus);
 	self->has_turned = true;
 	self->began_behind |= self == world->rival && world->n_begun > n_begun;
@@ -373,6 +455,10 @@ static void take_turn(struct orchestrator *self)
 		diary_fault(&world->diary, "P2: a turn failed: %s", err_text(err));
 	if (self->wire.fired)
 		world_arm(world, &self->wire, &world->plan.orchestrator);
+	if (!err && self->loads) {
+		judge_opened(world, self->number, self->engine);
+		self->loads = false;
+	}
 	judge_bounds(world, self->engine, !err);
 	judge_bus(world, self->real_bus);
 	plan_next(self, n);
@@ -381,14 +467,12 @@ static void take_turn(struct orchestrator *self)
 static void do_turn(void *context, uint64_t argument)
 {
 	struct world *world = context;
-	struct orchestrator *self = world->orchestrator;
+	struct orchestrator *self = find_number(world, (uint32_t)argument);
 
-	if (!self || self->number != (uint32_t)argument)
-		self = world->rival;
-	if (!self || self->number != (uint32_t)argument || self->turn_ms != world_now_ms(world))
+	if (!self || self->turn_ms != world_now_ms(world))
 		return;
 	self->turn_ms = INT64_MAX;
-	if (self->hangs_until_ms > world_now_ms(world))
+	if (hangs(self))
 		plan_turn(self, self->hangs_until_ms);
 	else
 		take_turn(self);
@@ -404,19 +488,36 @@ static void plan_turn(struct orchestrator *self, int64_t at_ms)
 
 void orchestrator_wake(struct world *world, const struct bus *bus)
 {
-	struct orchestrator *self = world->orchestrator;
+	struct orchestrator *self = find_bus(world, bus);
 
-	if (!self || self->real_bus != bus)
-		self = world->rival;
-	if (self && self->real_bus == bus)
+	if (self)
 		plan_turn(self, world_soon_ms(world, world->plan.weather.latency_ms +
 							     world->plan.sluggish_ms));
 }
 
-void orchestrator_hurry(struct world *world)
+void orchestrator_hear(struct world *world, uint32_t place)
 {
-	if (world->orchestrator)
-		plan_turn(world->orchestrator, world_now_ms(world));
+	struct orchestrator *self = world->members[place];
+
+	if (!self)
+		return;
+	if (hangs(self)) {
+		group_joined(world, place);
+		return;
+	}
+	group_given(&world->group, place, &self->given);
+	self->given_turn = world->group.turn;
+	world->transport->ops->assign(world->transport, self->real_bus, &self->given);
+	diary_write(&world->diary, "%s is given %u of %u shards", self->name,
+		    (unsigned)shards_count(&self->given), (unsigned)self->given.n);
+	plan_turn(self, world_now_ms(world));
+}
+
+void orchestrators_hurry(struct world *world)
+{
+	for (uint32_t i = 0; i < MEMBERS_MAX; i++)
+		if (world->members[i])
+			plan_turn(world->members[i], world_now_ms(world));
 }
 
 /* --- beginning ---------------------------------------------------------------------- */
@@ -442,7 +543,7 @@ static void observe(void *context, const struct definition *definition,
 	judge_told(world, row, n_entries, first);
 }
 
-void orchestrator_start(struct world *world)
+void orchestrator_start(struct world *world, uint32_t place)
 {
 	struct orchestrator *self = calloc(1, sizeof *self);
 	struct engine_parts parts = {.clock = &world->clock.base,
@@ -453,16 +554,17 @@ void orchestrator_start(struct world *world)
 
 	assert(self);
 	self->world = world;
+	self->place = place;
 	self->number = ++world->n_orchestrators;
 	snprintf(self->name, sizeof self->name, "orchestrator %u", (unsigned)self->number);
 	self->turn_ms = INT64_MAX;
 	herald_init(&self->herald, world, self->number);
 	self->real_bus = world->transport->ops->open_bus(world->transport);
 	self->log = (struct log){LOG_LEVEL_DEBUG, write_log, self};
-	world->orchestrator = self;
+	world->members[place] = self;
 	world_arm(world, &self->wire, &world->plan.orchestrator);
-	parts.store = store_tripwire_init(&self->store_wire, disk_open(&self->disk, world),
-					  &self->wire);
+	parts.store = store_tripwire_init(
+		&self->store_wire, disk_open(&self->disk, world, self->name), &self->wire);
 	parts.bus = watch_bus(self);
 	parts.log = &self->log;
 	parts.seed = random_next(&world->random);
@@ -480,41 +582,57 @@ void orchestrator_start(struct world *world)
 	engine_observe(self->engine, observe, self);
 	judge_opened(world, self->number, self->engine);
 	plan_turn(self, world_now_ms(world));
+	group_joined(world, place);
 }
 
-struct engine *orchestrator_engine(struct world *world)
+struct engine *orchestrator_engine(struct world *world, struct slice id)
 {
-	struct orchestrator *self = world->orchestrator;
+	uint32_t n = world->group.n_members,
+		 first = n > 1 ? random_below(&world->random, n) : 0;
+	struct orchestrator *asked = NULL;
 
-	return self && self->hangs_until_ms <= world_now_ms(world) ? self->engine : NULL;
+	for (uint32_t i = 0; i < n; i++) {
+		struct orchestrator *self = world->members[(first + i) % n];
+
+		if (!self || hangs(self))
+			continue;
+		if (!asked ||
+		    (disk_owns(&self->disk, id) && random_percent(&world->random, 80)))
+			asked = self;
+	}
+	return asked ? asked->engine : NULL;
 }
 
 struct herald *orchestrator_herald(struct world *world, uint32_t number)
 {
-	struct orchestrator *self = world->orchestrator;
+	struct orchestrator *self = find_number(world, number);
 
-	if (!self || self->number != number)
-		self = world->rival;
-	return self && self->number == number && !is_dead(self) ? &self->herald : NULL;
+	return self && !is_dead(self) ? &self->herald : NULL;
 }
 
-bool orchestrator_heard(const struct world *world)
+bool orchestrators_heard(const struct world *world)
 {
-	const struct orchestrator *self = world->orchestrator;
+	for (uint32_t i = 0; i < world->group.n_members; i++) {
+		const struct orchestrator *self = world->members[i];
 
-	return self && self->has_turned && !self->herald.n;
+		if (!self || !self->has_turned || self->herald.n)
+			return false;
+	}
+	return true;
 }
 
 /* --- trouble ------------------------------------------------------------------------ */
 
 void orchestrator_hang(struct world *world, uint32_t at_most_ms)
 {
-	struct orchestrator *self = world->orchestrator;
+	struct orchestrator *self =
+		world->members[random_below(&world->random, world->group.n_members)];
 
 	if (!self)
 		return;
 	diary_write(&world->diary, "%s hangs", self->name);
 	self->hangs_until_ms = world_soon_ms(world, at_most_ms);
+	group_missing(world, self->place);
 }
 
 /* No store refuses a new saga to an orchestrator that another one has replaced: it is
@@ -530,12 +648,12 @@ static void end_rival(void *context, uint64_t argument)
 	began_behind = world->rival->began_behind;
 	end(world->rival);
 	if (began_behind)
-		orchestrator_restart(world);
+		orchestrators_restart(world);
 }
 
 void orchestrator_rival(struct world *world)
 {
-	struct orchestrator *self = world->orchestrator;
+	struct orchestrator *self = world->members[0];
 	/* Often it is gone before the other one has got over what it did. */
 	uint32_t lasts_ms = random_percent(&world->random, 50) ? 20000 : HOUR_MS;
 
@@ -548,43 +666,52 @@ void orchestrator_rival(struct world *world)
 		   self->hangs_until_ms + random_below(&world->random, lasts_ms), end_rival,
 		   world, self->number);
 	world->rival = self;
-	world->orchestrator = NULL;
-	orchestrator_start(world);
+	world->members[0] = NULL;
+	orchestrator_start(world, 0);
 }
 
-void orchestrator_restart(struct world *world)
+void orchestrators_restart(struct world *world)
 {
-	if (world->orchestrator) {
-		diary_write(&world->diary, "%s is stopped", world->orchestrator->name);
-		die(world->orchestrator);
+	for (uint32_t i = 0; i < MEMBERS_MAX; i++) {
+		if (!world->members[i])
+			continue;
+		diary_write(&world->diary, "%s is stopped", world->members[i]->name);
+		die(world->members[i]);
 	}
 }
 
-void orchestrator_calm(struct world *world)
+void orchestrators_calm(struct world *world)
 {
 	if (world->rival)
 		end_rival(world, world->rival->number);
-	if (!world->orchestrator) {
-		orchestrator_start(world);
-		return;
+	for (uint32_t i = 0; i < world->group.n_members; i++) {
+		struct orchestrator *self = world->members[i];
+
+		if (!self) {
+			orchestrator_start(world, i);
+			continue;
+		}
+		self->hangs_until_ms = 0;
+		world_arm(world, &self->wire, &world->plan.orchestrator);
+		plan_turn(self, world_now_ms(world));
 	}
-	world->orchestrator->hangs_until_ms = 0;
-	world_arm(world, &world->orchestrator->wire, &world->plan.orchestrator);
-	orchestrator_hurry(world);
+	group_calm(world);
 }
 
-void orchestrator_deploy(struct world *world)
+void orchestrators_deploy(struct world *world)
 {
 	diary_write(&world->diary, "newer definitions are deployed");
 	world->deployed = true;
-	if (orchestrator_engine(world) && deploy(world->orchestrator))
-		diary_write(&world->diary, "not all of them, for now");
+	for (uint32_t i = 0; i < MEMBERS_MAX; i++)
+		if (world->members[i] && !hangs(world->members[i]) && deploy(world->members[i]))
+			diary_write(&world->diary, "not all of them, for now");
 }
 
 void orchestrators_free(struct world *world)
 {
 	if (world->rival)
 		end(world->rival);
-	if (world->orchestrator)
-		end(world->orchestrator);
+	for (uint32_t i = 0; i < MEMBERS_MAX; i++)
+		if (world->members[i])
+			end(world->members[i]);
 }

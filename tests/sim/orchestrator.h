@@ -1,43 +1,52 @@
-/* orchestrator.h - the processes that run the engine, one after the other, and
- * sometimes two that do not know of each other. */
+/* orchestrator.h - the processes that run the engine: one after the other, sometimes two
+ * that do not know of each other, or several that share the sagas. */
 #ifndef SKALD_TESTS_SIM_ORCHESTRATOR_H
 #define SKALD_TESTS_SIM_ORCHESTRATOR_H
 
 #include "orchestrator/engine/engine.h"
 #include "tests/sim/world.h"
 
-/* Start one; where it cannot, it is tried again later. It is world->orchestrator
- * then. */
-void orchestrator_start(struct world *world);
+/* Start the one of that place; where it cannot, it is tried again later. */
+void orchestrator_start(struct world *world, uint32_t place);
 
 /* Something came over this bus, or was asked for. */
 void orchestrator_wake(struct world *world, const struct bus *bus);
-void orchestrator_hurry(struct world *world);
+void orchestrators_hurry(struct world *world);
 
-/* The engine to ask; NULL: nobody answers now. */
-struct engine *orchestrator_engine(struct world *world);
+/* The one of that place hears which shards are given to it. */
+void orchestrator_hear(struct world *world, uint32_t place);
+
+/* It is not there, or hangs. */
+bool orchestrator_missing(const struct world *world, uint32_t place);
+
+/* Whether the saga, or the command, is in a shard of that orchestrator's, as it is stored.
+ * One that is alone has all. */
+bool orchestrator_owns(const struct world *world, uint32_t number, struct slice id);
+
+/* The engine to ask about a saga: mostly that of its owner. NULL: nobody answers now. */
+struct engine *orchestrator_engine(struct world *world, struct slice id);
 
 /* What it publishes; NULL: there is no such orchestrator any more. */
 struct herald;
 struct herald *orchestrator_herald(struct world *world, uint32_t number);
 
-/* It is there, and all that it has to tell is where it is read. */
-bool orchestrator_heard(const struct world *world);
+/* All are there, and what they have to tell is where it is read. */
+bool orchestrators_heard(const struct world *world);
 
-/* It does nothing for a while; nobody takes its place. */
+/* One does nothing for a while; who is alone is replaced by nobody. */
 void orchestrator_hang(struct world *world, uint32_t at_most_ms);
 
 /* It does nothing for a while, somebody takes its place, and then it goes on. */
 void orchestrator_rival(struct world *world);
 
-/* It ends at once, and comes back. */
-void orchestrator_restart(struct world *world);
+/* They end at once, and come back. */
+void orchestrators_restart(struct world *world);
 
 /* No more trouble. */
-void orchestrator_calm(struct world *world);
+void orchestrators_calm(struct world *world);
 
 /* Newer versions of all definitions. */
-void orchestrator_deploy(struct world *world);
+void orchestrators_deploy(struct world *world);
 
 void orchestrators_free(struct world *world);
 

@@ -59,7 +59,7 @@ static void ask(void *context, uint64_t argument);
 static bool is_for_now(const char *code)
 {
 	static const char *const codes[] = {"busy", "store-unavailable", "out-of-memory",
-					    "changed-meanwhile"};
+					    "changed-meanwhile", "moved"};
 
 	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
 		if (!strcmp(code, codes[i]))
@@ -164,7 +164,8 @@ static bool ask_start(struct request *request)
 {
 	struct world *world = request->world;
 	const struct sim_case *sim_case = request->sim_case;
-	struct engine *engine = orchestrator_engine(world);
+	struct engine *engine =
+		orchestrator_engine(world, slice_of(sim_case->ids[request->which_id]));
 	struct start_message start = {
 		.saga = sim_case->definition->name,
 		.id = slice_of(sim_case->ids[request->which_id]),
@@ -185,7 +186,7 @@ static bool ask_start(struct request *request)
 		return false;
 	engine_forget(engine, request);
 	engine_start(engine, &start, answer_request, request);
-	orchestrator_hurry(world);
+	orchestrators_hurry(world);
 	return true;
 }
 
@@ -197,7 +198,7 @@ static struct slice id_to_ask_for(const struct sim_case *sim_case)
 static bool ask_signal(struct request *request)
 {
 	struct world *world = request->world;
-	struct engine *engine = orchestrator_engine(world);
+	struct engine *engine = orchestrator_engine(world, id_to_ask_for(request->sim_case));
 	struct signal_message signal = {.saga_id = id_to_ask_for(request->sim_case),
 					.event = slice_of(request->event),
 					.id = slice_of(request->id),
@@ -213,7 +214,7 @@ static bool ask_signal(struct request *request)
 		return false;
 	engine_forget(engine, request);
 	engine_signal(engine, &signal, answer_request, request);
-	orchestrator_hurry(world);
+	orchestrators_hurry(world);
 	return true;
 }
 
@@ -243,8 +244,9 @@ static void announce(struct sim_case *sim_case, enum event_type type, const char
 
 static bool ask_operation(struct request *request)
 {
-	struct engine *engine = orchestrator_engine(request->world);
-	struct operation operation = {.saga_id = id_to_ask_for(request->sim_case),
+	struct slice id = id_to_ask_for(request->sim_case);
+	struct engine *engine = orchestrator_engine(request->world, id);
+	struct operation operation = {.saga_id = id,
 				      .type = request->operation,
 				      .step = slice_of(request->step),
 				      .actor = SLICE_LITERAL("ann"),
@@ -257,7 +259,7 @@ static bool ask_operation(struct request *request)
 		operation.output = SLICE_LITERAL("{\"id\":\"by hand\"}");
 	engine_forget(engine, request);
 	engine_operate(engine, &operation, answer_request, request);
-	orchestrator_hurry(request->world);
+	orchestrators_hurry(request->world);
 	return true;
 }
 
@@ -482,8 +484,11 @@ static void operate(struct world *world, struct sim_case *sim_case, enum event_t
 				      .step = step,
 				      .actor = SLICE_LITERAL("bob"),
 				      .reason = SLICE_LITERAL("helping")};
+	struct engine *engine = orchestrator_engine(world, operation.saga_id);
 	char name[INSTANCE_NAME_MAX + 1];
 
+	if (!engine)
+		return;
 	snprintf(name, sizeof name, "%.*s", SLICE_ARG(step));
 	diary_write(&world->diary, "bob comes to %s: %s %s", sim_case->id, event_text(type),
 		    name);
@@ -492,8 +497,8 @@ static void operate(struct world *world, struct sim_case *sim_case, enum event_t
 		operation.output = SLICE_LITERAL(
 			"{\"id\":\"by hand\",\"receipt\":\"r\",\"price\":1,\"total\":2,"
 			"\"booking\":\"b\",\"entry\":3}");
-	engine_operate(orchestrator_engine(world), &operation, ignore_answer, sim_case);
-	orchestrator_hurry(world);
+	engine_operate(engine, &operation, ignore_answer, sim_case);
+	orchestrators_hurry(world);
 }
 
 void people_bulk(struct people *people)
@@ -503,8 +508,6 @@ void people_bulk(struct people *people)
 	struct world *world = people->world;
 	enum event_type type = types[random_below(&world->random, 6)];
 
-	if (!orchestrator_engine(world))
-		return;
 	for (uint32_t i = 0; i < world->n_cases; i++)
 		if (*world->cases[i].id)
 			operate(world, &world->cases[i], type, (struct slice){0});
@@ -540,7 +543,8 @@ static void go_round(void *context, uint64_t argument)
 	for (uint32_t i = 0; i < world->n_cases; i++) {
 		struct sim_case *sim_case = &world->cases[i];
 
-		if (!*sim_case->id || sim_case->ended || !orchestrator_engine(world))
+		if (!*sim_case->id || sim_case->ended ||
+		    !orchestrator_engine(world, slice_of(sim_case->id)))
 			continue;
 		if (sim_case->paused)
 			operate(world, sim_case, EVENT_RESUME, (struct slice){0});

@@ -76,6 +76,20 @@ static void make_limits(struct plan *plan, struct random *random)
 	settings->pause_ms = PICK(random, SECOND, 30 * SECOND, 10 * MINUTE);
 }
 
+/* Messages that come one by one come by shard, too. */
+static void make_members(struct plan *plan, struct random *random)
+{
+	uint32_t members = sometimes(random, 35, PICK(random, 2, 2, 3));
+	uint32_t n_shards = PICK(random, 1, 2, 4, 7), moves = PICK(random, 1, 5, 20);
+
+	if (plan->hub || !members)
+		return;
+	plan->members = members;
+	plan->n_shards = n_shards;
+	plan->moves = moves;
+	plan->rivals = plan->live_max = 0;
+}
+
 void plan_make(struct plan *plan, uint64_t seed)
 {
 	/* Neighbouring seeds are nothing like each other. */
@@ -104,6 +118,7 @@ void plan_make(struct plan *plan, uint64_t seed)
 	if (!plan->mute) /* there is room for few: it must not be taken for good */
 		plan->live_max = sometimes(&random, 15, 2);
 	make_limits(plan, &random);
+	make_members(plan, &random);
 	/* A bus that is full is asked again every few seconds, which takes long for weeks. */
 	if (plan->mute && plan->trouble_ms > 48 * HOUR)
 		plan->queue = (uint32_t)(plan->limits.held = 100000);

@@ -30,13 +30,15 @@ struct plan {
 	uint32_t queue;       /* messages that wait for a participant at most, one by one */
 	uint32_t sluggish_ms; /* until the orchestrator looks at what came, at most */
 	uint32_t live_max;
+	uint32_t members;  /* orchestrators that share the sagas; 0: there is one */
+	uint32_t n_shards; /* at first */
 
 	int64_t trouble_ms; /* how long there is any */
 	struct fuse orchestrator, service;
 	uint32_t away_ms; /* how long who died is away, at most */
 
 	/* How often, during the trouble. */
-	uint32_t cuts, hangs, outages, rivals, jumps, deploys, vandals, bulks;
+	uint32_t cuts, hangs, outages, rivals, moves, jumps, deploys, vandals, bulks;
 	uint32_t jump_ms;            /* how wrong a clock is set, at most */
 	uint32_t operations_percent; /* of the cases */
 	uint32_t fates_percent;      /* of the commands, that do not just go well */

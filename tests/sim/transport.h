@@ -8,6 +8,7 @@
 #ifndef SKALD_TESTS_SIM_TRANSPORT_H
 #define SKALD_TESTS_SIM_TRANSPORT_H
 
+#include "base/shards.h"
 #include "bus/hub.h"
 #include "orchestrator/simulate/agenda.h"
 #include "tests/lib/clock_sim.h"
@@ -48,6 +49,7 @@ struct transport_setup {
 	uint32_t window;                 /* of a participant's process */
 	uint32_t line_bytes;             /* that are under way on a line, at most */
 	uint32_t queue;                  /* commands that wait for a participant, at most */
+	uint32_t n_shards;               /* by which messages come at first; 0: they do not */
 };
 
 struct transport {
@@ -59,6 +61,12 @@ struct transport_ops {
 	/* The orchestrator's end, when its process begins. To close it is to die.
 	 * Whoever opens one takes over: what comes goes there. */
 	struct bus *(*open_bus)(struct transport *transport);
+
+	/* Where messages come by shard: these are this end's from now on. What the one
+	 * who had them before has not acknowledged comes once more; what comes late may
+	 * come to that one, too. NULL: they do not. */
+	void (*assign)(struct transport *transport, struct bus *bus,
+		       const struct shards *given);
 
 	/* The end of a participant's process; likewise. */
 	struct port *(*open_port)(struct transport *transport, const char *participant,

@@ -6,11 +6,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum {
+	INBOXES_MAX = 16,
+	COPIED = INBOXES_MAX, /* the inbox of what is there for somebody else, too */
+	LATE_PERCENT = 30,    /* of what comes for a shard that another one had */
+};
+
 /* A message on its way, and once it is there. */
 struct letter {
 	struct letter *next;
 	struct post_transport *post;
-	struct mailbox *mailbox; /* where it goes: a command; NULL: the inbox */
+	struct mailbox *mailbox; /* where it goes: a command; NULL: an inbox */
+	uint32_t inbox;          /* in which it was, */
 	struct arena arena;
 	struct frame frame;
 };
@@ -30,6 +37,13 @@ struct post_bus {
 	struct bus base; /* first, so that the two pointers are one */
 	struct post_transport *post;
 	struct letters polled; /* and not acknowledged */
+	struct letters late;   /* what is another one's by now */
+};
+
+/* What comes for a shard, or all that comes. */
+struct inbox {
+	struct letters letters;
+	struct post_bus *reader, *former; /* NULL: nobody */
 };
 
 struct post_port {
@@ -44,7 +58,8 @@ struct post_port {
 struct post_transport {
 	struct transport base; /* first, so that the two pointers are one */
 	struct mailbox *mailboxes;
-	struct letters inbox;
+	struct inbox inboxes[INBOXES_MAX];
+	uint32_t n_inboxes;       /* at least one */
 	struct letters under_way; /* what is on the agenda; freed at the end */
 	struct post_bus *bus;     /* the newest; NULL: none */
 	struct post_port *ports;
@@ -122,6 +137,69 @@ static void unlink_letter(struct letters *letters, struct letter *letter)
 		letters->end = link;
 }
 
+static struct letter *make_letter(struct post_transport *post, struct mailbox *mailbox,
+				  struct slice bytes)
+{
+	struct letter *letter = calloc(1, sizeof *letter);
+	enum err err;
+
+	assert(letter);
+	letter->post = post;
+	letter->mailbox = mailbox;
+	err = wire_read(
+		(struct slice){bytes.at + WIRE_LENGTH_SIZE, bytes.len - WIRE_LENGTH_SIZE},
+		&letter->arena, &letter->frame, NULL);
+	assert(!err);
+	return letter;
+}
+
+static struct letter *copy_letter(struct post_transport *post, const struct letter *letter)
+{
+	enum err err;
+
+	bytes_clear(&post->scratch);
+	err = wire_write(&letter->frame, &post->scratch, NULL);
+	assert(!err);
+	return make_letter(post, NULL, bytes_slice(&post->scratch));
+}
+
+/* The key by which it finds its shard. */
+static struct slice key_of(const struct frame *frame)
+{
+	switch (frame->type) {
+	case FRAME_START: return frame->start.id.len ? frame->start.id : frame->start.key;
+	case FRAME_SIGNAL: return frame->signal.saga_id;
+	default: assert(frame->type == FRAME_REPLY); return frame->reply.id;
+	}
+}
+
+static void wake_bus(struct post_transport *post, struct post_bus *bus)
+{
+	const struct transport_user *user = &post->base.setup.user;
+
+	if (bus)
+		user->orchestrator_woken(user->context, &bus->base);
+}
+
+static void arrive_at_inbox(struct post_transport *post, struct letter *letter)
+{
+	struct post_bus *former;
+	struct letter *late;
+	struct inbox *inbox;
+
+	letter->inbox = shard_of(key_of(&letter->frame), post->n_inboxes);
+	inbox = &post->inboxes[letter->inbox];
+	former = inbox->former;
+	if (former && random_percent(post->base.setup.random, LATE_PERCENT)) {
+		late = copy_letter(post, letter);
+		late->inbox = COPIED;
+		letters_add(&former->late, late);
+		wake_bus(post, former);
+	}
+	letters_add(&inbox->letters, letter);
+	wake_bus(post, inbox->reader);
+}
+
 static void arrive(void *context, uint64_t argument)
 {
 	struct letter *letter = context;
@@ -145,26 +223,15 @@ static void arrive(void *context, uint64_t argument)
 			    letter->frame.ended.status);
 		letter_free(letter);
 		return;
-	default:
-		letters_add(&post->inbox, letter);
-		if (post->bus)
-			user->orchestrator_woken(user->context, &post->bus->base);
+	default: arrive_at_inbox(post, letter);
 	}
 }
 
 static void post_one(struct post_transport *post, struct mailbox *mailbox, struct slice bytes)
 {
 	struct transport_setup *setup = &post->base.setup;
-	struct letter *letter = calloc(1, sizeof *letter);
-	enum err err;
+	struct letter *letter = make_letter(post, mailbox, bytes);
 
-	assert(letter);
-	letter->post = post;
-	letter->mailbox = mailbox;
-	err = wire_read(
-		(struct slice){bytes.at + WIRE_LENGTH_SIZE, bytes.len - WIRE_LENGTH_SIZE},
-		&letter->arena, &letter->frame, NULL);
-	assert(!err);
 	letters_add(&post->under_way, letter);
 	agenda_add(setup->agenda, setup->clock->monotonic_ms + transport_delay_ms(&post->base),
 		   arrive, letter, 0);
@@ -236,10 +303,22 @@ static enum err post_send(struct bus *bus, const struct command_message *command
 	return OK;
 }
 
+/* One alone takes all, also where a newer one is there. */
+static struct letter *take_letter(struct post_bus *bus)
+{
+	struct post_transport *post = bus->post;
+	struct letter *letter = letters_take(&bus->late);
+
+	for (uint32_t i = 0; !letter && i < INBOXES_MAX; i++)
+		if (!post->base.setup.n_shards || post->inboxes[i].reader == bus)
+			letter = letters_take(&post->inboxes[i].letters);
+	return letter;
+}
+
 static bool post_poll(struct bus *base, struct inbox_message *out)
 {
 	struct post_bus *bus = (struct post_bus *)base;
-	struct letter *letter = letters_take(&bus->post->inbox);
+	struct letter *letter = take_letter(bus);
 	const struct frame *frame;
 
 	if (!letter)
@@ -298,12 +377,65 @@ static void post_participants(struct bus *base,
 {
 }
 
-/* What was polled and not acknowledged is there again for the next one. */
+/* What the end has polled of an inbox, and not acknowledged, is there again for the next
+ * one. It goes on with what it has, as a copy. */
+static void leave_inbox(struct post_bus *bus, uint32_t i)
+{
+	struct inbox *inbox = &bus->post->inboxes[i];
+	struct letters again = {0};
+
+	for (struct letter *letter = bus->polled.first; letter; letter = letter->next) {
+		struct letter *copy;
+
+		if (letter->inbox != i)
+			continue;
+		copy = copy_letter(bus->post, letter);
+		copy->inbox = i;
+		letters_add(&again, copy);
+		letter->inbox = COPIED;
+	}
+	letters_give_back(&again, &inbox->letters);
+}
+
+static void post_assign(struct transport *transport, struct bus *base,
+			const struct shards *given)
+{
+	struct post_transport *post = (struct post_transport *)transport;
+	struct post_bus *bus = (struct post_bus *)base;
+
+	assert(given->n <= INBOXES_MAX);
+	if (post->n_inboxes < given->n)
+		post->n_inboxes = given->n;
+	for (uint32_t i = 0; i < given->n; i++) {
+		struct inbox *inbox = &post->inboxes[i];
+
+		if (shards_has(given, i) == (inbox->reader == bus))
+			continue;
+		if (inbox->reader) {
+			leave_inbox(inbox->reader, i);
+			inbox->former = inbox->reader;
+		}
+		inbox->reader = inbox->reader == bus ? NULL : bus;
+		if (inbox->former == inbox->reader)
+			inbox->former = NULL;
+	}
+}
+
 static void post_close(struct bus *base)
 {
 	struct post_bus *bus = (struct post_bus *)base;
 
-	letters_give_back(&bus->polled, &bus->post->inbox);
+	for (uint32_t i = 0; i < INBOXES_MAX; i++) {
+		struct inbox *inbox = &bus->post->inboxes[i];
+
+		leave_inbox(bus, i);
+		if (inbox->reader == bus)
+			inbox->reader = NULL;
+		if (inbox->former == bus)
+			inbox->former = NULL;
+	}
+	letters_clear(&bus->polled);
+	letters_clear(&bus->late);
 	if (bus->post->bus == bus)
 		bus->post->bus = NULL;
 	free(bus);
@@ -329,6 +461,8 @@ static struct bus *post_open_bus(struct transport *transport)
 	bus->base.ops = &ops;
 	bus->post = post;
 	post->bus = bus;
+	if (!transport->setup.n_shards)
+		post->inboxes[0].reader = bus;
 	return &bus->base;
 }
 
@@ -483,7 +617,8 @@ static void post_free(struct transport *transport)
 		letters_clear(&mailbox->letters);
 		free(mailbox);
 	}
-	letters_clear(&post->inbox);
+	for (uint32_t i = 0; i < INBOXES_MAX; i++)
+		letters_clear(&post->inboxes[i].letters);
 	letters_clear(&post->under_way);
 	bytes_release(&post->scratch);
 	free(post);
@@ -493,6 +628,7 @@ struct transport *transport_post_new(const struct transport_setup *setup)
 {
 	static const struct transport_ops ops = {
 		.open_bus = post_open_bus,
+		.assign = post_assign,
 		.open_port = post_open_port,
 		.start = post_start,
 		.signal = post_signal,
@@ -504,6 +640,7 @@ struct transport *transport_post_new(const struct transport_setup *setup)
 
 	assert(post);
 	post->base = (struct transport){&ops, *setup};
+	post->n_inboxes = setup->n_shards ? setup->n_shards : 1;
 	post->scratch = BYTES(WIRE_LENGTH_SIZE + WIRE_FRAME_MAX, NULL);
 	return &post->base;
 }

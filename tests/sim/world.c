@@ -199,6 +199,14 @@ static void rival(void *context, uint64_t argument)
 		orchestrator_rival(world);
 }
 
+static void move(void *context, uint64_t argument)
+{
+	struct world *world = context;
+
+	if (happens(world, CHANCE_MOVE))
+		group_move(world);
+}
+
 /* Somebody sets the clock, and sets it right again the next time. */
 static void jump(void *context, uint64_t argument)
 {
@@ -212,7 +220,7 @@ static void jump(void *context, uint64_t argument)
 		return;
 	clock_sim_set(&world->clock, is_right ? right_ms + wrong_ms : right_ms);
 	diary_write(&world->diary, "the clock is set %s", is_right ? "wrong" : "right");
-	orchestrator_hurry(world);
+	orchestrators_hurry(world);
 }
 
 static void bulk(void *context, uint64_t argument)
@@ -228,7 +236,7 @@ static void deploy(void *context, uint64_t argument)
 	struct world *world = context;
 
 	if (chance_take(&world->chance, CHANCE_DEPLOY, 100))
-		orchestrator_deploy(world);
+		orchestrators_deploy(world);
 }
 
 static void vandalize(void *context, uint64_t argument)
@@ -273,7 +281,7 @@ static void begin_calm(struct world *world)
 	world->plan.sluggish_ms = 0;
 	clock_sim_set(&world->clock, START_S * INT64_C(1000) + world_now_ms(world));
 	end_outage(world, 0);
-	orchestrator_calm(world);
+	orchestrators_calm(world);
 	services_calm(world->services);
 	people_help(world->people);
 }
@@ -285,7 +293,7 @@ static void begin_mended(struct world *world)
 	world->part_ms = world_now_ms(world);
 	if (world->damaged) {
 		world->damaged = NULL;
-		orchestrator_restart(world);
+		orchestrators_restart(world);
 	}
 	services_mend(world->services);
 }
@@ -301,7 +309,7 @@ static bool go_on(struct world *world)
 		return true;
 	}
 	ended = judge_all_ended(world) && people_satisfied(world->people) &&
-		orchestrator_heard(world);
+		orchestrators_heard(world);
 	if (!ended && world_now_ms(world) > world->part_ms + world->patience_ms)
 		judge_impatient(world);
 	if (!ended)
@@ -377,6 +385,7 @@ static struct transport *make_transport(struct world *world)
 		.window = world->sabotage == SABOTAGE_WIDE_WINDOWS ? 1000 : world->plan.window,
 		.line_bytes = world->plan.line_bytes,
 		.queue = world->plan.queue,
+		.n_shards = world->plan.n_shards,
 	};
 
 	return world->plan.hub ? transport_hub_new(&setup) : transport_post_new(&setup);
@@ -414,12 +423,15 @@ static void world_init(struct world *world, const struct catalogue *catalogue, u
 	plan_trouble(world, world->plan.hangs, hang);
 	plan_trouble(world, world->plan.outages, outage);
 	plan_trouble(world, world->plan.rivals, rival);
+	plan_trouble(world, world->plan.moves, move);
 	plan_trouble(world, world->plan.jumps, jump);
 	plan_trouble(world, world->plan.deploys, deploy);
 	plan_trouble(world, world->plan.vandals, vandalize);
 	plan_trouble(world, world->plan.bulks, bulk);
 	agenda_add(&world->agenda, world->plan.trouble_ms, end_trouble, world, 0);
-	orchestrator_start(world);
+	group_init(world);
+	for (uint32_t i = 0; i < world->group.n_members; i++)
+		orchestrator_start(world, i);
 	services_begin(world->services);
 }
 

@@ -12,6 +12,7 @@
 
 #include "orchestrator/store/store_memory.h"
 #include "tests/sim/case.h"
+#include "tests/sim/group.h"
 
 /* What is broken on purpose, so that a test sees the judge notice. */
 enum sabotage {
@@ -32,6 +33,8 @@ enum sabotage {
 	SABOTAGE_TWINS,          /* with a child it keeps another one like it */
 	SABOTAGE_FORGE_CHILDREN, /* it says of completed ones that they have turned back */
 	SABOTAGE_LOSE_CHILDREN,  /* likewise of running ones, and it does not load them */
+	SABOTAGE_FORGET_OWNERS,  /* it stores what is not the writer's any more */
+	SABOTAGE_FORGET_OTHERS,  /* what the former owner had not told counts as told */
 
 	/* The orchestrator. */
 	SABOTAGE_KEEP_SENDS,        /* commands are not sent, and nobody is told */
@@ -60,7 +63,7 @@ enum part { PART_TROUBLE, PART_CALM, PART_MENDED };
 struct tally {
 	uint64_t sagas, children, completed, compensated, killed, parked;
 	uint64_t commands, effects, undos, replies;
-	uint64_t deaths, failed_calls, lost_answers, rivals;
+	uint64_t deaths, failed_calls, lost_answers, rivals, moves;
 	uint64_t chances[CHANCE_KINDS]; /* that were taken */
 	uint64_t starts, signals, operations, helps, news, published;
 	uint64_t events, simulated_ms;
@@ -99,8 +102,10 @@ struct world {
 	uint32_t n_cases;
 	const struct definition *needed[CATALOGUE_MAX]; /* of all of them */
 	size_t n_needed;
-	struct orchestrator *orchestrator; /* NULL: none runs */
-	struct orchestrator *rival;        /* one that does not know of the present one */
+	struct orchestrator *members[MEMBERS_MAX]; /* NULL: it does not run; one alone is
+						    * the first */
+	struct orchestrator *rival; /* one that does not know of the present one */
+	struct group group;
 	uint32_t n_orchestrators;
 	uint32_t n_participants; /* that the sagas need */
 	uint32_t n_begun;        /* sagas that are under way, and were not before */

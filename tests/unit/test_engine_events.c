@@ -464,7 +464,8 @@ START_TEST(test_a_crowded_bus_holds_what_comes)
 	ck_assert_int_eq(helped, OK);
 	hall.loud.crowded = false;
 	ck_assert_uint_eq(turn(&hall), 1);
-	ck_assert_int_eq(engine_wake_ms(hall.engine), INT64_MAX);
+	/* Where there are shards it looks whose they are, and that is all. */
+	ck_assert_int_ge(engine_wake_ms(hall.engine), START_MS + 60000);
 	ck_assert_int_eq(start(&hall, "errand", "o-2", "{}"), OK);
 	go_home(&hall);
 	ck_assert_uint_eq(check_saga(&hall, "o-1"), 0);

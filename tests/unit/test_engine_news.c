@@ -251,7 +251,8 @@ START_TEST(test_the_last_batch_is_told_again)
 		restart(&ear);
 		ck_assert_int_eq(engine_wake_ms(ear.engine), 0);
 		turn(&ear);
-		ck_assert_int_eq(engine_wake_ms(ear.engine), INT64_MAX);
+		/* Where there are shards it looks whose they are, and that is all. */
+		ck_assert_int_ge(engine_wake_ms(ear.engine), ear.clock.now_ms + 60000);
 		/* That was the end of the first one; the others ended before. */
 		ck_assert_uint_eq(ear.known[0].n_again, i);
 		ck_assert_uint_eq(ear.known[1].n_again, 0);
