@@ -207,7 +207,8 @@ enum err commit_batch(struct engine *engine)
 	arena_reset(&engine->batch);
 	trim(&engine->timeline);
 	trim(&engine->record);
-	return OK;
+	/* What others wrote comes before what is decided of it next. */
+	return tell_untold(engine);
 }
 
 void drop_batch(struct engine *engine)

@@ -335,6 +335,10 @@ void tell_observer(struct engine *engine, const struct definition *definition,
 /* A saga that can be read, loaded with what is not known to be sent. ERR_NOMEM. */
 CHECKED enum err keep_untold(struct engine *engine, const struct loaded_saga *saga);
 
+/* Likewise one that somebody else wrote. Where there are shards he has lost it, and tells
+ * nobody: all of its entries are kept. */
+CHECKED enum err keep_others(struct engine *engine, struct slice record, uint32_t n_entries);
+
 /* Tell of all that were kept. ERR_NOMEM: some are left. */
 CHECKED enum err tell_untold(struct engine *engine);
 void drop_untold(struct engine *engine);

@@ -35,6 +35,13 @@ enum err keep_untold(struct engine *engine, const struct loaded_saga *saga)
 	return OK;
 }
 
+enum err keep_others(struct engine *engine, struct slice record, uint32_t n_entries)
+{
+	const struct loaded_saga saga = {.record = record, .n_news = n_entries};
+
+	return engine->shards.n ? keep_untold(engine, &saga) : OK;
+}
+
 /* The newest entries, n at most; NULL: out of memory. */
 static struct entry *newest_entries(struct arena *arena, struct slice bytes, uint32_t *n)
 {

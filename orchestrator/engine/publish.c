@@ -78,5 +78,5 @@ void news_told(struct engine *engine, const struct change *change)
 void news_unknown(struct engine *engine, struct live *live)
 {
 	live->n_news = live->n_entries;
-	live->news_batch = engine->sent;
+	live->news_batch = engine->sent + 1;
 }

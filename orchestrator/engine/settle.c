@@ -151,8 +151,12 @@ static enum err take_over(struct engine *engine, struct change *change, struct s
 		copy = malloc(record.len);
 		err = copy ? OK : ERR_NOMEM;
 	}
-	if (err == ERR_NOMEM)
+	if (!err)
+		err = keep_others(engine, record, stored.n_entries);
+	if (err == ERR_NOMEM) {
+		free(copy);
 		return err;
+	}
 	log_begin(&line, engine->parts.log, LOG_LEVEL_WARN, "saga-taken-over");
 	log_text(&line, "saga", live_id(live));
 	log_end(&line);

@@ -190,7 +190,9 @@ void take_stray(struct engine *engine, struct slice record)
 	    saga_ended(&stored.saga) || !shards_cover(&engine->shards, stored.saga.id) ||
 	    live_find(&engine->table, stored.saga.id))
 		return;
-	err = add_saga(engine, record, &stored, stored.n_entries);
+	err = keep_others(engine, record, stored.n_entries);
+	if (!err)
+		err = add_saga(engine, record, &stored, stored.n_entries);
 	(void)err; /* without memory whoever loads it next has it */
 }
 

@@ -28,8 +28,8 @@ struct site {
 	struct engine *engine;
 	char told[TOLD_MAX][96]; /* "ID REVISION", as observed */
 	int n_told;
-	struct bus_ops loud;  /* of a bus to which somebody listens */
-	uint64_t first_heard; /* the smallest number of an event; 0: none */
+	struct bus_ops loud; /* of a bus to which somebody listens */
+	uint64_t heard;      /* the numbers of events, a bit each */
 };
 
 static struct world {
@@ -431,14 +431,18 @@ END_TEST
 
 static enum err hear(struct bus *bus, const struct event_message *event)
 {
-	for (int i = 0; i < ENGINES; i++) {
-		struct site *site = &world.sites[i];
-
-		if (site->bus == bus &&
-		    (!site->first_heard || event->number < site->first_heard))
-			site->first_heard = event->number;
-	}
+	for (int i = 0; i < ENGINES; i++)
+		if (world.sites[i].bus == bus)
+			world.sites[i].heard |= UINT64_C(1) << event->number;
 	return OK;
+}
+
+/* From the first one on, without a gap. */
+static bool heard_all(int i)
+{
+	uint64_t heard = world.sites[i].heard >> 1;
+
+	return heard && !(heard & (heard + 1));
 }
 
 static bool never_crowded(const struct bus *bus)
@@ -460,7 +464,7 @@ static void listen(int i)
 	site->loud.crowded = never_crowded;
 	site->loud.arrived = never_arrives;
 	site->bus->ops = &site->loud;
-	site->first_heard = 0;
+	site->heard = 0;
 }
 
 /* Each dies with what it published on its way, so that the next one begins with the first
@@ -474,15 +478,93 @@ START_TEST(test_what_never_arrives_is_published_by_each)
 		listen(i);
 	own(0, "1", N);
 	ck_assert_int_eq(start(0, "waits", id), OK);
-	ck_assert_uint_eq(world.sites[0].first_heard, 1);
+	ck_assert(heard_all(0));
 	own(1, "1", N);
-	ck_assert_uint_eq(world.sites[1].first_heard, 1);
+	ck_assert(heard_all(1));
 	ck_assert_int_eq(cancel(1, id), OK); /* the first that it stores */
 	close_site(0);
 	open_site(0);
 	listen(0);
 	own(0, "1", N);
-	ck_assert_uint_eq(world.sites[0].first_heard, 1);
+	ck_assert(heard_all(0));
+	leave();
+}
+END_TEST
+
+/* Somebody wrote it before he could know that his shard is lost, as two do that ask a
+ * store over a network. */
+static struct store *archive;
+
+static enum err commit_late(struct store *store, const struct store_batch *batch,
+			    struct saga_write *writes, size_t n,
+			    const struct audit_entry *audit, size_t n_audit)
+{
+	return store_commit(archive, batch, writes, n, audit, n_audit);
+}
+
+static enum err look_at_all(struct store *store,
+			    enum err (*visit)(void *context, const struct loaded_saga *saga),
+			    void *context)
+{
+	struct store_batch newest;
+
+	return store_load(archive, &store->shards, &newest, visit, context);
+}
+
+/* How whoever has the shard now comes upon it. */
+enum { LOOKS, CHANGES, BEGINS };
+static const char *const ways[] = {"it looks", "it wants to change it, too",
+				   "it wants to begin it, too"};
+
+static void come_upon(int way, const char *id)
+{
+	if (way == BEGINS) {
+		ck_assert_int_eq(start(0, "waits", id), OK);
+		advance(1); /* or it is the same record, and taken for its own */
+		ck_assert_int_eq(start(1, "waits", id), OK);
+		ck_assert_int_eq(cancel(1, id), OK);
+		return;
+	}
+	ck_assert_int_eq(cancel(0, id), OK);
+	advance(1);
+	if (way == CHANGES)
+		ck_assert_int_eq(cancel(1, id), ERR_BUSY);
+	else
+		world.sites[1].store->stirred = true;
+}
+
+/* Nobody else publishes it, and it counts as news as long as it may be on its way. */
+START_TEST(test_what_came_too_late_is_published_by_each)
+{
+	const char *id = id_in(1, 1);
+	struct store_ops late, looks;
+
+	enter();
+	archive = store_memory_open(world.vault);
+	for (int i = 0; i < ENGINES; i++)
+		listen(i);
+	late = looks = *world.sites[0].store->ops;
+	late.commit = commit_late;
+	looks.look = look_at_all;
+	world.sites[0].store->ops = &late;
+	world.sites[1].store->ops = &looks;
+	own(0, "1", N);
+	if (_i != BEGINS)
+		ck_assert_int_eq(start(0, "waits", id), OK);
+	own(1, "1", N);
+	come_upon(_i, id);
+	for (int n = 0; n < 3; n++) {
+		run(1);
+		commands(1, "{}");
+	}
+	ck_assert_int_eq(status(id), STATUS_COMPENSATED);
+	ck_assert_msg(heard_all(1), "%s", ways[_i]);
+	close_site(0);
+	open_site(0);
+	listen(0);
+	own(0, "1", N);
+	ck_assert_msg(heard_all(0), "%s", ways[_i]);
+	store_close(archive);
 	leave();
 }
 END_TEST
@@ -499,6 +581,7 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_definitions_of_others_are_known);
 	tcase_add_test(tcase, test_what_one_did_not_tell_is_told_by_the_next);
 	tcase_add_test(tcase, test_what_never_arrives_is_published_by_each);
+	tcase_add_loop_test(tcase, test_what_came_too_late_is_published_by_each, 0, ROWS(ways));
 }
 
 int main(void)
