@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "bus/kafka/topics.h"
 #include "cli/file.h"
+#include "orchestrator/store/mongo/store_mongo.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -20,7 +21,7 @@
 extern char **environ;
 
 enum {
-	ARGS_MAX = 14,
+	ARGS_MAX = 16,
 	NAME_SIZE = 2 * BENCH_PATH_SIZE,
 	STEP_MS = 2,
 	READY_MS = 40000, /* after 30 s a server gives up waiting for Kafka, and says so */
@@ -39,9 +40,8 @@ static const char *const programs[N_BENCH_PROCESSES] = {
 	[BENCH_PAYMENT] = "skald-payment",
 };
 
-/* What starts a broker, in the tree of the source; seen from its programs. */
+/* What starts other servers, in the tree of the source; seen from its programs. */
 static const char engines[] = "engines", engines_folder[] = "../../tools/";
-static const char broker_folder[] = "broker";
 
 static void sleep_a_little(void)
 {
@@ -76,6 +76,7 @@ static enum err make_folder(struct bench_plant *plant, const char *parent, struc
 				"cannot make a folder in %s: %s; give another one with --dir",
 				parent, strerror(errno));
 	memcpy(plant->folder, folder, sizeof folder);
+	snprintf(plant->prefix, sizeof plant->prefix, "%s", strrchr(folder, '/') + 1);
 	return OK;
 }
 
@@ -299,6 +300,66 @@ static enum err read_output(const struct bench_plant *plant, const char *program
 	return file_read(path, OUTPUT_MAX, arena, out, diag);
 }
 
+/* --- servers of others ------------------------------------------------------------ */
+
+struct engine_kind {
+	const char *name; /* of tools/engines, and of its folder */
+	const char *what, *flag, *variable;
+};
+
+static const struct engine_kind kafka_kind = {"kafka", "broker", "--bus kafka:HOST:PORT",
+					      "SKALD_BUS=kafka:HOST:PORT"};
+static const struct engine_kind mongo_kind = {"mongo", "MongoDB",
+					      "--store mongo:mongodb://HOST:PORT",
+					      "SKALD_STORE=mongo:mongodb://HOST:PORT"};
+
+/* tools/engines, which has one in the folder. */
+static enum err ask_engines(const struct bench_plant *plant, const struct engine_kind *kind,
+			    const char *verb, struct arena *arena, struct slice *out,
+			    struct diag *diag)
+{
+	const char *const args[] = {engines, kind->name, verb, kind->name, NULL};
+	pid_t pid;
+	enum err err = spawn(plant, args, &pid, diag);
+
+	return err ? err : read_output(plant, engines, pid, arena, out, diag);
+}
+
+static enum err check_tree(const struct bench_plant *plant, const struct engine_kind *kind,
+			   struct diag *diag)
+{
+	char path[NAME_SIZE];
+
+	snprintf(path, sizeof path, "%s/%s%s", plant->programs, engines_folder, engines);
+	if (access(path, X_OK) == 0)
+		return OK;
+	return diag_set(diag, ERR_NOT_FOUND, "which %s? write %s, or set %s", kind->what,
+			kind->flag, kind->variable);
+}
+
+/* Its address. */
+static enum err start_engine(const struct bench_plant *plant, const struct engine_kind *kind,
+			     char *out, size_t size, struct diag *diag)
+{
+	struct arena arena = {0};
+	struct slice address = {0};
+	char words[TOLD_MAX + 1];
+	enum err err = ask_engines(plant, kind, "up", &arena, &address, diag);
+
+	while (address.len && address.at[address.len - 1] == '\n')
+		address.len--;
+	if (!err && !address.len) {
+		last_words(plant, engines, words);
+		err = diag_set(diag, ERR_UNAVAILABLE,
+			       "no %s could be started: %s; write %s where there is one",
+			       kind->what, words, kind->flag);
+	}
+	if (!err)
+		snprintf(out, size, "%.*s", SLICE_ARG(address));
+	arena_release(&arena);
+	return err;
+}
+
 /* --- Kafka ------------------------------------------------------------------------ */
 
 static const char kafka_scheme[] = "kafka:";
@@ -308,54 +369,25 @@ static bool is_kafka(const char *bus)
 	return bus && strncmp(bus, kafka_scheme, sizeof kafka_scheme - 1) == 0;
 }
 
-/* tools/engines, which has a broker in the folder. */
-static enum err ask_engines(const struct bench_plant *plant, const char *verb,
-			    struct arena *arena, struct slice *out, struct diag *diag)
-{
-	const char *const args[] = {engines, "kafka", verb, broker_folder, NULL};
-	pid_t pid;
-	enum err err = spawn(plant, args, &pid, diag);
-
-	return err ? err : read_output(plant, engines, pid, arena, out, diag);
-}
-
 static enum err start_broker(struct bench_plant *plant, struct diag *diag)
 {
-	struct arena arena = {0};
-	struct slice address = {0};
-	char path[NAME_SIZE], words[TOLD_MAX + 1];
-	enum err err;
+	char address[BENCH_URL_SIZE] = "";
+	enum err err = check_tree(plant, &kafka_kind, diag);
 
-	snprintf(path, sizeof path, "%s/%s%s", plant->programs, engines_folder, engines);
-	if (access(path, X_OK) != 0)
-		return diag_set(diag, ERR_NOT_FOUND,
-				"which broker? write --bus kafka:HOST:PORT, or set "
-				"SKALD_BUS=kafka:HOST:PORT");
+	if (err)
+		return err;
 	plant->own_broker = true;
-	err = ask_engines(plant, "up", &arena, &address, diag);
-	while (address.len && address.at[address.len - 1] == '\n')
-		address.len--;
-	if (!err && !address.len) {
-		last_words(plant, engines, words);
-		err = diag_set(diag, ERR_UNAVAILABLE,
-			       "no broker could be started: %s; write --bus kafka:HOST:PORT "
-			       "where there is one",
-			       words);
-	}
+	err = start_engine(plant, &kafka_kind, address, sizeof address, diag);
 	if (!err)
-		snprintf(plant->bus, sizeof plant->bus, "%s%.*s", kafka_scheme,
-			 SLICE_ARG(address));
-	arena_release(&arena);
+		snprintf(plant->bus, sizeof plant->bus, "%s%s", kafka_scheme, address);
 	return err;
 }
 
-/* OK also where the bus is another one. The prefix is called as the folder, which nobody
- * else has. */
+/* OK also where the bus is another one. */
 static enum err find_broker(struct bench_plant *plant, const char *bus, struct diag *diag)
 {
 	const char *usual = getenv("SKALD_BUS");
 
-	snprintf(plant->prefix, sizeof plant->prefix, "%s", strrchr(plant->folder, '/') + 1);
 	if (strcmp(bus, "kafka") == 0 && is_kafka(usual))
 		bus = usual;
 	if (strcmp(bus, "kafka") == 0)
@@ -397,16 +429,90 @@ static enum err remove_topics(const struct bench_plant *plant, struct diag *diag
 			plant->bus, why.text);
 }
 
+/* --- MongoDB ---------------------------------------------------------------------- */
+
+static const char mongo_scheme[] = "mongo:";
+
+static bool is_mongo(const char *store)
+{
+	return store && strncmp(store, mongo_scheme, sizeof mongo_scheme - 1) == 0;
+}
+
+/* The same URI with a database that nobody else has. The one that it names is still that
+ * of its user. */
+static enum err name_database(struct bench_plant *plant, const char *uri, struct diag *diag)
+{
+	const char *hosts = strstr(uri, "://"), *slash, *options;
+	size_t at = hosts ? (size_t)(hosts + 3 - uri) : 0, named;
+	bool source;
+	int len;
+
+	at += strcspn(uri + at, "/?");
+	slash = uri[at] == '/' ? uri + at + 1 : "";
+	named = strcspn(slash, "?");
+	options = uri + at + strcspn(uri + at, "?");
+	source = named && memchr(uri, '@', at) && !strstr(options, "authSource=");
+	len = snprintf(plant->store, sizeof plant->store, "%s%.*s/%s%s%s%s%.*s", mongo_scheme,
+		       (int)at, uri, plant->prefix, options,
+		       source ? (*options ? "&" : "?") : "", source ? "authSource=" : "",
+		       source ? (int)named : 0, slash);
+	if (len > 0 && (size_t)len < sizeof plant->store)
+		return OK;
+	plant->store[0] = '\0';
+	return diag_set(diag, ERR_TOO_LARGE, "the URI of the store is over %d bytes",
+			BENCH_STORE_SIZE - 128);
+}
+
+/* OK also where the store is another one. */
+static enum err find_database(struct bench_plant *plant, const char *store, struct diag *diag)
+{
+	const char *usual = getenv("SKALD_STORE");
+	char uri[BENCH_URL_SIZE] = "";
+	enum err err;
+
+	if (strcmp(store, "mongo") == 0 && is_mongo(usual))
+		store = usual;
+	if (is_mongo(store))
+		return name_database(plant, store + sizeof mongo_scheme - 1, diag);
+	if (strcmp(store, "mongo") != 0)
+		return OK;
+	err = check_tree(plant, &mongo_kind, diag);
+	if (err)
+		return err;
+	plant->own_mongo = true;
+	err = start_engine(plant, &mongo_kind, uri, sizeof uri, diag);
+	return err ? err : name_database(plant, uri, diag);
+}
+
+static enum err remove_database(const struct bench_plant *plant, struct diag *diag)
+{
+	const char *uri = plant->store + sizeof mongo_scheme - 1;
+	struct diag why = {"out of memory"};
+
+	if (!store_mongo_remove(uri, &why))
+		return OK;
+	return diag_set(diag, ERR_UNAVAILABLE, "the database %s stays: %s", plant->prefix,
+			why.text);
+}
+
 /* --- starting --------------------------------------------------------------------- */
 
-static void give_prefix(const struct bench_plant *plant, const char **args)
+/* Options that are there only with another bus or store. */
+static void give(const char **args, const char *option, const char *value)
 {
 	while (*args)
 		args++;
-	if (!plant->bus[0])
+	if (!value[0])
 		return;
-	*args++ = "--kafka-prefix";
-	*args++ = plant->prefix;
+	*args++ = option;
+	*args++ = value;
+}
+
+static void give_charges(const struct bench_plant *plant, enum bench_process process,
+			 const char **args)
+{
+	if (process == BENCH_PAYMENT && plant->charges_too)
+		give(args, "--store", plant->store);
 }
 
 enum err bench_plant_start(struct bench_plant *plant, const struct bench_plant_setup *setup,
@@ -414,18 +520,23 @@ enum err bench_plant_start(struct bench_plant *plant, const struct bench_plant_s
 {
 	const char *served = strcmp(setup->bus, "kafka") == 0 ? plant->bus : setup->bus;
 	const char *bus = strcmp(setup->bus, "local") == 0 ? "local:data/bus.sock" : served;
+	bool mongo = strcmp(setup->store, "mongo") == 0 || is_mongo(setup->store);
 	const char *args[N_BENCH_PROCESSES][ARGS_MAX] = {
 		[BENCH_SERVER] = {programs[BENCH_SERVER], "serve", "--data", "data", "--listen",
-				  "127.0.0.1:0", "--store", setup->store, "--bus", served},
+				  "127.0.0.1:0", "--store", mongo ? plant->store : setup->store,
+				  "--bus", served},
 		[BENCH_INVENTORY] = {programs[BENCH_INVENTORY], "--data", "data", "--bus", bus},
 		[BENCH_PAYMENT] = {programs[BENCH_PAYMENT], "--data", "data", "--bus", bus},
 	};
 	enum err err = find_programs(plant, diag);
 
+	plant->charges_too = setup->charges_too;
 	err = err ? err : make_folder(plant, setup->parent, diag);
 	err = err ? err : find_broker(plant, setup->bus, diag);
+	err = err ? err : find_database(plant, setup->store, diag);
 	for (int i = 0; !err && i < N_BENCH_PROCESSES; i++) {
-		give_prefix(plant, args[i]);
+		give(args[i], "--kafka-prefix", plant->bus[0] ? plant->prefix : "");
+		give_charges(plant, (enum bench_process)i, args[i]);
 		err = spawn(plant, args[i], &plant->pids[i], diag);
 		/* The socket of the bus is the server's to make. */
 		if (!err && i == BENCH_SERVER)
@@ -517,19 +628,40 @@ enum err bench_plant_stop(struct bench_plant *plant, struct diag *diag)
 enum err bench_plant_audit(const struct bench_plant *plant, enum bench_process process,
 			   struct arena *arena, struct slice *out, struct diag *diag)
 {
-	const char *const args[] = {programs[process], "audit",   "--data", "data",
-				    "--json",          "--sagas", NULL};
+	const char *args[ARGS_MAX] = {programs[process], "audit",  "--data", "data",
+				      "--json",          "--sagas"};
 	pid_t pid;
-	enum err err = spawn(plant, args, &pid, diag);
+	enum err err;
 
+	give_charges(plant, process, args);
+	err = spawn(plant, args, &pid, diag);
 	return err ? err : read_output(plant, args[0], pid, arena, out, diag);
+}
+
+static enum err remove_beside(const struct bench_plant *plant, struct diag *diag)
+{
+	struct diag second = {""};
+	struct arena arena = {0};
+	struct slice ignored;
+	enum err err = OK, database = OK;
+
+	if (plant->own_broker)
+		err = ask_engines(plant, &kafka_kind, "down", &arena, &ignored, diag);
+	else if (plant->bus[0])
+		err = remove_topics(plant, diag);
+	if (plant->own_mongo)
+		database = ask_engines(plant, &mongo_kind, "down", &arena, &ignored, &second);
+	else if (plant->store[0])
+		database = remove_database(plant, &second);
+	if (database && !err)
+		*diag = second;
+	arena_release(&arena);
+	return err ? err : database;
 }
 
 enum err bench_plant_remove(struct bench_plant *plant, struct diag *diag)
 {
-	struct arena arena = {0};
-	struct slice ignored;
-	enum err err = OK;
+	enum err err;
 
 	for (int i = 0; i < N_BENCH_PROCESSES; i++) {
 		if (!plant->pids[i])
@@ -539,15 +671,11 @@ enum err bench_plant_remove(struct bench_plant *plant, struct diag *diag)
 			;
 		plant->pids[i] = 0;
 	}
-	if (plant->own_broker)
-		err = ask_engines(plant, "down", &arena, &ignored, diag);
-	else if (plant->bus[0])
-		err = remove_topics(plant, diag);
+	err = remove_beside(plant, diag);
 	if (!plant->url[0]) /* and why, was said: there may be nothing that could stay */
 		err = OK;
 	if (plant->folder[0])
 		remove_folder(plant->folder, true);
-	arena_release(&arena);
 	*plant = (struct bench_plant){0};
 	return err;
 }

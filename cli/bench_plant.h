@@ -2,10 +2,12 @@
  * `skald bench`.
  *
  * They are started as people start them, from the programs that lie beside this
- * one, and each keeps its data in the folder; over Kafka they have topics of their own.
+ * one, and each keeps its data in the folder; over Kafka they have topics of their own,
+ * and in MongoDB a database.
  * Whoever ends, also by a signal, calls
  * bench_plant_remove(), which leaves neither a process nor a file; a plant whose
- * owner is killed goes with it, but for the folder and a broker that was started.
+ * owner is killed goes with it, but for the folder and the broker or database server that
+ * was started.
  */
 #ifndef SKALD_CLI_BENCH_PLANT_H
 #define SKALD_CLI_BENCH_PLANT_H
@@ -21,6 +23,7 @@ enum {
 	BENCH_PATH_SIZE = 512,
 	BENCH_URL_SIZE = 128,
 	BENCH_BUS_SIZE = 512,
+	BENCH_STORE_SIZE = 768,
 	BENCH_PREFIX_SIZE = 64,
 };
 
@@ -34,6 +37,11 @@ struct bench_plant {
 	char bus[BENCH_BUS_SIZE];       /* "kafka:HOST:PORT"; empty: it is another one */
 	char prefix[BENCH_PREFIX_SIZE]; /* of topics that nobody else has */
 	bool own_broker;                /* started in the folder */
+
+	char store[BENCH_STORE_SIZE]; /* "mongo:URI" with the database; empty: it is another one
+				       */
+	bool own_mongo;               /* likewise */
+	bool charges_too;             /* payment's are there, too */
 };
 
 struct bench_plant_setup {
@@ -42,7 +50,11 @@ struct bench_plant_setup {
 	/* "local"; "kafka:HOST:PORT,..."; or "kafka": the brokers that SKALD_BUS names, and
 	 * where it names none a new one, if this program lies in the tree of its source. */
 	const char *bus;
+
+	/* As of `skald serve`, but of mongo:URI only the server counts; or "mongo": likewise,
+	 * with SKALD_STORE. */
 	const char *store;
+	bool charges_too; /* payment has its charges in that MongoDB, and not in its folder */
 	const volatile sig_atomic_t *stop; /* not 0: give up */
 };
 
@@ -68,8 +80,8 @@ long long bench_plant_disk_bytes(const struct bench_plant *plant);
 CHECKED enum err bench_plant_audit(const struct bench_plant *plant, enum bench_process process,
 				   struct arena *arena, struct slice *out, struct diag *diag);
 
-/* Kill what still runs, and remove the folder and the topics. ERR_UNAVAILABLE: the brokers
- * keep those, and the diag says why. */
+/* Kill what still runs, and remove the folder, the topics and the database.
+ * ERR_UNAVAILABLE: brokers or database keep those, and the diag says why. */
 CHECKED enum err bench_plant_remove(struct bench_plant *plant, struct diag *diag);
 
 #endif

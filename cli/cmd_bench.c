@@ -24,6 +24,7 @@ static const char manual[] =
 	"\n"
 	"Over Kafka it makes topics of its own and removes them. 200 orders go in front,\n"
 	"to see that the services have found them, and count for nothing but the books.\n"
+	"In MongoDB it makes a database of its own and removes it, whatever the URI names.\n"
 	"\n"
 	"With --server the sagas run there, and stay there. That server needs the services\n"
 	"connected already; their books are not looked at, since they are not at hand.\n"
@@ -71,7 +72,17 @@ static const struct option options[] = {
 	 .min = 1,
 	 .flag_only = true,
 	 .argument = "STORE",
-	 .help = "where the server keeps the sagas, as of `skald serve`"},
+	 .help = "where the server keeps the sagas, as of `skald serve`; or mongo, which is "
+		 "what SKALD_STORE names, or a stand-in that is started where `skald` lies in "
+		 "the "
+		 "tree of its source"},
+	{.name = "charges-too",
+	 .type = OPTION_BOOLEAN,
+	 .initial = "false",
+	 .flag_only = true,
+	 .help = "payment, too, is in the MongoDB of --store: one more write for a saga, each "
+		 "by "
+		 "itself"},
 	{.name = "dir",
 	 .type = OPTION_TEXT,
 	 .min = 1,
@@ -341,6 +352,7 @@ static enum exit_code run_own(struct bench *bench)
 		.parent = options_text(given, "dir"),
 		.bus = options_text(given, "bus"),
 		.store = options_text(given, "store"),
+		.charges_too = options_bool(given, "charges-too"),
 		.stop = &stop,
 	};
 	struct diag diag = {""};
@@ -495,17 +507,22 @@ static enum exit_code conclude(struct bench *bench)
 
 static enum exit_code check(const struct cli *cli, uint32_t *decline_percent)
 {
-	static const char *const of_own[] = {"bus", "store", "dir"};
+	static const char *const of_own[] = {"bus", "store", "charges-too", "dir"};
 	const struct options *given = cli->options;
 	struct diag diag;
 
-	for (size_t i = 0; options_text(given, "server") && i < 3; i++) {
+	for (size_t i = 0; options_text(given, "server") && i < sizeof of_own / sizeof *of_own;
+	     i++) {
 		if (options_given(given, of_own[i]))
 			return complain_usage(cli,
 					      "--%s is about a server of its own, and --server "
 					      "names another one",
 					      of_own[i]);
 	}
+	if (options_bool(given, "charges-too") &&
+	    strncmp(options_text(given, "store"), "mongo", 5) != 0)
+		return complain_usage(cli,
+				      "--charges-too is about MongoDB; give --store mongo:URI");
 	if (bench_percent(options_text(given, "decline"), decline_percent, &diag))
 		return complain_usage(cli, "%s", diag.text);
 	return EXIT_DONE;

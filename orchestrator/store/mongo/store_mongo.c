@@ -688,3 +688,20 @@ enum err store_mongo_open(const struct store_mongo_setup *setup, struct store **
 	*out = &store->base;
 	return OK;
 }
+
+enum err store_mongo_remove(const char *uri, struct diag *diag)
+{
+	mongoc_database_t *database;
+	bson_error_t error = {0};
+	struct link link;
+	enum err err = link_open(&link, uri, diag);
+
+	if (err)
+		return err;
+	database = mongoc_client_get_database(link.client, link.database);
+	if (!mongoc_database_drop(database, &error))
+		err = link_failed(&link, &error, diag);
+	mongoc_database_destroy(database);
+	link_close(&link);
+	return err;
+}

@@ -42,6 +42,9 @@ CHECKED enum err store_mongo_open(const struct store_mongo_setup *setup, struct 
 /* Only look at the URI. ERR_INVALID. */
 CHECKED enum err store_mongo_check(const char *uri, struct diag *diag);
 
+/* Remove the URI's database, with all that is in it. Errors as of opening. */
+CHECKED enum err store_mongo_remove(const char *uri, struct diag *diag);
+
 /* libmongoc, as it is loaded, gives its counters a name in /dev/shm, which it takes away
  * at exit: whoever is killed would leave it there, also where no store is opened. This
  * takes it away at once, and is the first call of a program that may be killed. */
