@@ -387,7 +387,7 @@ sanitize: ## Run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	fi; \
 	$(end_tally)
 
-.PHONY: fuzz fuzzers coverage mutate bench bench-kafka bench-limits bench-many bench-stall bench-core bench-bus bench-store bench-engine bench-barrier bench-takeover bench-floor
+.PHONY: fuzz fuzzers coverage mutate bench bench-kafka bench-limits bench-many bench-stall bench-core bench-bus bench-store bench-engine bench-barrier bench-takeover bench-mongo bench-floor
 fuzzers: $(FUZZERS)
 CLANG ?= $(firstword $(foreach c,clang clang-19 clang-18 clang-17 clang-16 clang-15 clang-14,$(shell command -v $(c))))
 FUZZ_SECONDS ?= 30
@@ -440,6 +440,9 @@ bench-kafka: $(PROGRAMS) $(FLOOR_KAFKA) ## The same over Kafka, with a broker th
 
 bench-takeover: $(B)/bench/bench_takeover ## Take over 100,000 sagas of a MongoDB that it starts (MONGO=mongodb://HOST:PORT: that one)
 	bench/mongo.sh $(B) takeover $(MONGO)
+
+bench-mongo: $(PROGRAMS) $(B)/bench/bench_mongo ## Measure Skald's share of the writes of a MongoDB (MONGO= as above)
+	bench/mongo.sh $(B) share $(MONGO)
 
 bench-limits: $(PROGRAMS) ## Hold a server to its limits of memory, disk and time to start
 	bench/limits.py $(B)
