@@ -99,7 +99,8 @@ void fleet_start(int n_servers)
 void fleet_leave(void)
 {
 	for (int i = 0; i < N_SERVICES; i++)
-		ck_assert_int_eq(background_stop(&fleet.services[i], SIGTERM), 0);
+		if (fleet.services[i].pid)
+			ck_assert_int_eq(background_stop(&fleet.services[i], SIGTERM), 0);
 	for (int i = 0; i < FLEET_SERVERS; i++)
 		if (fleet.servers[i].process.pid)
 			ck_assert_int_eq(background_stop(&fleet.servers[i].process, SIGTERM),

@@ -1,167 +1,23 @@
 /* test_kafka.c - the order saga over Apache Kafka, and what others put into its topics */
 #include "bus/kafka/kafka.h"
 #include "proto/wire.h"
-#include "tests/lib/background.h"
+#include "tests/e2e/fleet.h"
 #include "tests/lib/folder.h"
-#include "tests/lib/kafka_broker.h"
 #include "tests/lib/suite.h"
 
-#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { INVENTORY, PAYMENT, NOTIFICATION, N_SERVICES };
-enum { PATH_SIZE = 4096, DECLINE_EVERY = 5, TURN_MS = 50, SAGAS_MS = 50000 };
-
-static const char *const names[N_SERVICES] = {"inventory", "payment", "notification"};
-static char skald[PATH_SIZE], services[N_SERVICES][PATH_SIZE], sagas[PATH_SIZE];
-
 static const char *kafka;  /* HOST:PORT; NULL: there is none */
 static const char *python; /* that can run the example; NULL: there is none */
-static char example[PATH_SIZE];
-static struct arena arena;
-
-/* Of one test. */
-static struct world {
-	char bus[160], prefix[KAFKA_PREFIX_SIZE];
-	struct serving server;
-	struct background running[N_SERVICES];
-} world;
-
-/* --- the processes ------------------------------------------------------------------ */
-
-static void start_service(int service)
-{
-	/* Small batches, and some time for each, so that there is a middle. */
-	const struct process_setup setup = {
-		.argv = {services[service], "--bus", world.bus, "--kafka-prefix", world.prefix,
-			 "--data", ".", "--window", "5", "--faults", "slow=20ms", "--kafka",
-			 "session.timeout.ms=6000"}};
-
-	background_start(&world.running[service], &setup, names[service]);
-	background_until(&world.running[service], ": ready: ", &arena);
-}
+static char example[4200];
 
 static void enter(void)
 {
-	folder_enter();
-	kafka_prefix(world.prefix);
-	snprintf(world.bus, sizeof world.bus, "kafka:%s", kafka);
-}
-
-static void start_server(void)
-{
-	const char *const args[] = {"--sagas",        sagas,        "--bus", world.bus,
-				    "--kafka-prefix", world.prefix, NULL};
-
-	serving_start(&world.server, skald, args);
-}
-
-static void start_all(void)
-{
-	start_server();
-	for (int i = 0; i < N_SERVICES; i++)
-		start_service(i);
-}
-
-static void leave(void)
-{
-	for (int i = 0; i < N_SERVICES; i++)
-		ck_assert_int_eq(background_stop(&world.running[i], SIGTERM), 0);
-	ck_assert_int_eq(background_stop(&world.server.process, SIGTERM), 0);
-	folder_leave();
-	arena_release(&arena);
-}
-
-static struct process_result ask(const char *const *args)
-{
-	struct process_setup setup = {.argv = {skald}, .env = {world.server.env}};
-	struct process_result result;
-
-	for (size_t i = 0; args[i]; i++)
-		setup.argv[i + 1] = args[i];
-	result = process_run(&setup, &arena);
-	ck_assert_msg(result.exit_code == 0, "skald %s: exit %d: %s", args[0], result.exit_code,
-		      result.errs.at);
-	return result;
-}
-
-#define ASK(...) ask((const char *const[]){__VA_ARGS__, NULL})
-
-/* --- sagas ------------------------------------------------------------------------- */
-
-/* Those from number `first` on. */
-static void start_sagas(int first, int n)
-{
-	struct bytes lines = BYTES(1 << 20, &arena);
-
-	for (int i = first; i < first + n; i++)
-		bytes_format(
-			&lines,
-			"{\"order_id\":\"%d\",\"sku\":\"book\",\"qty\":1,\"total\":19.99,"
-			"\"email\":\"ann@example.com\",\"card\":\"4111\",\"decline\":%s}\n",
-			i, i % DECLINE_EVERY ? "false" : "true");
-	bytes_add(&lines, '\0');
-	folder_write("orders", lines.at);
-	ASK("start", "order", "--input-lines", "orders");
-}
-
-/* The number behind "name": in a text of JSON. */
-static long number_of(struct slice json, const char *name)
-{
-	char key[64];
-	const char *at;
-
-	snprintf(key, sizeof key, "\"%s\":", name);
-	at = strstr(json.at, key);
-	ck_assert_msg(at != NULL, "no %s in %s", name, json.at);
-	return strtol(at + strlen(key), NULL, 10);
-}
-
-static long n_ended(void)
-{
-	struct slice stats = ASK("stats", "--json").out;
-
-	ck_assert_int_eq(number_of(stats, "parked"), 0);
-	return number_of(stats, "completed") + number_of(stats, "compensated");
-}
-
-static void wait_until_ended(long n)
-{
-	const struct timespec turn = {0, TURN_MS * 1000000};
-	long ended = 0;
-
-	for (int ms = 0; (ended = n_ended()) < n && ms < SAGAS_MS; ms += TURN_MS)
-		nanosleep(&turn, NULL);
-	ck_assert_msg(ended >= n, "%ld of %ld sagas have ended", ended, n);
-}
-
-static struct slice books(int service)
-{
-	const struct process_setup setup = {
-		.argv = {services[service], "audit", "--json", "--data", "."}};
-	struct process_result result = process_run(&setup, &arena);
-
-	ck_assert_msg(result.exit_code == 0, "%s: %s%s", names[service], result.out.at,
-		      result.errs.at);
-	return result.out;
-}
-
-static void check_books(long n)
-{
-	long declined = (n + DECLINE_EVERY - 1) / DECLINE_EVERY, charged = n - declined;
-	struct slice stock = books(INVENTORY), ledger = books(PAYMENT),
-		     mails = books(NOTIFICATION);
-
-	ck_assert_int_eq(number_of(stock, "held"), 0);
-	ck_assert_int_eq(number_of(stock, "confirmed"), charged);
-	ck_assert_int_eq(number_of(stock, "released"), declined);
-	ck_assert_int_eq(number_of(ledger, "charged_cents"), charged * 1999);
-	ck_assert_int_eq(number_of(ledger, "refused"), declined);
-	ck_assert_int_eq(number_of(mails, "sent"), n);
+	fleet_enter(kafka, "sqlite");
 }
 
 /* --- tests ------------------------------------------------------------------------- */
@@ -171,11 +27,11 @@ START_TEST(test_orders_complete_or_turn_back)
 	enum { N = 20 };
 
 	enter();
-	start_all();
-	start_sagas(0, N);
-	wait_until_ended(N);
-	check_books(N);
-	leave();
+	fleet_start(1);
+	fleet_start_sagas(0, N);
+	fleet_await(N);
+	fleet_check_books(N);
+	fleet_leave();
 }
 END_TEST
 
@@ -190,10 +46,10 @@ static void put_start(rd_kafka_t *producer, const char *saga, const char *id)
 				  SLICE_LITERAL("{\"order_id\":\"from-kafka\",\"sku\":\"book\","
 						"\"qty\":1,\"total\":19.99,\"email\":"
 						"\"ann@example.com\",\"card\":\"4111\"}")}};
-	struct bytes bytes = BYTES(1 << 20, &arena);
+	struct bytes bytes = BYTES(1 << 20, &fleet_arena);
 	char topic[KAFKA_PREFIX_SIZE + 16];
 
-	snprintf(topic, sizeof topic, "%s.inbox", world.prefix);
+	snprintf(topic, sizeof topic, "%s.inbox", fleet.prefix);
 	ck_assert_int_eq(wire_write(&frame, &bytes, NULL), OK);
 	ck_assert(!rd_kafka_producev(
 		producer, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
@@ -219,18 +75,19 @@ START_TEST(test_a_service_starts_a_saga)
 	struct slice log;
 
 	enter();
-	start_all();
+	fleet_start(1);
 	producer = new_producer();
 	put_start(producer, "no-such-saga", "s-1"); /* and it is in nobody's way */
 	put_start(producer, "order", "s-2");
 	put_start(producer, "order", "s-2");
-	wait_until_ended(1);
-	ck_assert_int_eq(number_of(books(INVENTORY), "confirmed"), 1);
-	ck_assert_ptr_nonnull(strstr(ASK("show", "s-2", "--json").out.at, "\"completed\""));
-	log = background_until(&world.server.process, "event=dead-letter", &arena);
+	fleet_await(1);
+	ck_assert_int_eq(fleet_number(fleet_books(INVENTORY), "confirmed"), 1);
+	ck_assert_ptr_nonnull(
+		strstr(FLEET_ASK("show", "s-2", "--json").out.at, "\"completed\""));
+	log = background_until(&fleet.servers[0].process, "event=dead-letter", &fleet_arena);
 	ck_assert_ptr_nonnull(strstr(log.at, "no-such-saga"));
 	rd_kafka_destroy(producer);
-	leave();
+	fleet_leave();
 }
 END_TEST
 
@@ -238,7 +95,7 @@ static void put(rd_kafka_t *producer, const char *topic, int32_t partition, stru
 {
 	char name[KAFKA_PREFIX_SIZE + 32];
 
-	snprintf(name, sizeof name, "%s.%s", world.prefix, topic);
+	snprintf(name, sizeof name, "%s.%s", fleet.prefix, topic);
 	ck_assert(!rd_kafka_producev(
 		producer, RD_KAFKA_V_TOPIC(name), RD_KAFKA_V_PARTITION(partition),
 		RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY("k", 1),
@@ -249,7 +106,7 @@ static void put(rd_kafka_t *producer, const char *topic, int32_t partition, stru
 static void put_frame(rd_kafka_t *producer, const char *topic, int32_t partition,
 		      const struct frame *frame)
 {
-	struct bytes bytes = BYTES(1 << 20, &arena);
+	struct bytes bytes = BYTES(1 << 20, &fleet_arena);
 
 	ck_assert_int_eq(wire_write(frame, &bytes, NULL), OK);
 	put(producer, topic, partition,
@@ -295,7 +152,7 @@ static void poison_all(rd_kafka_t *producer)
 
 static long n_dead(const char *reason)
 {
-	struct slice list = ASK("dead", "ls", "--json").out;
+	struct slice list = FLEET_ASK("dead", "ls", "--json").out;
 	char wanted[64];
 	long n = 0;
 
@@ -328,9 +185,9 @@ static const char *letter_of(const struct letter_row *row, int partition)
 {
 	static char id[KAFKA_PREFIX_SIZE + 64];
 	char start[KAFKA_PREFIX_SIZE + 64], reason[64];
-	const char *at = ASK("dead", "ls", "--json").out.at;
+	const char *at = FLEET_ASK("dead", "ls", "--json").out.at;
 
-	snprintf(start, sizeof start, "\"id\":\"%s.%s-%d-", world.prefix, row->topic,
+	snprintf(start, sizeof start, "\"id\":\"%s.%s-%d-", fleet.prefix, row->topic,
 		 partition);
 	snprintf(reason, sizeof reason, "\"reason\":\"%s\"", row->reason);
 	while ((at = strstr(at, start))) {
@@ -350,7 +207,7 @@ static bool listed(const char *id)
 	char text[KAFKA_PREFIX_SIZE + 80];
 
 	snprintf(text, sizeof text, "\"id\":\"%s\"", id);
-	return strstr(ASK("dead", "ls", "--json").out.at, text) != NULL;
+	return strstr(FLEET_ASK("dead", "ls", "--json").out.at, text) != NULL;
 }
 
 /* It has its reason, place, key and headers; what is sent again, to where its key belongs,
@@ -365,9 +222,9 @@ static void check_letter(const struct letter_row *row)
 
 	snprintf(id, sizeof id, "%s", letter_of(row, partition));
 	for (int turns = 0; turns < 2; turns++) {
-		shown = ASK("dead", "show", id, "--json").out;
+		shown = FLEET_ASK("dead", "show", id, "--json").out;
 		snprintf(wanted, sizeof wanted, "\"source\":\"%s.%s\",\"partition\":%d,",
-			 world.prefix, row->topic, partition);
+			 fleet.prefix, row->topic, partition);
 		ck_assert_msg(strstr(shown.at, wanted) && strstr(shown.at, row->reason) &&
 				      strstr(shown.at, "\"key\":\"k\"") &&
 				      strstr(shown.at, "\"headers\":[{\"name\":\"from\","
@@ -375,7 +232,7 @@ static void check_letter(const struct letter_row *row)
 			      "%s: %s", id, shown.at);
 		if (turns)
 			break;
-		ASK("dead", "replay", id);
+		FLEET_ASK("dead", "replay", id);
 		for (int ms = 0; ms < SAGAS_MS; ms += TURN_MS) {
 			again = letter_of(row, partition);
 			if (again && !listed(id))
@@ -385,7 +242,7 @@ static void check_letter(const struct letter_row *row)
 		ck_assert_msg(again != NULL, "%s did not come back", id);
 		snprintf(id, sizeof id, "%s", again);
 	}
-	ASK("dead", "drop", id);
+	FLEET_ASK("dead", "drop", id);
 	ck_assert(!listed(id));
 }
 
@@ -398,31 +255,31 @@ START_TEST(test_poison_on_every_topic)
 	char id[KAFKA_PREFIX_SIZE + 32];
 
 	enter();
-	start_all();
-	start_sagas(0, 1); /* now all topics are there */
-	wait_until_ended(1);
-	ASK("reconcile");
+	fleet_start(1);
+	fleet_start_sagas(0, 1); /* now all topics are there */
+	fleet_await(1);
+	FLEET_ASK("reconcile");
 	producer = new_producer();
 	poison_all(producer);
-	start_sagas(1, N - 1);
-	wait_until_ended(N);
-	check_books(N);
-	ASK("reconcile");
+	fleet_start_sagas(1, N - 1);
+	fleet_await(N);
+	fleet_check_books(N);
+	FLEET_ASK("reconcile");
 	wait_for_dead("unreadable", 3 * PARTITIONS);
 	wait_for_dead("unknown-saga", PARTITIONS);
 	wait_for_dead("unknown-participant", PARTITIONS);
 	wait_for_dead("too-large", 1);
 	wait_for_dead("unknown", 1);
-	background_stop(&world.server.process, SIGKILL);
-	serving_again(&world.server, skald);
+	background_stop(&fleet.servers[0].process, SIGKILL);
+	fleet_start_server(0);
 	wait_for_dead("unreadable", 3 * PARTITIONS);
-	snprintf(id, sizeof id, "%s.dead-0-", world.prefix);
-	shown = ASK("dead", "ls", "--json").out;
+	snprintf(id, sizeof id, "%s.dead-0-", fleet.prefix);
+	shown = FLEET_ASK("dead", "ls", "--json").out;
 	ck_assert_ptr_nonnull(strstr(shown.at, id));
 	for (int i = 0; i < ROWS(letter_rows); i++)
 		check_letter(&letter_rows[i]);
 	rd_kafka_destroy(producer);
-	leave();
+	fleet_leave();
 }
 END_TEST
 
@@ -435,32 +292,32 @@ START_TEST(test_a_start_is_replayed)
 	const char *at, *end;
 
 	enter();
-	start_all();
+	fleet_start(1);
 	producer = new_producer();
 	put_start(producer, "late", "s-1");
 	wait_for_dead("unknown-definition", 1);
-	shown = ASK("dead", "ls", "--json").out;
+	shown = FLEET_ASK("dead", "ls", "--json").out;
 	at = strstr(shown.at, "\"id\":\"") + strlen("\"id\":\"");
 	end = strchr(at, '"');
 	snprintf(id, sizeof id, "%.*s", (int)(end - at), at);
-	shown = ASK("dead", "show", id, "--json").out;
+	shown = FLEET_ASK("dead", "show", id, "--json").out;
 	ck_assert_ptr_nonnull(strstr(shown.at, "\"saga\":\"late\""));
-	ASK("dead", "replay", id); /* too soon: it is back, from another place */
+	FLEET_ASK("dead", "replay", id); /* too soon: it is back, from another place */
 	wait_for_dead("unknown-definition", 1);
-	ck_assert_ptr_null(strstr(ASK("dead", "ls", "--json").out.at, id));
+	ck_assert_ptr_null(strstr(FLEET_ASK("dead", "ls", "--json").out.at, id));
 	folder_write(late, "saga: late\nversion: 1.0.0\nsteps:\n"
 			   "  - mail: { kind: readonly, call: notification.send,"
 			   " with: { to: =input.email } }\n");
-	ASK("deploy", late);
-	shown = ASK("dead", "ls", "--json").out;
+	FLEET_ASK("deploy", late);
+	shown = FLEET_ASK("dead", "ls", "--json").out;
 	at = strstr(shown.at, "\"id\":\"") + strlen("\"id\":\"");
 	end = strchr(at, '"');
 	snprintf(id, sizeof id, "%.*s", (int)(end - at), at);
-	ASK("dead", "replay", id);
-	wait_until_ended(1);
+	FLEET_ASK("dead", "replay", id);
+	fleet_await(1);
 	wait_for_dead("unknown-definition", 0);
 	rd_kafka_destroy(producer);
-	leave();
+	fleet_leave();
 }
 END_TEST
 
@@ -493,9 +350,9 @@ static void forge(const char *sql)
 
 static struct slice ask_for_differences(void)
 {
-	const struct process_setup setup = {.argv = {skald, "reconcile", "--json"},
-					    .env = {world.server.env}};
-	struct process_result result = process_run(&setup, &arena);
+	const struct process_setup setup = {.argv = {fleet_program(), "reconcile", "--json"},
+					    .env = {fleet.servers[0].env}};
+	struct process_result result = process_run(&setup, &fleet_arena);
 
 	ck_assert_msg(result.exit_code == 1, "%s%s", result.out.at, result.errs.at);
 	return result.out;
@@ -506,64 +363,60 @@ START_TEST(test_a_participant_in_python_stands_in)
 {
 	enum { N = 40, DECLINED = N / DECLINE_EVERY };
 	const struct process_setup setup = {.argv = {python, example, "--brokers", kafka,
-						     "--prefix", world.prefix, "--data",
+						     "--prefix", fleet.prefix, "--data",
 						     "payment-python.db"}};
 	struct background payment;
 	struct slice compared;
 
 	enter();
-	start_server();
-	start_service(INVENTORY);
-	start_service(NOTIFICATION);
+	fleet_start_server(0);
+	fleet_start_service(INVENTORY);
+	fleet_start_service(NOTIFICATION);
 	background_start(&payment, &setup, "payment-python");
-	background_until(&payment, "payment: ready: ", &arena);
-	start_sagas(0, N);
-	wait_until_ended(N / 4);
+	background_until(&payment, "payment: ready: ", &fleet_arena);
+	fleet_start_sagas(0, N);
+	fleet_await(N / 4);
 	background_stop(&payment, SIGKILL);
 	background_start(&payment, &setup, "payment-python");
-	background_until(&payment, "payment: ready: ", &arena);
-	wait_until_ended(N);
+	background_until(&payment, "payment: ready: ", &fleet_arena);
+	fleet_await(N);
 	ck_assert_int_eq(ledger("SELECT sum(cents) FROM ledger"), (N - DECLINED) * 1999);
 	ck_assert_int_eq(ledger("SELECT count(*) FROM ledger"), N - DECLINED);
-	ck_assert_int_eq(number_of(books(INVENTORY), "confirmed"), N - DECLINED);
-	ck_assert_int_eq(number_of(books(INVENTORY), "released"), DECLINED);
-	compared = ASK("reconcile", "--json").out;
-	ck_assert_int_eq(number_of(compared, "participants"), N_SERVICES);
-	ck_assert_int_eq(number_of(compared, "forgotten"), 0);
+	ck_assert_int_eq(fleet_number(fleet_books(INVENTORY), "confirmed"), N - DECLINED);
+	ck_assert_int_eq(fleet_number(fleet_books(INVENTORY), "released"), DECLINED);
+	compared = FLEET_ASK("reconcile", "--json").out;
+	ck_assert_int_eq(fleet_number(compared, "participants"), N_SERVICES);
+	ck_assert_int_eq(fleet_number(compared, "forgotten"), 0);
 	forge("UPDATE record SET state = 'undone' WHERE id LIKE '%/charge#0/0/do' AND"
 	      " state = 'ok'");
 	compared = ask_for_differences();
-	ck_assert_int_eq(number_of(compared, "differences"), N - DECLINED);
+	ck_assert_int_eq(fleet_number(compared, "differences"), N - DECLINED);
 	ck_assert_ptr_nonnull(strstr(compared.at, "\"difference\":\"done-but-undone\""));
 	ck_assert_int_eq(background_stop(&payment, SIGTERM), 0);
-	for (int i = 0; i < N_SERVICES; i += 2)
-		ck_assert_int_eq(background_stop(&world.running[i], SIGTERM), 0);
-	ck_assert_int_eq(background_stop(&world.server.process, SIGTERM), 0);
-	folder_leave();
-	arena_release(&arena);
+	fleet_leave();
 }
 END_TEST
 
 /* The sagas of one are not in the store of the other. */
 START_TEST(test_a_second_orchestrator_is_turned_away)
 {
-	struct process_setup setup = {
-		.argv = {skald, "serve", "--data", "other", "--listen", "127.0.0.1:0", "--bus",
-			 world.bus, "--kafka-prefix", world.prefix, "--sagas", sagas}};
+	struct process_setup setup = {.argv = {fleet_program(), "serve", "--data", "other",
+					       "--listen", "127.0.0.1:0", "--bus", fleet.bus,
+					       "--kafka-prefix", fleet.prefix}};
 	struct process_result result;
 
 	enter();
-	start_server();
-	result = process_run(&setup, &arena);
+	fleet_start_server(0);
+	result = process_run(&setup, &fleet_arena);
 	ck_assert_int_eq(result.exit_code, 1);
 	ck_assert_msg(strstr(result.errs.at, "another orchestrator reads ") != NULL, "%s",
 		      result.errs.at);
 	for (int i = 0; i < N_SERVICES; i++)
-		start_service(i);
-	start_sagas(0, 10); /* and the first goes on */
-	wait_until_ended(10);
-	check_books(10);
-	leave();
+		fleet_start_service(i);
+	fleet_start_sagas(0, 10); /* and the first goes on */
+	fleet_await(10);
+	fleet_check_books(10);
+	fleet_leave();
 }
 END_TEST
 
@@ -581,18 +434,12 @@ static void add(TCase *tcase)
 
 int main(int argc, char **argv)
 {
-	char name[64];
+	char root[4096];
 
-	process_find(argv[0], "skald", skald, sizeof skald);
-	for (int i = 0; i < N_SERVICES; i++) {
-		snprintf(name, sizeof name, "skald-%s", names[i]);
-		process_find(argv[0], name, services[i], PATH_SIZE);
-	}
 	kafka = kafka_broker_find();
-	if (!kafka || !getcwd(sagas, sizeof sagas - sizeof "/sagas"))
+	if (!kafka || !fleet_find(argv[0]) || !getcwd(root, sizeof root))
 		return kafka ? EXIT_FAILURE : EXIT_SUCCESS;
-	snprintf(example, sizeof example, "%.4000s/examples/python/payment.py", sagas);
-	memcpy(sagas + strlen(sagas), "/sagas", sizeof "/sagas");
+	snprintf(example, sizeof example, "%s/examples/python/payment.py", root);
 	python = kafka_python();
 	return suite_run("kafka", add);
 }
