@@ -1,0 +1,116 @@
+#include "tests/lib/asked.h"
+
+#include <check.h>
+
+struct asked asked;
+
+static enum err note(enum ask ask)
+{
+	asked.n[ask]++;
+	return asked.fails[ask] ? ERR_UNAVAILABLE : OK;
+}
+
+static enum err ask_load(struct store *store, const struct shards *which,
+			 struct store_batch *newest,
+			 enum err (*visit)(void *context, const struct loaded_saga *saga),
+			 void *context)
+{
+	enum err err = note(ASK_LOAD);
+
+	return err ? err : sites.real->load(store, which, newest, visit, context);
+}
+
+static enum err ask_look(struct store *store,
+			 enum err (*visit)(void *context, const struct loaded_saga *saga),
+			 void *context)
+{
+	enum err err = note(ASK_LOOK);
+	struct store_batch newest;
+
+	if (err || !asked.late)
+		return err;
+	err = sites.real->load(asked.late, &store->shards, &newest, visit, context);
+	store->stirred = err != OK;
+	return err;
+}
+
+static enum err ask_check(struct store *store)
+{
+	enum err err = note(ASK_CHECK);
+
+	return err ? err : sites.real->check(store);
+}
+
+static enum err ask_told(struct store *store)
+{
+	enum err err = note(ASK_TOLD);
+
+	return err ? err : sites.real->told(store);
+}
+
+static enum err ask_own(struct store *store, const struct shards *wanted)
+{
+	enum err err = note(ASK_OWN);
+
+	return err ? err : sites.real->own(store, wanted);
+}
+
+static enum err ask_owners(struct store *store,
+			   enum err (*visit)(void *context, uint32_t shard, struct slice url),
+			   void *context)
+{
+	enum err err = note(ASK_OWNERS);
+
+	return err ? err : sites.real->owners(store, visit, context);
+}
+
+static enum err ask_changes(struct store *store, uint64_t *n)
+{
+	enum err err = note(ASK_CHANGES);
+
+	return err ? err : sites.real->definition_changes(store, n);
+}
+
+static enum err ask_definitions(struct store *store,
+				enum err (*visit)(void *context,
+						  const struct stored_definition *definition),
+				void *context)
+{
+	enum err err = note(ASK_DEFINITIONS);
+
+	return err ? err : sites.real->definitions(store, visit, context);
+}
+
+static enum err ask_commit(struct store *store, const struct store_batch *batch,
+			   struct saga_write *writes, size_t n, const struct audit_entry *audit,
+			   size_t n_audit)
+{
+	enum err err = note(ASK_COMMIT);
+
+	return err ? err : sites.real->commit(store, batch, writes, n, audit, n_audit);
+}
+
+void ask_all(int i)
+{
+	struct store_ops *ops = &sites.all[i].store_ops;
+
+	asked.late = NULL;
+	for (int ask = 0; ask < ASKS; ask++) {
+		asked.n[ask] = 0;
+		asked.fails[ask] = false;
+	}
+	ops->load = ask_load;
+	ops->look = ask_look;
+	ops->check = ask_check;
+	ops->told = ask_told;
+	ops->own = ask_own;
+	ops->owners = ask_owners;
+	ops->definition_changes = ask_changes;
+	ops->definitions = ask_definitions;
+	ops->commit = ask_commit;
+}
+
+void check_asked(enum ask ask, int n)
+{
+	ck_assert_msg(asked.n[ask] == n, "%d: %d instead of %d", (int)ask, asked.n[ask], n);
+}
