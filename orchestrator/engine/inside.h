@@ -379,6 +379,9 @@ bool refuse_moved(struct engine *engine, const struct waiting *waiting, struct s
 
 void owners_free(struct owner_table *table);
 
+/* These were ours, and whose they are now was not read yet. No table is fine. */
+void owners_forget(struct owner_table *table, const struct shards *lost);
+
 /* --- commit.c ----------------------------------------------------------------------- */
 
 /* Store the batch, then send and answer. What it returns is of the store, and then

@@ -17,6 +17,13 @@ void owners_free(struct owner_table *table)
 	free(table);
 }
 
+void owners_forget(struct owner_table *table, const struct shards *lost)
+{
+	for (uint32_t i = shards_next(lost, 0); table && i < lost->n;
+	     i = shards_next(lost, i + 1))
+		table->urls[i] = (struct slice){0};
+}
+
 /* Neighbours are of the same owner, as a rule. */
 static enum err note_owner(void *context, uint32_t shard, struct slice url)
 {

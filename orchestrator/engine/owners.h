@@ -2,7 +2,7 @@
  *
  * Each has some of the shards (base/shards.h), and who has which is in the store: see
  * docs/decisions/0011. What is said here of others is as it was read last; it is read
- * whenever shards come or go, and when somebody asks for it.
+ * when shards come, and when somebody asks for it. What goes is nobody's until then.
  */
 #ifndef SKALD_ENGINE_OWNERS_H
 #define SKALD_ENGINE_OWNERS_H

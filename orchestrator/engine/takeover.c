@@ -117,6 +117,7 @@ void drop_lost(struct engine *engine)
 	engine->to_load = staying;
 	if (engine->to_load.n != ours->n)
 		engine->to_load = (struct shards){.n = ours->n};
+	owners_forget(engine->owners, &lost);
 	drop_changes(engine);
 	log_shards(engine, LOG_LEVEL_WARN, "shards-lost", &lost, drop_sagas(engine));
 }

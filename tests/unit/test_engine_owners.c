@@ -39,6 +39,11 @@ START_TEST(test_owners)
 	asked.fails[ASK_OWNERS] = true;
 	ck_assert_int_eq(engine_read_owners(sites.all[0].engine), ERR_UNAVAILABLE);
 	check_owner(0, sites_id(2, 1), OWNER_OTHER, "http://host:1");
+	/* What goes is nobody's until that is read again: not one's own, of course. And who
+	 * has none has somebody else begin what is new. */
+	ck_assert_int_eq(site_claim(0, "", SITE_SHARDS), OK);
+	check_owner(0, sites_id(3, 1), OWNER_NOBODY, "");
+	check_owner(0, "", OWNER_OTHER, "http://host:1");
 	sites_leave();
 }
 END_TEST
