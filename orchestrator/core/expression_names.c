@@ -45,13 +45,22 @@ static void add(struct checker *checker, struct place place, const char *code,
 		    SLICE_ARG(subject), text);
 }
 
-/* A name that means nothing, with the candidate that was perhaps meant. */
-static void add_unknown(struct checker *checker, struct place place, const char *code,
-			struct slice subject, const char *text, const char *instead)
+/* What to say of a name that means nothing. */
+struct unknown {
+	const char *code;
+	const char *text;
+	const char *instead; /* the candidate that was perhaps meant; NULL: */
+	const char *to_do;
+};
+
+static void add_unknown(struct checker *checker, struct place place, struct slice subject,
+			const struct unknown *unknown)
 {
-	problem_add(checker->problems, SEVERITY_ERROR, place, code, "%.*s %s%s%s%s",
-		    SLICE_ARG(subject), text, instead ? "; did you mean " : "",
-		    instead ? instead : "", instead ? "?" : "");
+	const char *instead = unknown->instead;
+
+	problem_add(checker->problems, SEVERITY_ERROR, place, unknown->code, "%.*s %s; %s%s%s",
+		    SLICE_ARG(subject), unknown->text, instead ? "did you mean " : "",
+		    instead ? instead : unknown->to_do, instead ? "?" : "");
 }
 
 static const char *suggest_property(struct checker *checker, const struct schema *schema,
@@ -99,7 +108,12 @@ static void add_unknown_first(struct checker *checker, const struct node *node)
 {
 	struct slice first = node->path.first;
 	const struct schema *input = checker->scope->input;
-	const char *instead = suggest_first(checker, first);
+	const struct unknown unknown = {
+		"unknown-step", "is not a step", suggest_first(checker, first),
+		checker->scope->find_step
+			? "begin with input, saga or the name of a step, and write a text "
+			  "in single quotes"
+			: "begin with input or saga: no step has run here"};
 
 	for (size_t i = 0; i < input->n_properties; i++)
 		if (slice_equal(input->properties[i].name, first)) {
@@ -108,12 +122,11 @@ static void add_unknown_first(struct checker *checker, const struct node *node)
 				    SLICE_ARG(first), SLICE_ARG(first));
 			return;
 		}
-	if (has_hyphen(first) && !has_hyphen(slice_of(instead)))
+	if (has_hyphen(first) && !has_hyphen(slice_of(unknown.instead)))
 		add(checker, node->place, "unknown-step", first,
 		    "is not a step; write spaces around a minus");
 	else
-		add_unknown(checker, node->place, "unknown-step", first, "is not a step",
-			    instead);
+		add_unknown(checker, node->place, first, &unknown);
 }
 
 /* --- first names -------------------------------------------------------------- */
@@ -123,6 +136,8 @@ static bool resolve_in(struct checker *checker, const struct node *node,
 		       const char *choice, enum root *root)
 {
 	const char *candidates[COUNT_OF(saga_names) + 1];
+	struct unknown unknown = {"unknown-name", "is not known", NULL,
+				  "there are step, code and message"};
 	struct slice before = path_text(checker->text, &node->path, segment);
 
 	if (!segment || segment->is_index) {
@@ -137,11 +152,14 @@ static bool resolve_in(struct checker *checker, const struct node *node,
 			return true;
 		}
 	}
-	if (names == saga_names)
+	if (names == saga_names) {
 		candidates[n++] = "failure";
-	add_unknown(checker, segment->place, "unknown-name",
-		    path_text(checker->text, &node->path, segment->next), "is not known",
-		    suggest(segment->name, candidates, n));
+		unknown.to_do = "there are id, key, name and started_at, and in the arguments "
+				"of an undo failure";
+	}
+	unknown.instead = suggest(segment->name, candidates, n);
+	add_unknown(checker, segment->place,
+		    path_text(checker->text, &node->path, segment->next), &unknown);
 	return false;
 }
 
@@ -155,7 +173,7 @@ static bool resolve_saga(struct checker *checker, struct node *node)
 		if (!checker->scope->failure) {
 			add(checker, segment->place, "unknown-name",
 			    SLICE_LITERAL("saga.failure"),
-			    "is known only in the arguments of an undo");
+			    "is known only in the arguments of an undo; take it there");
 			return false;
 		}
 		segment = segment->next;
@@ -350,6 +368,9 @@ static bool step_into(struct checker *checker, struct node *node, const struct s
 		      struct known *known)
 {
 	const struct schema *schema = known->schema;
+	struct unknown unknown = {"unknown-name",
+				  "is not in the schema, which allows no other names", NULL,
+				  "correct the name or the schema"};
 
 	if (!check_container(checker, node, segment, known->types))
 		return false;
@@ -357,7 +378,8 @@ static bool step_into(struct checker *checker, struct node *node, const struct s
 		if (segment->index >= schema->max_items) {
 			add(checker, segment->place, "unknown-name",
 			    path_text(checker->text, &node->path, segment->next),
-			    "is never there: the schema allows fewer elements");
+			    "is never there: the schema allows fewer elements; correct "
+			    "the index or the schema");
 			return false;
 		}
 		node->can_fail = node->can_fail || segment->index >= schema->min_items;
@@ -367,10 +389,9 @@ static bool step_into(struct checker *checker, struct node *node, const struct s
 	node->can_fail = node->can_fail || !schema_requires(schema, segment->name);
 	schema = schema_member(schema, segment->name);
 	if (!schema) {
-		add_unknown(checker, segment->place, "unknown-name",
-			    path_text(checker->text, &node->path, segment->next),
-			    "is not in the schema, which allows no other names",
-			    suggest_property(checker, known->schema, segment->name));
+		unknown.instead = suggest_property(checker, known->schema, segment->name);
+		add_unknown(checker, segment->place,
+			    path_text(checker->text, &node->path, segment->next), &unknown);
 		return false;
 	}
 	*known = known_of(schema);

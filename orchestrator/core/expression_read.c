@@ -48,6 +48,7 @@ static const char *word_hint(struct slice word)
 		{"and", "; write && for `and`"},
 		{"or", "; write || for `or`"},
 		{"not", "; write ! for `not`"},
+		{"=", "; write == to compare"},
 	};
 
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
