@@ -168,7 +168,7 @@ static enum exit_code run(struct cli *cli)
 	if (given && !exhaustive)
 		return complain_usage(cli, "--bounds is for --exhaustive alone");
 	if (given && explore_bounds_parse(slice_of(given), &bounds, &diag))
-		return complain_usage(cli, "--bounds: %s", diag.text);
+		return complain_usage(cli, "--%s", diag.text);
 	checked.list = arena_array(cli->arena, cli->options->n_args, sizeof *checked.list);
 	if (!checked.list)
 		return complain_err(cli, ERR_NOMEM);

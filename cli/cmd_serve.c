@@ -267,6 +267,11 @@ static enum exit_code run(struct cli *cli)
 		return EXIT_USAGE;
 	}
 	server = settings_of(cli, &settings, &beside);
+	err = server_check_form(&server, &diag);
+	if (err) {
+		complain(cli, "%s", diag.text);
+		return err == ERR_INVALID ? EXIT_USAGE : EXIT_FAILED;
+	}
 	if (only_check)
 		code = print_settings(cli, &settings, &beside);
 	if (code)

@@ -5,6 +5,8 @@
 #include "cli/settings_limits.h"
 #include "orchestrator/load/yaml_tree.h"
 
+#include <stdio.h>
+
 enum { SETTINGS_MAX = 256 * 1024 };
 
 struct reading {
@@ -17,6 +19,17 @@ struct reading {
 static void add_problem(struct reading *reading, struct place place, const char *text)
 {
 	problem_add(reading->problems, SEVERITY_ERROR, place, "bad-setting", "%s", text);
+}
+
+/* The options say "FILE:LINE: " in front, which the problem has, too. */
+static const char *without_place(const struct reading *reading, struct place place,
+				 const char *text)
+{
+	char begin[OPTION_WHERE_SIZE];
+	int len = snprintf(begin, sizeof begin, "%.128s:%u: ", reading->problems->file,
+			   (unsigned)place.line);
+
+	return len > 0 && strncmp(text, begin, (size_t)len) == 0 ? text + len : text;
 }
 
 /* A list as the option has it: with commas. */
@@ -69,7 +82,8 @@ static enum err read_entry(struct reading *reading, const struct yaml_entry *ent
 	else if (err == ERR_INVALID)
 		return OK; /* and was added */
 	if (err == ERR_INVALID) {
-		add_problem(reading, entry->place, diag.text);
+		add_problem(reading, entry->place,
+			    without_place(reading, entry->place, diag.text));
 		return OK;
 	}
 	return err;

@@ -63,7 +63,9 @@ static enum err cannot(const struct place *place, int reason, struct diag *diag)
 				"port %s may only be used by root; choose one above 1023 with "
 				"--listen",
 				place->port);
-	return diag_set(diag, ERR_UNAVAILABLE, "cannot listen at port %s of %.200s: %s",
+	return diag_set(diag, ERR_UNAVAILABLE,
+			"cannot listen at port %s of %.200s: %s; give --listen an address of "
+			"this machine",
 			place->port, host, strerror(reason));
 }
 
@@ -102,6 +104,13 @@ static void write_address(int fd, char address[LISTEN_TEXT_MAX])
 		 brackets ? "]" : "", port);
 }
 
+enum err listen_check(const char *where, struct diag *diag)
+{
+	struct place place;
+
+	return parse(where, &place, diag);
+}
+
 enum err listen_open(const char *where, int *fd, char address[LISTEN_TEXT_MAX],
 		     struct diag *diag)
 {
@@ -117,8 +126,10 @@ enum err listen_open(const char *where, int *fd, char address[LISTEN_TEXT_MAX],
 		return err;
 	failure = getaddrinfo(place.host[0] ? place.host : NULL, place.port, &hints, &list);
 	if (failure)
-		return diag_set(diag, ERR_INVALID, "cannot listen at `%.200s`: %s", where,
-				gai_strerror(failure));
+		return diag_set(diag, ERR_INVALID,
+				"cannot listen at `%.200s`: %s; give --listen an address of "
+				"this machine",
+				where, gai_strerror(failure));
 	*fd = open_socket(list);
 	reason = errno;
 	freeaddrinfo(list);

@@ -12,4 +12,7 @@ enum { LISTEN_TEXT_MAX = 300 };
 CHECKED enum err listen_open(const char *where, int *fd, char address[LISTEN_TEXT_MAX],
 			     struct diag *diag);
 
+/* Whether it has that form. ERR_INVALID. */
+CHECKED enum err listen_check(const char *where, struct diag *diag);
+
 #endif

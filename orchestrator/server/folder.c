@@ -49,8 +49,9 @@ static enum err list_files(const char *path, struct names *names, struct diag *d
 
 	if (!folder)
 		return diag_set(diag, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO,
-				"cannot read the folder of definitions %.200s: %s", path,
-				strerror(errno));
+				"cannot read the folder of definitions %.200s: %s; make it, or "
+				"name another one with --sagas",
+				path, strerror(errno));
 	names->list = arena_array(&names->arena, FOLDER_FILES_MAX, sizeof *names->list);
 	if (!names->list)
 		err = diag_set(diag, ERR_NOMEM, "out of memory");

@@ -383,8 +383,6 @@ static enum err open_all(struct server *server, struct diag *diag)
 {
 	enum err err = find_bus(server->settings, server->place, diag);
 
-	if (!err)
-		err = check_advertise(server->settings, diag);
 	/* Others are told where it listens; but a folder that is in use comes first. */
 	if (!err && mongo_uri(server->settings))
 		err = open_listener(server, diag);
@@ -704,21 +702,28 @@ static void drop_definition(void *context, const char *path, struct definition *
 	definition_free(definition);
 }
 
+enum err server_check_form(const struct server_settings *settings, struct diag *diag)
+{
+	char place[PATH_MAX_BYTES];
+	enum err err = find_bus(settings, place, diag);
+
+	if (!err)
+		err = listen_check(settings->listen, diag);
+	if (!err)
+		err = check_advertise(settings, diag);
+	if (!err && mongo_uri(settings))
+		err = store_mongo_check(mongo_uri(settings), diag);
+	return err;
+}
+
 enum err server_check(const struct server_settings *settings, struct diag *diag)
 {
 	struct server server = {.settings = settings};
 	struct deploying deploying = {.server = &server};
 	const struct folder_reader reader = {drop_definition, report, &deploying};
 	size_t n_bad = 0;
-	enum err err = find_bus(settings, server.place, diag);
+	enum err err = folder_read_definitions(settings->sagas, &reader, &n_bad, diag);
 
-	if (!err)
-		err = check_advertise(settings, diag);
-	if (!err && mongo_uri(settings))
-		err = store_mongo_check(mongo_uri(settings), diag);
-	if (err)
-		return err;
-	err = folder_read_definitions(settings->sagas, &reader, &n_bad, diag);
 	if (err == ERR_NOT_FOUND && !settings->sagas_needed)
 		return OK;
 	if (!err && n_bad)

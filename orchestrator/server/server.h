@@ -43,12 +43,15 @@ struct server_settings {
 	void *context;
 };
 
-/* OK: it was told to stop, and did. ERR_CONFLICT: another server has taken the store.
- * Otherwise it could not begin. The diag says why and what to do. */
+/* Whether what the settings say can be meant, without asking or opening anything.
+ * ERR_INVALID: the diag says what is wrong and what to write. */
+CHECKED enum err server_check_form(const struct server_settings *settings, struct diag *diag);
+
+/* Of settings of the right form. OK: it was told to stop, and did. ERR_CONFLICT: another server
+ * has taken the store. Otherwise it could not begin. The diag says why and what to do. */
 CHECKED enum err server_run(const struct server_settings *settings, struct diag *diag);
 
-/* Whether the settings could be used, without touching anything: their form, and
- * every definition of the folder. */
+/* Whether every definition of the folder could be used. */
 CHECKED enum err server_check(const struct server_settings *settings, struct diag *diag);
 
 #endif

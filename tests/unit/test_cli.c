@@ -212,7 +212,7 @@ static const struct row {
 	 {.argv = {"check", "--exhaustive", "--bounds", "dupp=1", "good.yaml"}},
 	 2,
 	 NULL,
-	 "--bounds: ",
+	 "skald check: --bounds: there is none called",
 	 "ok ("},
 	{"exploring",
 	 {.argv = {"check", "--exhaustive", "good.yaml"}},

@@ -233,7 +233,8 @@ enum err link_failed(const struct link *link, const bson_error_t *error, struct 
 				link->where, error->message, link->database);
 	if (is_passing(error))
 		return diag_set(diag, ERR_UNAVAILABLE,
-				"MongoDB at %s does not answer: %.200s; it is asked again",
+				"MongoDB at %s does not answer: %.200s; see whether it runs "
+				"there, and whether the URI of the store is right",
 				link->where, error->message);
 	return diag_set(diag, ERR_IO, "MongoDB at %s: %.300s", link->where, error->message);
 }
