@@ -50,9 +50,11 @@ static enum exit_code open_once(struct comparison *comparison)
 	return code;
 }
 
+/* A name has neither a slash nor, but in its version, a point. */
 static bool is_file(const char *name)
 {
-	return strcmp(name, "-") == 0 || strchr(name, '/') || access(name, F_OK) == 0;
+	return strcmp(name, "-") == 0 || strchr(name, '/') ||
+	       name[strcspn(name, ".@")] == '.' || access(name, F_OK) == 0;
 }
 
 /* The line of the list; null: there is none. */

@@ -102,8 +102,10 @@ static enum exit_code run(struct cli *cli)
 		.context = &listing,
 		.limit = (uint64_t)options_number(cli->options, "limit")};
 	struct remote remote;
-	enum exit_code code = remote_open(cli, &remote);
+	enum exit_code code = filter_check(cli);
 
+	if (!code)
+		code = remote_open(cli, &remote);
 	if (code)
 		return code;
 	code = filter_each(&remote, &walk);

@@ -349,6 +349,8 @@ static enum exit_code run(struct cli *cli)
 	struct remote remote;
 	struct operating operating = {.remote = &remote, .kind = kind};
 
+	if (!code && by_filter)
+		code = filter_check(cli);
 	if (!code)
 		code = make_body(cli,
 				 kind->step && cli->options->n_args == 2 ? cli->options->args[1]

@@ -1,12 +1,69 @@
 #include "cli/filter.h"
 
+#include "base/duration.h"
+#include "base/problems.h"
+#include "base/rfc3339.h"
 #include "cli/members.h"
+#include "orchestrator/store/store.h"
 
 #include <inttypes.h>
 
 enum { PAGE = 500 };
 
 static const char *const names[] = {"saga", "key", "step", "since", "older"};
+
+static bool is_status(struct slice word)
+{
+	for (size_t i = 0; i < STATUSES; i++) {
+		if (slice_is(word, status_text((enum status)i)))
+			return true;
+	}
+	return false;
+}
+
+static bool is_time(const char *text)
+{
+	int64_t ms;
+
+	return !duration_parse(slice_of(text), &ms, NULL) ||
+	       !rfc3339_parse(slice_of(text), &ms, NULL);
+}
+
+static enum exit_code complain_status(const struct cli *cli, struct slice word)
+{
+	const char *statuses[STATUSES], *meant;
+
+	for (size_t i = 0; i < STATUSES; i++)
+		statuses[i] = status_text((enum status)i);
+	meant = suggest(word, statuses, STATUSES);
+	return complain_usage(cli,
+			      "there is no status `%.*s`%s%s%s; it is one of running, "
+			      "compensating, completed, compensated, parked, killed",
+			      SLICE_ARG(word), meant ? " (did you mean `" : "",
+			      meant ? meant : "", meant ? "`?)" : "");
+}
+
+enum exit_code filter_check(const struct cli *cli)
+{
+	static const char *const times[] = {"since", "older"};
+	struct slice word;
+
+	for (size_t i = 0; options_item(cli->options, "status", i, &word); i++) {
+		if (!is_status(word))
+			return complain_status(cli, word);
+	}
+	for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+		const char *text = options_text(cli->options, times[i]);
+
+		if (text && !is_time(text))
+			return complain_usage(cli,
+					      "--%s: \"%s\" is neither a time span such as "
+					      "15m, 24h or 7d nor a time such as "
+					      "2025-03-01T09:30:00Z",
+					      times[i], text);
+	}
+	return EXIT_DONE;
+}
 
 bool filter_given(const struct options *options)
 {

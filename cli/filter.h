@@ -36,6 +36,9 @@
 		.help = "started before, likewise"                                           \
 	}
 
+/* Whether there are such statuses and times; otherwise what is wrong was said. */
+enum exit_code filter_check(const struct cli *cli);
+
 bool filter_given(const struct options *options);
 
 /* Call for every saga that fits, the newest first, as one line of a list; at most
