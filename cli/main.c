@@ -5,16 +5,16 @@
 #include <stdio.h>
 
 static const struct subcommand *const list[] = {
-	&subcommand_serve,     &subcommand_start,     &subcommand_ls,
-	&subcommand_show,      &subcommand_watch,     &subcommand_top,
-	&subcommand_explain,   &subcommand_undo_plan, &subcommand_signal,
-	&subcommand_cancel,    &subcommand_undo,      &subcommand_pause,
-	&subcommand_resume,    &subcommand_retry,     &subcommand_skip,
-	&subcommand_kill,      &subcommand_stats,     &subcommand_dead,
-	&subcommand_reconcile, &subcommand_deploy,    &subcommand_definitions,
-	&subcommand_diff,      &subcommand_check,     &subcommand_fmt,
-	&subcommand_graph,     &subcommand_simulate,  &subcommand_bench,
-	&subcommand_help,      &subcommand_man,
+	&subcommand_serve,       &subcommand_start,     &subcommand_ls,
+	&subcommand_show,        &subcommand_watch,     &subcommand_top,
+	&subcommand_explain,     &subcommand_undo_plan, &subcommand_signal,
+	&subcommand_cancel,      &subcommand_undo,      &subcommand_pause,
+	&subcommand_resume,      &subcommand_retry,     &subcommand_skip,
+	&subcommand_kill,        &subcommand_stats,     &subcommand_dead,
+	&subcommand_reconcile,   &subcommand_backup,    &subcommand_deploy,
+	&subcommand_definitions, &subcommand_diff,      &subcommand_check,
+	&subcommand_fmt,         &subcommand_graph,     &subcommand_simulate,
+	&subcommand_bench,       &subcommand_help,      &subcommand_man,
 };
 
 static const struct subcommand_table commands = {list, sizeof list / sizeof *list};

@@ -119,6 +119,7 @@ extern const struct subcommand subcommand_skip;
 extern const struct subcommand subcommand_kill;
 extern const struct subcommand subcommand_stats;
 extern const struct subcommand subcommand_reconcile;
+extern const struct subcommand subcommand_backup;
 extern const struct subcommand subcommand_dead;
 extern const struct subcommand subcommand_deploy;
 extern const struct subcommand subcommand_definitions;

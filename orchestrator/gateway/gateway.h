@@ -42,8 +42,9 @@ struct gateway_parts {
 	struct bus *bus;
 	const struct clock *clock;
 	const struct log *log;
-	struct peers *peers; /* NULL: all sagas are this orchestrator's */
-	int listen_fd;       /* a socket that listens; the gateway closes it */
+	struct peers *peers;    /* NULL: all sagas are this orchestrator's */
+	const char *store_file; /* its whole path; NULL: the store is no file */
+	int listen_fd;          /* a socket that listens; the gateway closes it */
 };
 
 /* The gateway is now the one that observes the engine. */

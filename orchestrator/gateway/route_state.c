@@ -5,6 +5,7 @@
 #include "orchestrator/gateway/routes.h"
 
 #include <inttypes.h>
+#include <sys/stat.h>
 
 /* --- /v1/stats -------------------------------------------------------------------- */
 
@@ -124,6 +125,22 @@ static void orchestrators_member(struct bytes *out, struct peers *peers)
 	json_end_list(out);
 }
 
+/* Where `skald backup` finds it; the inode tells it from one of that name elsewhere. */
+static void store_member(struct bytes *out, const char *file)
+{
+	struct stat stat_of;
+
+	if (!file || stat(file, &stat_of) < 0) {
+		json_add_null(out, "store_file");
+		return;
+	}
+	json_add_name(out, "store_file");
+	json_begin(out);
+	json_add_text(out, "path", slice_of(file));
+	json_add_number(out, "inode", (int64_t)stat_of.st_ino);
+	json_end(out);
+}
+
 void route_stats(struct request *request)
 {
 	const struct gateway_parts *parts = &request->gateway->parts;
@@ -154,6 +171,7 @@ void route_stats(struct request *request)
 	engine_members(out, &stats);
 	json_end(out);
 	orchestrators_member(out, parts->peers);
+	store_member(out, parts->store_file);
 	json_end_line(out);
 	request_answer_json(request, MHD_HTTP_OK);
 }

@@ -42,10 +42,11 @@ struct server {
 	char address[LISTEN_TEXT_MAX];
 	char place[PATH_MAX_BYTES]; /* of the bus: its socket, or its brokers */
 	char instance[FOLDER_INSTANCE_SIZE];
-	char url[LISTEN_TEXT_MAX + 64]; /* where others reach it */
-	uint64_t owned_turn;            /* of the bus: what it has is the engine's since */
-	int64_t owned_ms;               /* when, by the monotonic clock */
-	char trouble[DIAG_MAX + 64];    /* of the store; empty: none */
+	char url[LISTEN_TEXT_MAX + 64];  /* where others reach it */
+	char store_file[PATH_MAX_BYTES]; /* empty: the store is no file */
+	uint64_t owned_turn;             /* of the bus: what it has is the engine's since */
+	int64_t owned_ms;                /* when, by the monotonic clock */
+	char trouble[DIAG_MAX + 64];     /* of the store; empty: none */
 
 	int listen_fd;
 	int signal_fd;
@@ -185,12 +186,30 @@ static enum err open_mongo(struct server *server, struct diag *diag)
 	return err ? err : store_mongo_open(&setup, &server->store, diag);
 }
 
+/* Its whole path, as the server may be asked for it from another folder. */
+static void find_store_file(struct server *server)
+{
+	const char *data = server->settings->data;
+	char here[PATH_MAX_BYTES] = "";
+	bool relative = data[0] != '/';
+	int len;
+
+	if (relative && !getcwd(here, sizeof here))
+		return;
+	len = snprintf(server->store_file, sizeof server->store_file,
+		       "%s%s%s/" STORE_SQLITE_FILE, here, relative ? "/" : "", data);
+	if (len < 0 || (size_t)len >= sizeof server->store_file)
+		server->store_file[0] = '\0';
+}
+
 static enum err open_store(struct server *server, struct diag *diag)
 {
 	const struct server_settings *settings = server->settings;
 
-	if (strcmp(settings->store, "sqlite") == 0)
+	if (strcmp(settings->store, "sqlite") == 0) {
+		find_store_file(server);
 		return store_sqlite_open(settings->data, &server->store, diag);
+	}
 	if (mkdir(settings->data, 0700) != 0 && errno != EEXIST)
 		return diag_set(diag, ERR_IO, "cannot make the folder %.200s: %s",
 				settings->data, strerror(errno));
@@ -298,6 +317,7 @@ static enum err open_gateway(struct server *server, struct diag *diag)
 				 ? peers_engine_init(&server->peers, server->engine,
 						     server->store, clock_system())
 				 : NULL,
+		.store_file = server->store_file[0] ? server->store_file : NULL,
 		.listen_fd = server->listen_fd,
 	};
 

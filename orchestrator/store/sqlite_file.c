@@ -1,6 +1,7 @@
 #include "orchestrator/store/sqlite_file.h"
 
 #include "orchestrator/store/folder_lock.h"
+#include "orchestrator/store/store_sqlite.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -271,7 +272,7 @@ static enum err migrate(struct sqlite_file *file, int64_t version, struct diag *
 
 enum err sqlite_file_open(struct sqlite_file *file, const char *folder, struct diag *diag)
 {
-	size_t size = strlen(folder) + sizeof "/skald.db";
+	size_t size = strlen(folder) + sizeof "/" STORE_SQLITE_FILE;
 	char script[64];
 	int64_t version = 0;
 	enum err err = OK;
@@ -279,7 +280,7 @@ enum err sqlite_file_open(struct sqlite_file *file, const char *folder, struct d
 	*file = (struct sqlite_file){.path = malloc(size)};
 	if (!file->path)
 		return ERR_NOMEM;
-	snprintf(file->path, size, "%s/skald.db", folder);
+	snprintf(file->path, size, "%s/" STORE_SQLITE_FILE, folder);
 	/* Counting memory would take a lock for every allocation. Where SQLite runs
 	 * already it stays as it is. */
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
@@ -343,28 +344,34 @@ static enum err copy_pages(struct sqlite_file *from, struct sqlite_file *to, str
 
 static enum err copy_to(struct sqlite_file *from, struct sqlite_file *to, struct diag *diag)
 {
+	int64_t version;
 	enum err err = OK;
 
 	if (sqlite3_open_v2(from->path, &from->handle, SQLITE_OPEN_READWRITE, NULL))
 		err = sqlite_file_failed(from, false, diag);
-	else if (sqlite3_open_v2(to->path, &to->handle,
-				 SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL))
-		err = sqlite_file_failed(to, false, diag);
-	if (!err) {
+	else
 		sqlite3_busy_timeout(from->handle, SQLITE_FILE_BUSY_MS);
+	if (!err)
+		err = identify(from, &version, diag);
+	if (!err && sqlite3_open_v2(to->path, &to->handle,
+				    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL))
+		err = sqlite_file_failed(to, false, diag);
+	if (!err)
 		err = copy_pages(from, to, diag);
-	}
 	sqlite3_close(from->handle);
 	sqlite3_close(to->handle);
 	return err;
 }
 
-enum err sqlite_file_copy(const struct sqlite_file *file, const char *to, struct diag *diag)
+enum err store_sqlite_copy(const char *file, const char *to, struct diag *diag)
 {
-	char part[PATH_MAX];
-	struct sqlite_file from = {.path = file->path}, copy = {.path = part};
+	char path[PATH_MAX], part[PATH_MAX];
+	struct sqlite_file from = {.path = path}, copy = {.path = part};
 	enum err err;
 
+	if ((size_t)snprintf(path, sizeof path, "%s", file) >= sizeof path ||
+	    access(path, F_OK) < 0)
+		return diag_set(diag, ERR_NOT_FOUND, "there is no file %s", file);
 	if ((size_t)snprintf(part, sizeof part, "%s.part", to) >= sizeof part)
 		return diag_set(
 			diag, ERR_TOO_LARGE,

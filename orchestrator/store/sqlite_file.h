@@ -50,10 +50,4 @@ CHECKED enum err sqlite_file_failed(const struct sqlite_file *file, bool writing
 CHECKED enum err sqlite_file_damaged(const struct sqlite_file *file, const char *how,
 				     struct diag *diag);
 
-/* Copy the file, which may be in use, to the new file `to`. Until that is whole it
- * is called TO.part; an older file of that name is replaced. Of `file` only the
- * path is used, so that any thread may call it. ERR_CONFLICT: `to` is there. */
-CHECKED enum err sqlite_file_copy(const struct sqlite_file *file, const char *to,
-				  struct diag *diag);
-
 #endif

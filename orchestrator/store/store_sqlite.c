@@ -780,7 +780,7 @@ static enum err sqlite_remove_dead(struct store *base, struct slice id)
 
 static enum err sqlite_backup(struct store *base, const char *path, struct diag *diag)
 {
-	return sqlite_file_copy(&store_of(base)->file, path, diag);
+	return store_sqlite_copy(store_of(base)->file.path, path, diag);
 }
 
 static void sqlite_close(struct store *base)

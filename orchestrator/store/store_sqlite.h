@@ -19,10 +19,18 @@
 
 #include "orchestrator/store/store.h"
 
+#define STORE_SQLITE_FILE "skald.db" /* in the folder */
+
 /* Open the folder, make folder and file where there are none. ERR_BUSY: another
  * process has it open; ERR_CORRUPT; ERR_INVALID: the file is of a newer skald or of
  * another program; ERR_IO, ERR_UNAVAILABLE, ERR_TOO_LARGE (the name), ERR_NOMEM. The
  * diag says what to do. */
 CHECKED enum err store_sqlite_open(const char *folder, struct store **out, struct diag *diag);
+
+/* Copy the file of a store, which this process or another one may have open and write
+ * to, into the new file `to`: as it is at one moment. Until that is whole it is called
+ * TO.part; an older file of that name is replaced. ERR_CONFLICT: `to` is there;
+ * ERR_NOT_FOUND: there is no `file`; otherwise as of opening. */
+CHECKED enum err store_sqlite_copy(const char *file, const char *to, struct diag *diag);
 
 #endif

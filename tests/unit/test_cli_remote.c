@@ -653,6 +653,60 @@ START_TEST(test_liar)
 }
 END_TEST
 
+/* --- backup ----------------------------------------------------------------------- */
+
+/* The copy is a store as any other, and the server goes on meanwhile. */
+START_TEST(test_backup)
+{
+	static const char *const memory[] = {"--store", "memory", NULL};
+	struct stat stat_of;
+
+	console_open();
+	check(RUN("start", "order", "--id", "o-1", "--wait", "--input", ORDER("1", "")), 0,
+	      NULL, NULL);
+	check(RUN("backup", "copy.db"), 0, "copy.db: ", NULL);
+	ck_assert_int_eq(stat("copy.db", &stat_of), 0);
+	ck_assert_int_eq(stat_of.st_mode & 0777, 0600);
+	check(RUN("backup", "copy.db"), 1, NULL, "copy.db is there already; use another name");
+	check(RUN("start", "visit", "--id", "v-1"), 0, NULL, NULL);
+	ck_assert_int_eq(mkdir("restored", 0700), 0);
+	check(RUN("backup", "restored/skald.db", "--json"), 0,
+	      "{\"file\":\"restored/skald.db\",\"bytes\":", NULL);
+	ck_assert_int_eq(background_stop(&console.serving.process, SIGTERM), 0);
+	check(RUN("backup", "third.db", "--data", "restored"), 0, "third.db: ", NULL);
+	check(RUN("backup", "fourth.db", "--data", "nowhere"), 1, NULL,
+	      "there is no file nowhere/skald.db");
+	ck_assert_int_eq(rename("restored/skald.db", "data/skald.db"), 0);
+	unlink("data/skald.db-wal");
+	unlink("data/skald.db-shm");
+	serving_again(&console.serving, console.skald);
+	check(RUN("show", "o-1"), 0, "completed", NULL);
+	check(RUN("show", "v-1"), 0, "running", NULL);
+	ck_assert_int_eq(background_stop(&console.serving.process, SIGTERM), 0);
+	serving_start(&console.serving, console.skald, memory);
+	check(RUN("backup", "none.db"), 1, NULL, "the server keeps its sagas in no file");
+	check(RUN("backup"), 2, NULL, "FILE");
+	console_close();
+}
+END_TEST
+
+/* A file of that name that is not the server's. */
+START_TEST(test_backup_on_another_machine)
+{
+	char url[64];
+	struct background other = {
+		start_liar(HTTP("200", "application/json",
+				"{\"store_file\":{\"path\":\"/etc/passwd\",\"inode\":0}}"),
+			   "", url),
+		NULL};
+
+	check(RUN("backup", "copy.db", "--server", url), 1, NULL,
+	      "the file of the server, /etc/passwd, is not on this machine");
+	background_stop(&other, SIGKILL);
+	arena_release(&console.arena);
+}
+END_TEST
+
 /* Whoever helps many sagas is not sent away because others want to start more. */
 START_TEST(test_an_operation_waits_for_a_busy_server)
 {
@@ -686,6 +740,7 @@ START_TEST(test_no_server)
 		{"watch"},
 		{"signal", "o-1", "done"},
 		{"definitions"},
+		{"backup", "copy.db"},
 	};
 	struct process_setup setup = {.argv = {console.skald}};
 	char url[64], text[128];
@@ -757,6 +812,8 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_deploy);
 	tcase_add_test(tcase, test_diff);
 	tcase_add_loop_test(tcase, test_liar, 0, ROWS(liar_rows));
+	tcase_add_test(tcase, test_backup);
+	tcase_add_test(tcase, test_backup_on_another_machine);
 	tcase_add_test(tcase, test_an_operation_waits_for_a_busy_server);
 	tcase_add_test(tcase, test_no_server);
 	tcase_add_test(tcase, test_wrong_usage);
