@@ -441,7 +441,7 @@ bench-kafka: $(PROGRAMS) $(FLOOR_KAFKA) ## The same over Kafka, with a broker th
 bench-takeover: $(B)/bench/bench_takeover ## Take over 100,000 sagas of a MongoDB that it starts (MONGO=mongodb://HOST:PORT: that one)
 	bench/mongo.sh $(B) takeover $(MONGO)
 
-bench-mongo: $(PROGRAMS) $(B)/bench/bench_mongo ## Measure Skald's share of the writes of a MongoDB (MONGO= as above)
+bench-mongo: $(PROGRAMS) $(B)/bench/bench_mongo $(B)/bench/floor_kafka ## Measure Skald's share of the writes of a MongoDB (MONGO= as above)
 	bench/mongo.sh $(B) share $(MONGO)
 
 bench-limits: $(PROGRAMS) ## Hold a server to its limits of memory, disk and time to start

@@ -511,7 +511,7 @@ static void give(const char **args, const char *option, const char *value)
 static void give_charges(const struct bench_plant *plant, enum bench_process process,
 			 const char **args)
 {
-	if (process == BENCH_PAYMENT && plant->charges_too)
+	if (process == BENCH_PAYMENT)
 		give(args, "--store", plant->store);
 }
 
@@ -530,7 +530,6 @@ enum err bench_plant_start(struct bench_plant *plant, const struct bench_plant_s
 	};
 	enum err err = find_programs(plant, diag);
 
-	plant->charges_too = setup->charges_too;
 	err = err ? err : make_folder(plant, setup->parent, diag);
 	err = err ? err : find_broker(plant, setup->bus, diag);
 	err = err ? err : find_database(plant, setup->store, diag);

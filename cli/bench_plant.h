@@ -41,7 +41,6 @@ struct bench_plant {
 	char store[BENCH_STORE_SIZE]; /* "mongo:URI" with the database; empty: it is another one
 				       */
 	bool own_mongo;               /* likewise */
-	bool charges_too;             /* payment's are there, too */
 };
 
 struct bench_plant_setup {
@@ -52,9 +51,8 @@ struct bench_plant_setup {
 	const char *bus;
 
 	/* As of `skald serve`, but of mongo:URI only the server counts; or "mongo": likewise,
-	 * with SKALD_STORE. */
+	 * with SKALD_STORE. Where it is a MongoDB payment has its charges there, too. */
 	const char *store;
-	bool charges_too; /* payment has its charges in that MongoDB, and not in its folder */
 	const volatile sig_atomic_t *stop; /* not 0: give up */
 };
 

@@ -74,15 +74,7 @@ static const struct option options[] = {
 	 .argument = "STORE",
 	 .help = "where the server keeps the sagas, as of `skald serve`; or mongo, which is "
 		 "what SKALD_STORE names, or a stand-in that is started where `skald` lies in "
-		 "the "
-		 "tree of its source"},
-	{.name = "charges-too",
-	 .type = OPTION_BOOLEAN,
-	 .initial = "false",
-	 .flag_only = true,
-	 .help = "payment, too, is in the MongoDB of --store: one more write for a saga, each "
-		 "by "
-		 "itself"},
+		 "the tree of its source; in a MongoDB are payment's charges, too"},
 	{.name = "dir",
 	 .type = OPTION_TEXT,
 	 .min = 1,
@@ -352,7 +344,6 @@ static enum exit_code run_own(struct bench *bench)
 		.parent = options_text(given, "dir"),
 		.bus = options_text(given, "bus"),
 		.store = options_text(given, "store"),
-		.charges_too = options_bool(given, "charges-too"),
 		.stop = &stop,
 	};
 	struct diag diag = {""};
@@ -507,7 +498,7 @@ static enum exit_code conclude(struct bench *bench)
 
 static enum exit_code check(const struct cli *cli, uint32_t *decline_percent)
 {
-	static const char *const of_own[] = {"bus", "store", "charges-too", "dir"};
+	static const char *const of_own[] = {"bus", "store", "dir"};
 	const struct options *given = cli->options;
 	struct diag diag;
 
@@ -519,10 +510,6 @@ static enum exit_code check(const struct cli *cli, uint32_t *decline_percent)
 					      "names another one",
 					      of_own[i]);
 	}
-	if (options_bool(given, "charges-too") &&
-	    strncmp(options_text(given, "store"), "mongo", 5) != 0)
-		return complain_usage(cli,
-				      "--charges-too is about MongoDB; give --store mongo:URI");
 	if (bench_percent(options_text(given, "decline"), decline_percent, &diag))
 		return complain_usage(cli, "%s", diag.text);
 	return EXIT_DONE;

@@ -5,8 +5,10 @@
  *	 skald: {state: "undone", first_at: ..., output: "{...}", bare: false,
  *	         undo: {id: "order-17/charge#0/0/undo", first_at: ..., output: null}}}
  *
- * A transaction is what is gathered until the commit, which writes one document for one
- * command. Who was faster, a do or what bars it, is decided by the unique _id. */
+ * A transaction is what is gathered until the commit, which writes all of it in one bulk: a
+ * document for a command. Who was faster, a do or what bars it, is decided by the unique
+ * _id. Where some were not written the commit fails, although others were; each is then
+ * tried by itself, and those find their records. */
 #include "skald/mongo.h"
 
 #include <mongoc/mongoc.h>
@@ -18,6 +20,7 @@ enum {
 	ID_SIZE = 256,  /* of a command's id, which is shorter */
 	ABSENT_MAX = 4, /* ids that one command looks for */
 	WRITE_MS = 8000,
+	PRUNE_REST = 16, /* commits */
 };
 
 struct pending {
@@ -32,14 +35,23 @@ struct skald_mongo {
 	bson_error_t error;
 	bool failed; /* the last call did: perhaps nobody answers */
 
-	/* Of this transaction: what is to be written, and which ids were not there. */
-	bson_t fields;
+	/* Of this transaction: the records that were kept, in order, and what of them
+	 * waits to be written. */
 	struct pending *pending;
 	size_t n, capacity;
+	mongoc_bulk_operation_t *bulk; /* NULL: nothing yet */
+	int64_t n_writes;              /* in it */
+
+	/* Of this command: where its records begin, what its handler has set, and which
+	 * ids were not there. */
+	size_t first;
+	bson_t fields;
 	char absent[ABSENT_MAX][ID_SIZE];
 	int n_absent;
+
 	int64_t prune_before_ms;
-	size_t prune_limit;
+	size_t prune_limit; /* 0: not this time */
+	int rest;           /* so many commits without looking for old ones */
 };
 
 static const char *const states[] = {[SKALD_RECORD_OK] = "ok",
@@ -56,14 +68,23 @@ static void free_pending(struct pending *pending)
 	free(pending->text);
 }
 
+/* Of the command at hand. */
+static void forget_command(struct skald_mongo *mongo)
+{
+	while (mongo->n > mongo->first)
+		free_pending(&mongo->pending[--mongo->n]);
+	mongo->n_absent = 0;
+	bson_reinit(&mongo->fields);
+}
+
 static void forget(struct skald_mongo *mongo)
 {
-	for (size_t i = 0; i < mongo->n; i++)
-		free_pending(&mongo->pending[i]);
-	mongo->n = 0;
-	mongo->n_absent = 0;
+	mongo->first = 0;
+	forget_command(mongo);
+	mongoc_bulk_operation_destroy(mongo->bulk);
+	mongo->bulk = NULL;
+	mongo->n_writes = 0;
 	mongo->prune_limit = 0;
-	bson_reinit(&mongo->fields);
 }
 
 /* While nobody answers no command is begun: it would fail, and nobody knows what became of
@@ -86,9 +107,10 @@ static void mongo_rollback(void *context)
 	forget(context);
 }
 
-static struct pending *pending_of(struct skald_mongo *mongo, const char *id)
+/* What is known of it last. */
+static const struct pending *pending_of(const struct skald_mongo *mongo, const char *id)
 {
-	for (size_t i = 0; i < mongo->n; i++)
+	for (size_t i = mongo->n; i-- > 0;)
 		if (strcmp(mongo->pending[i].id, id) == 0)
 			return &mongo->pending[i];
 	return NULL;
@@ -185,6 +207,14 @@ static int look(struct skald_mongo *mongo, const char *field, const char *id,
 	return result;
 }
 
+/* A record of an undo is in its do's document. */
+static bool is_undo(const char *id)
+{
+	const char *verb = strrchr(id, '/');
+
+	return verb && strcmp(verb, "/undo") == 0;
+}
+
 static int mongo_find(void *context, const char *id, skald_found *found)
 {
 	struct skald_mongo *mongo = context;
@@ -198,9 +228,7 @@ static int mongo_find(void *context, const char *id, skald_found *found)
 		skald_found_set(found, &record);
 		return 0;
 	}
-	result = look(mongo, "_id", id, found);
-	if (!result)
-		result = look(mongo, "skald.undo.id", id, found);
+	result = look(mongo, is_undo(id) ? "skald.undo.id" : "_id", id, found);
 	if (!result && mongo->n_absent < ABSENT_MAX)
 		snprintf(mongo->absent[mongo->n_absent++], ID_SIZE, "%s", id);
 	return result < 0;
@@ -262,22 +290,17 @@ static int mongo_keep(void *context, const char *id, const skald_record *record)
 {
 	struct skald_mongo *mongo = context;
 	struct pending made = {.state = record->state, .first_ms = record->first_ms};
-	struct pending *old = pending_of(mongo, id);
 
 	if (strlen(id) >= ID_SIZE)
 		return 1;
 	snprintf(made.id, sizeof made.id, "%s", id);
 	if (!copy_text(record->output, &made.output) || !copy_text(record->code, &made.code) ||
-	    !copy_text(record->text, &made.text) || (!old && !grow(mongo))) {
+	    !copy_text(record->text, &made.text) || !grow(mongo)) {
 		free_pending(&made);
 		bson_set_error(&mongo->error, 0, 0, "out of memory for a record");
 		return 1;
 	}
-	if (old)
-		free_pending(old);
-	else
-		old = &mongo->pending[mongo->n++];
-	*old = made;
+	mongo->pending[mongo->n++] = made;
 	return 0;
 }
 
@@ -297,35 +320,29 @@ static void add_text(bson_t *set, const char *name, const char *text)
 		BSON_APPEND_NULL(set, name);
 }
 
-/* Write, or replace what is there; true: it was, as the filter asks. */
-static bool update(struct skald_mongo *mongo, const bson_t *filter, const bson_t *set,
-		   bool upsert)
+/* Write, or replace what is there, where it is as the filter asks. */
+static void add_write(struct skald_mongo *mongo, const bson_t *filter, const bson_t *set,
+		      bool upsert)
 {
-	bson_t *change = BCON_NEW("$set", BCON_DOCUMENT(set));
-	bson_t *opts = BCON_NEW("upsert", BCON_BOOL(upsert));
-	bson_iter_t matched;
-	bson_t reply;
-	bool good = mongoc_collection_update_one(mongo->collection, filter, change, opts,
-						 &reply, &mongo->error);
+	bson_t *change = BCON_NEW("$set", BCON_DOCUMENT(set)), *opts;
 
-	if (good && !upsert &&
-	    (!bson_iter_init_find(&matched, &reply, "matchedCount") ||
-	     bson_iter_as_int64(&matched) != 1)) {
-		bson_set_error(&mongo->error, 0, 0, "another process was faster");
-		good = false;
+	if (!mongo->bulk) {
+		/* A do and its undo may be in one. */
+		opts = BCON_NEW("ordered", BCON_BOOL(true));
+		mongo->bulk = mongoc_collection_create_bulk_operation_with_opts(
+			mongo->collection, opts);
+		bson_destroy(opts);
 	}
-	bson_destroy(&reply);
-	bson_destroy(opts);
+	mongoc_bulk_operation_update_one(mongo->bulk, filter, change, upsert);
+	mongo->n_writes++;
 	bson_destroy(change);
-	return good;
 }
 
 /* What was looked for and was not there must still not be: otherwise the _id is taken,
  * and that is an error. */
-static bool write_one(struct skald_mongo *mongo, const struct pending *pending)
+static void add_record(struct skald_mongo *mongo, const struct pending *pending)
 {
 	bson_t *filter = BCON_NEW("_id", BCON_UTF8(pending->id)), set = BSON_INITIALIZER;
-	bool good;
 
 	if (is_absent(mongo, pending->id))
 		BCON_APPEND(filter, "skald.state", "{", "$exists", BCON_BOOL(false), "}");
@@ -336,29 +353,50 @@ static bool write_one(struct skald_mongo *mongo, const struct pending *pending)
 	add_text(&set, "skald.text", pending->text);
 	BSON_APPEND_BOOL(&set, "skald.bare", bson_empty(&mongo->fields));
 	bson_concat(&set, &mongo->fields);
-	good = update(mongo, filter, &set, true);
+	add_write(mongo, filter, &set, true);
 	bson_destroy(&set);
 	bson_destroy(filter);
-	return good;
 }
 
-static bool write_undo(struct skald_mongo *mongo, const struct pending *undo,
-		       const struct pending *done)
+static void add_undo(struct skald_mongo *mongo, const struct pending *undo,
+		     const struct pending *done)
 {
 	bson_t *filter = BCON_NEW("_id", BCON_UTF8(done->id), "skald.state",
 				  BCON_UTF8(states[SKALD_RECORD_OK]));
 	bson_t set = BSON_INITIALIZER;
-	bool good;
 
 	BSON_APPEND_UTF8(&set, "skald.state", states[SKALD_RECORD_UNDONE]);
 	BSON_APPEND_UTF8(&set, "skald.undo.id", undo->id);
 	BSON_APPEND_DATE_TIME(&set, "skald.undo.first_at", undo->first_ms);
 	add_text(&set, "skald.undo.output", undo->output);
 	bson_concat(&set, &mongo->fields);
-	good = update(mongo, filter, &set, false);
+	add_write(mongo, filter, &set, false);
 	bson_destroy(&set);
 	bson_destroy(filter);
-	return good;
+}
+
+/* The command is done: what it keeps is to be written. */
+static int mongo_mark(void *context)
+{
+	struct skald_mongo *mongo = context;
+	const struct pending *of_command = mongo->pending + mongo->first;
+	size_t n = mongo->n - mongo->first;
+
+	if (n == 2 && of_command[0].state == SKALD_RECORD_OK &&
+	    of_command[1].state == SKALD_RECORD_UNDONE)
+		add_undo(mongo, &of_command[0], &of_command[1]);
+	else
+		for (size_t i = 0; i < n; i++)
+			add_record(mongo, &of_command[i]);
+	mongo->first = mongo->n;
+	forget_command(mongo);
+	return 0;
+}
+
+static int mongo_back(void *context)
+{
+	forget_command(context);
+	return 0;
 }
 
 /* --- pruning -------------------------------------------------------------------------- */
@@ -367,12 +405,17 @@ static int mongo_prune(void *context, int64_t before_ms, size_t limit)
 {
 	struct skald_mongo *mongo = context;
 
+	if (mongo->rest) {
+		mongo->rest--;
+		return 0;
+	}
 	mongo->prune_before_ms = before_ms;
 	mongo->prune_limit = limit;
 	return 0;
 }
 
-/* Documents that hold a record and nothing of the service's. */
+/* Documents that hold a record and nothing of the service's. Where all are gone there is
+ * no such question with every commit. */
 static bool remove_old(struct skald_mongo *mongo)
 {
 	bson_t *filter =
@@ -395,6 +438,7 @@ static bool remove_old(struct skald_mongo *mongo)
 		add_text(&ids, key, id);
 	}
 	good = !mongoc_cursor_error(cursor, &mongo->error);
+	mongo->rest = n < mongo->prune_limit ? PRUNE_REST : 0;
 	named = BCON_NEW("_id", "{", "$in", BCON_ARRAY(&ids), "}");
 	if (good && n)
 		good = mongoc_collection_delete_many(mongo->collection, named, NULL, NULL,
@@ -409,22 +453,36 @@ static bool remove_old(struct skald_mongo *mongo)
 
 /* --- the end of a transaction ---------------------------------------------------------- */
 
+static int64_t number_in(const bson_t *reply, const char *name)
+{
+	bson_iter_t iter;
+
+	return bson_iter_init_find(&iter, reply, name) ? bson_iter_as_int64(&iter) : 0;
+}
+
+static bool write_all(struct skald_mongo *mongo)
+{
+	bson_t reply;
+	bool good = mongoc_bulk_operation_execute(mongo->bulk, &reply, &mongo->error);
+
+	if (good &&
+	    number_in(&reply, "nMatched") + number_in(&reply, "nUpserted") != mongo->n_writes) {
+		bson_set_error(&mongo->error, 0, 0, "another process was faster");
+		good = false;
+	}
+	bson_destroy(&reply);
+	return good;
+}
+
 static int mongo_commit(void *context)
 {
 	struct skald_mongo *mongo = context;
-	bool good = true;
 
-	if (mongo->n == 2 && mongo->pending[1].state == SKALD_RECORD_UNDONE &&
-	    mongo->pending[0].state == SKALD_RECORD_OK)
-		good = write_undo(mongo, &mongo->pending[0], &mongo->pending[1]);
-	else
-		for (size_t i = 0; good && i < mongo->n; i++)
-			good = write_one(mongo, &mongo->pending[i]);
-	if (good && mongo->prune_limit)
-		good = remove_old(mongo);
+	mongo_mark(mongo);
+	mongo->failed = (mongo->bulk && !write_all(mongo)) ||
+			(mongo->prune_limit && !remove_old(mongo));
 	forget(mongo);
-	mongo->failed = !good;
-	return !good;
+	return mongo->failed;
 }
 
 static const char *mongo_why(void *context)
@@ -502,6 +560,8 @@ skald_barrier *skald_mongo_barrier(mongoc_collection_t *collection, skald_mongo 
 		.begin = mongo_begin,
 		.commit = mongo_commit,
 		.rollback = mongo_rollback,
+		.mark = mongo_mark,
+		.back = mongo_back,
 		.find = mongo_find,
 		.keep = mongo_keep,
 		.prune = mongo_prune,

@@ -84,11 +84,6 @@ static const struct row {
 } rows[] = {
 	{"all complete", {"--sagas", "200", "--inflight", "100"}, true, 200, false},
 	{"some are declined", {"--sagas", "100", "--decline", "30%"}, true, 100, true},
-	{"payment is there, too",
-	 {"--sagas", "60", "--decline", "30%", "--charges-too"},
-	 true,
-	 60,
-	 true},
 	{"a server that the environment names", {"--sagas", "20"}, false, 20, false},
 };
 
@@ -127,7 +122,6 @@ static const struct wrong {
 	 {"--store", "mongo:mongodb://127.0.0.1:1/?connectTimeoutMS=300"},
 	 1,
 	 "127.0.0.1:1"},
-	{"charges without a MongoDB", {"--charges-too"}, 2, "give --store mongo:URI"},
 };
 
 START_TEST(test_what_cannot_be_done)

@@ -63,29 +63,44 @@ static bool handle(void *context, const struct command_message *command, struct 
 	return true;
 }
 
-static struct command_message command(enum message_verb verb)
+static struct command_message command(int saga, enum message_verb verb)
 {
-	return (struct command_message){.id = verb == MESSAGE_DO
-						      ? SLICE_LITERAL("s/charge#0/0/do")
-						      : SLICE_LITERAL("s/charge#0/0/undo"),
-					.do_id = SLICE_LITERAL("s/charge#0/0/do"),
+	static char ids[2][32];
+
+	snprintf(ids[0], sizeof ids[0], "s%d/charge#0/0/do", saga);
+	snprintf(ids[1], sizeof ids[1], "s%d/charge#0/0/undo", saga);
+	return (struct command_message){.id = slice_of(ids[verb != MESSAGE_DO]),
+					.do_id = slice_of(ids[0]),
 					.verb = verb,
 					.attempt = 1,
 					.first_ms = 1000};
 }
 
-/* Without its end. */
-static enum message_outcome answer(struct desk *desk, enum message_verb verb)
+static void begin(struct desk *desk)
 {
 	struct barrier *barrier = barrier_of(desk->barrier);
-	const struct barrier_desk at = {barrier, 1000, 0, handle, desk, &arena};
-	struct command_message message = command(verb);
+
+	ck_assert_int_eq(barrier->ops->begin(barrier), OK);
+}
+
+/* One of a transaction. */
+static enum message_outcome answer_one(struct desk *desk, int saga, enum message_verb verb)
+{
+	const struct barrier_desk at = {
+		barrier_of(desk->barrier), 1000, 0, handle, desk, &arena};
+	struct command_message message = command(saga, verb);
 	struct reply_message reply;
 	enum barrier_answer how;
 
-	ck_assert_int_eq(barrier->ops->begin(barrier), OK);
 	ck_assert_int_eq(barrier_answer(&at, &message, &reply, &how), OK);
 	return reply.outcome;
+}
+
+/* Without its end. */
+static enum message_outcome answer(struct desk *desk, enum message_verb verb)
+{
+	begin(desk);
+	return answer_one(desk, 0, verb);
 }
 
 static enum err end(struct desk *desk)
@@ -103,19 +118,21 @@ static enum message_outcome run(struct desk *desk, enum message_verb verb)
 	return outcome;
 }
 
-/* The only document that there is, without its record: "cents refunded". */
-static void check_document(const char *expected)
+/* What each document that there is holds beside its record, in the order of their ids:
+ * " cents refunded, cents". */
+static void check_documents(const char *expected, int n_expected)
 {
 	bson_t all = BSON_INITIALIZER;
+	bson_t *opts = BCON_NEW("sort", "{", "_id", BCON_INT32(1), "}");
 	mongoc_cursor_t *cursor =
-		mongoc_collection_find_with_opts(desks[0].collection, &all, NULL, NULL);
+		mongoc_collection_find_with_opts(desks[0].collection, &all, opts, NULL);
 	const bson_t *document;
-	char text[100] = "";
+	char text[200] = "";
 	bson_iter_t iter;
 	int n = 0;
 
 	while (mongoc_cursor_next(cursor, &document)) {
-		n++;
+		snprintf(text + strlen(text), sizeof text - strlen(text), "%s", n++ ? "," : "");
 		ck_assert(bson_iter_init(&iter, document));
 		while (bson_iter_next(&iter))
 			if (strcmp(bson_iter_key(&iter), "_id") != 0 &&
@@ -124,9 +141,15 @@ static void check_document(const char *expected)
 					 bson_iter_key(&iter));
 	}
 	mongoc_cursor_destroy(cursor);
+	bson_destroy(opts);
 	bson_destroy(&all);
-	ck_assert_int_eq(n, 1);
+	ck_assert_int_eq(n, n_expected);
 	ck_assert_str_eq(text, expected);
+}
+
+static void check_document(const char *expected)
+{
+	check_documents(expected, 1);
 }
 
 START_TEST(test_what_a_command_does_and_its_record_are_one_document)
@@ -188,6 +211,53 @@ START_TEST(test_who_is_first_counts)
 }
 END_TEST
 
+START_TEST(test_commands_share_a_transaction)
+{
+	struct desk *desk = &desks[0];
+
+	begin(desk);
+	ck_assert_int_eq(answer_one(desk, 1, MESSAGE_DO), MESSAGE_OK);
+	desk->outcome = MESSAGE_FAILED;
+	ck_assert_int_eq(answer_one(desk, 2, MESSAGE_DO), MESSAGE_FAILED);
+	desk->outcome = MESSAGE_OK;
+	ck_assert_int_eq(answer_one(desk, 3, MESSAGE_DO), MESSAGE_OK);
+	ck_assert_int_eq(answer_one(desk, 1, MESSAGE_UNDO), MESSAGE_OK);
+	ck_assert_int_eq(answer_one(desk, 3, MESSAGE_DO), MESSAGE_OK);
+	ck_assert_int_eq(answer_one(desk, 1, MESSAGE_DO), MESSAGE_REFUSED);
+	ck_assert_int_eq(desk->runs, 4);
+	check_documents("", 0);
+	ck_assert_int_eq(end(desk), OK);
+	check_documents(" cents refunded, cents", 2);
+	begin(&desks[1]);
+	ck_assert_int_eq(answer_one(&desks[1], 3, MESSAGE_DO), MESSAGE_OK);
+	ck_assert_int_eq(answer_one(&desks[1], 1, MESSAGE_UNDO), MESSAGE_OK);
+	ck_assert_int_eq(answer_one(&desks[1], 1, MESSAGE_DO), MESSAGE_REFUSED);
+	ck_assert_int_eq(end(&desks[1]), OK);
+	ck_assert_int_eq(desks[1].runs, 0);
+}
+END_TEST
+
+/* What was written of them is found when each is tried again, and is not done twice. */
+START_TEST(test_one_of_a_transaction_was_done_by_another)
+{
+	begin(&desks[0]);
+	for (int saga = 1; saga <= 3; saga++)
+		ck_assert_int_eq(answer_one(&desks[0], saga, MESSAGE_DO), MESSAGE_OK);
+	begin(&desks[1]);
+	ck_assert_int_eq(answer_one(&desks[1], 2, MESSAGE_DO), MESSAGE_OK);
+	ck_assert_int_eq(end(&desks[1]), OK);
+	ck_assert_int_eq(end(&desks[0]), ERR_UNAVAILABLE);
+	for (int saga = 1; saga <= 3; saga++) {
+		begin(&desks[0]);
+		ck_assert_int_eq(answer_one(&desks[0], saga, MESSAGE_DO), MESSAGE_OK);
+		ck_assert_int_eq(end(&desks[0]), OK);
+	}
+	/* The first was written; of those behind the second it depends on the server. */
+	ck_assert_int_le(desks[0].runs, 4);
+	check_documents(" cents, cents, cents", 3);
+}
+END_TEST
+
 START_TEST(test_fields_that_are_not_the_services)
 {
 	static const char *const names[] = {"_id", "skald", "skald.state", "$set", ""};
@@ -242,6 +312,8 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_what_a_command_does_and_its_record_are_one_document);
 	tcase_add_test(tcase, test_what_a_handler_that_fails_has_set_is_forgotten);
 	tcase_add_loop_test(tcase, test_who_is_first_counts, 0, ROWS(races));
+	tcase_add_test(tcase, test_commands_share_a_transaction);
+	tcase_add_test(tcase, test_one_of_a_transaction_was_done_by_another);
 	tcase_add_test(tcase, test_fields_that_are_not_the_services);
 	tcase_add_test(tcase, test_pruning_leaves_the_services_data);
 	tcase_add_test(tcase, test_a_server_that_is_not_there);

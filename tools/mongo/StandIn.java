@@ -1,13 +1,24 @@
 import de.bwaldvogel.mongo.MongoBackend;
+import de.bwaldvogel.mongo.MongoCollection;
+import de.bwaldvogel.mongo.MongoDatabase;
 import de.bwaldvogel.mongo.MongoServer;
 import de.bwaldvogel.mongo.MongoVersion;
+import de.bwaldvogel.mongo.backend.CollectionOptions;
+import de.bwaldvogel.mongo.backend.CursorRegistry;
+import de.bwaldvogel.mongo.backend.QueryResult;
 import de.bwaldvogel.mongo.backend.h2.H2Backend;
+import de.bwaldvogel.mongo.backend.h2.H2Collection;
+import de.bwaldvogel.mongo.backend.h2.H2Database;
 import de.bwaldvogel.mongo.backend.memory.MemoryBackend;
 import de.bwaldvogel.mongo.bson.Document;
 import io.netty.channel.Channel;
+import java.util.Collection;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.stream.Collectors;
+import org.h2.mvstore.MVMap;
 import org.h2.mvstore.MVStore;
 
 /**
@@ -79,6 +90,25 @@ public final class StandIn {
       }
     }
 
+    @Override
+    protected MongoDatabase openOrCreateDatabase(String name) {
+      return new H2Database(name, getMvStore(), getCursorRegistry()) {
+        @Override
+        protected MongoCollection<Object> openOrCreateCollection(
+            String collection, CollectionOptions options) {
+          String fullName = getFullCollectionNamespace(collection);
+
+          return new ById(
+              this,
+              collection,
+              options,
+              getMvStore().openMap("databases." + fullName),
+              getMvStore().openMap("meta." + fullName),
+              getCursorRegistry());
+        }
+      };
+    }
+
     private void compactNowAndThen() {
       long now = System.nanoTime();
 
@@ -86,6 +116,47 @@ public final class StandIn {
         compactedNs = now;
         getMvStore().compact(50, 4 << 20);
       }
+    }
+  }
+
+  /**
+   * Who gives ids and asks for more besides has the documents of these ids looked at, as MongoDB
+   * does it; the library by itself would look at all.
+   */
+  private static final class ById extends H2Collection {
+    ById(
+        MongoDatabase database,
+        String name,
+        CollectionOptions options,
+        MVMap<Object, Document> documents,
+        MVMap<String, Object> meta,
+        CursorRegistry cursors) {
+      super(database, name, options, documents, meta, cursors);
+    }
+
+    @Override
+    protected QueryResult matchDocuments(
+        Document query, Document order, int skip, int limit, int batch, Document fields) {
+      Collection<?> ids = idsOf(query.get("_id"));
+
+      if (ids == null) {
+        return super.matchDocuments(query, order, skip, limit, batch, fields);
+      }
+      List<Object> there =
+          ids.stream().filter(id -> getDocument(id) != null).collect(Collectors.toList());
+      return matchDocuments(query, there, order, skip, limit, batch, fields);
+    }
+
+    /** Those that are texts; null: it may be any. */
+    private static Collection<?> idsOf(Object asked) {
+      if (asked instanceof String) {
+        return Set.of(asked);
+      }
+      if (!(asked instanceof Document) || !((Document) asked).keySet().equals(Set.of("$in"))) {
+        return null;
+      }
+      Set<Object> ids = new HashSet<>((Collection<?>) ((Document) asked).get("$in"));
+      return ids.stream().allMatch(id -> id instanceof String) ? ids : null;
     }
   }
 }
