@@ -1,6 +1,8 @@
 /* test_calls.c - requests to a server that does as it likes: it is silent, breaks off,
  * says too much. And what a gateway makes of an owner like that. */
 #include "orchestrator/gateway/calls.h"
+#include "orchestrator/gateway/forward.h"
+#include "orchestrator/gateway/parts.h"
 #include "tests/lib/pair.h"
 #include "tests/lib/suite.h"
 
@@ -437,6 +439,54 @@ START_TEST(test_a_refusal_comes_back_as_it_is)
 }
 END_TEST
 
+/* As many as may be asked at once say nothing: whoever comes then waits for his turn as long
+ * as for an owner, and no longer. */
+START_TEST(test_what_has_no_turn_is_refused_in_time)
+{
+	struct bytes lines = BYTES(1024 * 1024, NULL);
+	struct lobby_request request = {"POST", "/v1/sagas:batch", {0}, {NULL}};
+	struct visitor batch, single;
+	struct gateway *gateway;
+	struct rude rude;
+	struct pair pair;
+	int64_t now_ms;
+
+	rude_open(&rude);
+	pair_open(&pair);
+	gateway = pair.lobbies[0].gateway;
+	snprintf(pair.urls[1], sizeof pair.urls[1], "%s", rude.url);
+	for (unsigned i = 0; i < FORWARDS_AT_ONCE; i++)
+		bytes_format(&lines,
+			     "{\"saga\":\"visit\",\"id\":\"b-%u\",\"input\":{\"no\":\"%u\"}}\n",
+			     i, i);
+	request.body = bytes_slice(&lines);
+	visitor_begin(&batch, &pair.lobbies[0], &request);
+	while (gateway->n_calls < FORWARDS_AT_ONCE)
+		lobby_turn(&pair.lobbies[0]);
+	pair_advance(&pair, 1000);
+	request = (struct lobby_request){"POST", "/v1/sagas", SLICE_LITERAL(VISIT), {NULL}};
+	visitor_begin(&single, &pair.lobbies[0], &request);
+	while (gateway->n_forwards == FORWARDS_AT_ONCE)
+		lobby_turn(&pair.lobbies[0]);
+	now_ms = clock_monotonic_ms(gateway->parts.clock);
+	ck_assert_int_le(forwards_wake_ms(gateway), now_ms + FORWARD_TRY_MS);
+	pair_advance(&pair, FORWARD_TRY_MS - 1);
+	ck_assert(!single.done);
+	ck_assert_uint_eq(gateway->n_calls, FORWARDS_AT_ONCE);
+	ck_assert_int_eq(forwards_wake_ms(gateway), now_ms + FORWARD_TRY_MS);
+	pair_advance(&pair, 1);
+	visitor_finish(&single);
+	ck_assert_int_eq(single.status, 503);
+	ck_assert(visitor_has(&single, "\"code\":\"busy\""));
+	ck_assert(!batch.done);
+	visitor_end(&single);
+	visitor_end(&batch);
+	pair_close(&pair);
+	rude_close(&rude);
+	bytes_release(&lines);
+}
+END_TEST
+
 /* See test_what_must_not_arrive_twice_does_not. */
 START_TEST(test_an_operation_has_a_connection_of_its_own)
 {
@@ -527,6 +577,7 @@ static void add(TCase *tests)
 	tcase_add_test(tests, test_a_stream_waits_for_room);
 	tcase_add_loop_test(tests, test_an_owner_that_does_as_it_likes, 0,
 			    sizeof broken / sizeof *broken);
+	tcase_add_test(tests, test_what_has_no_turn_is_refused_in_time);
 	tcase_add_test(tests, test_an_operation_has_a_connection_of_its_own);
 	tcase_add_test(tests, test_a_refusal_comes_back_as_it_is);
 	tcase_add_test(tests, test_a_stream_comes_no_faster_than_it_is_read);

@@ -238,6 +238,56 @@ START_TEST(test_a_batch_of_many)
 }
 END_TEST
 
+/* Of a shard that nobody has, until there is one who has it. */
+START_TEST(test_what_waits_for_an_owner_has_a_bound)
+{
+	enum { BATCHES = FORWARDS_MAX / GATEWAY_BATCH_WINDOW };
+	struct visitor batches[BATCHES], single, line;
+	struct lobby_request request = {"POST", "/v1/sagas:batch", {0}, {NULL}};
+	struct gateway *gateway;
+	struct pair pair;
+
+	pair_open(&pair);
+	gateway = pair.lobbies[0].gateway;
+	for (unsigned n = 0; n < BATCHES; n++) {
+		struct bytes lines = BYTES(1024 * 1024, NULL);
+
+		for (unsigned i = 0; i < GATEWAY_BATCH_WINDOW; i++)
+			bytes_format(&lines,
+				     "{\"saga\":\"visit\",\"id\":\"c-%u-%u\","
+				     "\"input\":{\"no\":\"%u-%u\"}}\n",
+				     n, i, n, i);
+		request.body = bytes_slice(&lines);
+		visitor_begin(&batches[n], &pair.lobbies[0], &request);
+		bytes_release(&lines);
+	}
+	while (gateway->n_forwards < FORWARDS_MAX)
+		lobby_turn(&pair.lobbies[0]);
+	request.body = SLICE_LITERAL(VISIT("c1", "1"));
+	visitor_begin(&line, &pair.lobbies[0], &request);
+	visitor_finish(&line);
+	ck_assert(visitor_has(&line, "{\"line\":1,\"code\":\"busy\""));
+	request.path = "/v1/sagas";
+	visitor_begin(&single, &pair.lobbies[0], &request);
+	visitor_finish(&single);
+	ck_assert_int_eq(single.status, 503);
+	ck_assert(visitor_has(&single, "\"code\":\"busy\""));
+	pair_give(&pair, 'c', 0, true);
+	for (unsigned n = 0; n < BATCHES; n++) {
+		while (!batches[n].done)
+			lobby_pass(&pair.lobbies[0], 20);
+		ck_assert_int_eq(batches[n].status, 200);
+		ck_assert(!visitor_has(&batches[n], "\"code\":"));
+		visitor_end(&batches[n]);
+	}
+	visitor_end(&line);
+	visitor_end(&single);
+	ck_assert_uint_eq(gateway->n_forwards, 0);
+	ck_assert_uint_eq(metric(&pair.lobbies[0], "skald_live_sagas"), FORWARDS_MAX);
+	pair_close(&pair);
+}
+END_TEST
+
 START_TEST(test_who_has_no_shard_starts_elsewhere)
 {
 	struct lobby_answer answer;
@@ -675,6 +725,7 @@ static void add(TCase *tests)
 	tcase_add_test(tests, test_a_saga_says_in_which_shard_it_is);
 	tcase_add_test(tests, test_every_line_of_a_batch_goes_to_its_owner);
 	tcase_add_test(tests, test_a_batch_of_many);
+	tcase_add_test(tests, test_what_waits_for_an_owner_has_a_bound);
 	tcase_add_test(tests, test_who_has_no_shard_starts_elsewhere);
 	tcase_add_test(tests, test_the_same_key_at_both_at_once_is_one_saga);
 	tcase_add_test(tests, test_what_came_to_the_wrong_one_is_sent_back);

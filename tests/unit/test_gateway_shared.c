@@ -156,6 +156,26 @@ START_TEST(test_a_batch_whose_shards_go_while_it_waits_is_begun_there)
 }
 END_TEST
 
+/* Whoever was sent here by another one is sent nowhere, and hears so. */
+START_TEST(test_a_batch_that_can_go_nowhere_ends)
+{
+	char body[256];
+	struct lobby_request batch = {
+		"POST", "/v1/sagas:batch", {body, 0}, {"Skald-Forwarded: 1"}};
+	struct visitor visitor;
+
+	batch.body.len = (size_t)snprintf(
+		body, sizeof body,
+		"{\"saga\":\"visit\",\"id\":\"%s\",\"input\":{\"no\":\"1\"}}\n", ids[0]);
+	lobby_own(&lobbies[1], SHARDS, 0, SHARDS);
+	visitor_begin(&visitor, &lobbies[0], &batch);
+	visitor_finish(&visitor);
+	ck_assert_int_eq(visitor.status, 200);
+	ck_assert(visitor_has(&visitor, "{\"line\":1,\"code\":\"busy\""));
+	visitor_end(&visitor);
+}
+END_TEST
+
 /* Nobody knows whether the other one saw it: whoever asked decides. */
 START_TEST(test_an_operation_whose_shard_goes_while_it_waits_is_not_made_twice)
 {
@@ -223,6 +243,7 @@ static void add(TCase *tests)
 	tcase_add_test(tests, test_a_shard_that_went_over_is_found);
 	tcase_add_test(tests, test_a_start_whose_shard_goes_while_it_waits_is_begun_there);
 	tcase_add_test(tests, test_a_batch_whose_shards_go_while_it_waits_is_begun_there);
+	tcase_add_test(tests, test_a_batch_that_can_go_nowhere_ends);
 	tcase_add_test(tests,
 		       test_an_operation_whose_shard_goes_while_it_waits_is_not_made_twice);
 	tcase_add_test(tests, test_the_same_key_at_both_at_once_is_one_saga);

@@ -13,6 +13,12 @@ static const struct hash_row {
 	{"a-little-bit-longer-string", -1486304829},
 	{"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971},
 	{"abc", 479470107},
+	{"", 275646681},
+	{"a", -1563381124},
+	{"order-17", 1568318961},
+	{"\xe4\xf6\xfc\xdf", 1080337329},
+	{"\xe2\x82\xac\xe2\x82", 25538500},
+	{"\xe2\x82\xac", -1352192002},
 };
 
 START_TEST(test_hash_is_that_of_kafka)
