@@ -256,6 +256,9 @@ END_TEST
 
 /* --- what is wrong ---------------------------------------------------------------- */
 
+#define X50  "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define X500 X50 X50 X50 X50 X50 X50 X50 X50 X50 X50
+
 static const struct {
 	const char *name;
 	const char *args[6];
@@ -271,6 +274,36 @@ static const struct {
 	 {"--server", "http://127.0.0.1:1", "--store", "memory"},
 	 2,
 	 "--store is about a server of its own"},
+	{"a bus of another server",
+	 {"--server", "http://127.0.0.1:1", "--bus", "local"},
+	 2,
+	 "--bus is about a server of its own"},
+	{"charges of another server",
+	 {"--server", "http://127.0.0.1:1", "--charges-too"},
+	 2,
+	 "--charges-too is about a server of its own"},
+	{"a folder for another server",
+	 {"--server", "http://127.0.0.1:1", "--dir", "."},
+	 2,
+	 "--dir is about a server of its own"},
+	{"charges in a MongoDB that there is not",
+	 {"--charges-too"},
+	 2,
+	 "--charges-too is about MongoDB; give --store mongo:URI"},
+	{"charges beside sagas in memory",
+	 {"--charges-too", "--store", "memory"},
+	 2,
+	 "--charges-too is about MongoDB"},
+	{"no patience", {"--patience", "99ms"}, 2, "--patience"},
+	{"more brokers than have room",
+	 {"--bus", "kafka:" X500 X50},
+	 1,
+	 "a few of them are enough"},
+	{"a URI that is too long",
+	 {"--store", "mongo:mongodb://" X500 X500 X500},
+	 1,
+	 "the URI of the store is over"},
+	{"a folder with too long a name", {"--dir", X500}, 1, "give a shorter --dir"},
 	{"a store that is not there", {"--store", "paper"}, 1, "there is no such store"},
 	{"a bus that is not there", {"--bus", "pigeons"}, 1, "pigeons"},
 	{"a folder that is not there",
