@@ -204,7 +204,7 @@ $(FLOOR): private libs = $(shell $(PKG_CONFIG) --libs sqlite3)
 
 # The same over Kafka, without SQLite.
 FLOOR_KAFKA := $(B)/bench/floor_kafka
-floor_kafka_objects := $(patsubst %.c,$(B)/%.o,$(wildcard bench/floor_kafka*.c) bench/floor_frame.c)
+floor_kafka_objects := $(patsubst %.c,$(B)/%.o,$(wildcard bench/floor_kafka*.c) bench/floor_frame.c bench/floor_program.c)
 $(FLOOR_KAFKA): $(floor_kafka_objects) $(call archives,bus-kafka bus proto base)
 $(FLOOR_KAFKA): private libs = $(shell $(PKG_CONFIG) --libs rdkafka libprotobuf-c)
 

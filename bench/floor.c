@@ -6,12 +6,12 @@
  * and a business row, a saga four rows, everything that is there is one commit,
  * and nothing is sent that is not committed. bench/README.md has figures.
  */
-#include "base/options.h"
 #include "bench/floor_books.h"
 #include "bench/floor_db.h"
 #include "bench/floor_folder.h"
 #include "bench/floor_link.h"
 #include "bench/floor_orchestrator.h"
+#include "bench/floor_program.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -22,8 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SAGAS_MAX = 10 * 1000 * 1000, INFLIGHT_MAX = 100 * 1000, OUTPUT_MAX = 16 * 1024 };
-enum { EXIT_USAGE = 2 };
+enum { SAGAS_MAX = 10 * 1000 * 1000, INFLIGHT_MAX = 100 * 1000 };
 
 static const struct option own_options[] = {
 	{.name = "sagas",
@@ -80,41 +79,13 @@ struct result {
 	double disk_bytes_per_saga;
 };
 
-static volatile sig_atomic_t stop;
-
-static void on_signal(int number)
-{
-	stop = number;
-}
-
-static void catch_signals(void)
-{
-	struct sigaction action = {.sa_handler = on_signal};
-
-	sigemptyset(&action.sa_mask);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-}
-
-/* What a shell expects of a program that a signal ended. */
-static void end_by_signal(int number)
-{
-	struct sigaction action = {.sa_handler = SIG_DFL};
-
-	sigaction(number, &action, NULL);
-	raise(number);
-}
-
 /* --- the services ------------------------------------------------------------------ */
 
-/* Ctrl-C goes to all three processes; a service ends with its socket. */
 static _Noreturn void be_service(enum floor_service service, int fd, const char *path)
 {
-	struct sigaction ignore = {.sa_handler = SIG_IGN};
 	struct diag diag;
 
-	sigaction(SIGINT, &ignore, NULL);
-	sigaction(SIGTERM, &ignore, NULL);
+	floor_ignore_signals();
 	if (floor_service_run(service, fd, path, &diag) == OK)
 		_exit(EXIT_SUCCESS);
 	fprintf(stderr, "floor: %s: %s\n", floor_service_name(service), diag.text);
@@ -148,15 +119,6 @@ static enum err start_services(const struct floor_folder *folder, int fds[N_FLOO
 	return OK;
 }
 
-static double children_cpu_s(void)
-{
-	struct rusage used;
-
-	getrusage(RUSAGE_CHILDREN, &used);
-	return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
-	       (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
-}
-
 /* Their CPU time includes opening and closing their files. */
 static enum err end_services(const pid_t pids[N_FLOOR_SERVICES], double cpu_s[N_FLOOR_SERVICES],
 			     struct diag *diag)
@@ -164,14 +126,14 @@ static enum err end_services(const pid_t pids[N_FLOOR_SERVICES], double cpu_s[N_
 	enum err err = OK;
 
 	for (int i = 0; i < N_FLOOR_SERVICES; i++) {
-		double before_s = children_cpu_s();
+		double before_s = floor_cpu_s_ended();
 		int status = 0;
 
 		if (pids[i] <= 0)
 			continue;
 		while (waitpid(pids[i], &status, 0) < 0 && errno == EINTR)
 			;
-		cpu_s[i] = children_cpu_s() - before_s;
+		cpu_s[i] = floor_cpu_s_ended() - before_s;
 		if (status != 0)
 			err = diag_set(diag, ERR_IO, "%s ended with %s %d",
 				       floor_service_name((enum floor_service)i),
@@ -239,9 +201,7 @@ static enum err run(struct floor_plan *plan, const struct floor_folder *folder,
 static double percentile_ms(const struct floor_plan *plan, const struct floor_figures *figures,
 			    uint32_t percent)
 {
-	uint64_t index = (uint64_t)plan->n_sagas * percent / 100;
-
-	return figures->latencies_us[index] / 1e3;
+	return floor_percentile_ms(figures->latencies_us, plan->n_sagas, percent);
 }
 
 static double per_saga_us(const struct floor_plan *plan, double cpu_s)
@@ -318,72 +278,34 @@ static enum err read_percent(const char *text, uint32_t *percent, struct diag *d
 	return OK;
 }
 
-static int complain(const char *text, int exit_code)
+static int measure_and_print(const struct options *options)
 {
-	fprintf(stderr, "floor: %s\n", text);
-	return exit_code;
-}
-
-static int help(struct arena *arena)
-{
-	struct bytes text = BYTES(OUTPUT_MAX, arena);
-
-	options_help(&usage, &text);
-	if (text.err)
-		return complain(err_text(text.err), EXIT_FAILURE);
-	printf("%.*s", SLICE_ARG(bytes_slice(&text)));
-	return EXIT_SUCCESS;
-}
-
-static int measure_and_print(struct floor_plan *plan, const struct options *options)
-{
+	struct floor_plan plan = {
+		.n_sagas = (uint32_t)options_number(options, "sagas"),
+		.inflight_max = (uint32_t)options_number(options, "inflight"),
+		.stop = &floor_stop,
+	};
 	struct floor_folder folder;
 	struct result result = {0};
 	struct diag diag;
 	enum err err;
 
-	catch_signals();
+	if (read_percent(options_text(options, "decline"), &plan.decline_percent, &diag))
+		return floor_complain(&usage, diag.text, FLOOR_EXIT_USAGE);
+	floor_catch_signals();
 	err = floor_folder_make(&folder, options_text(options, "dir"), &diag);
 	if (err)
-		return complain(diag.text, EXIT_FAILURE);
+		return floor_complain(&usage, diag.text, EXIT_FAILURE);
 	err = floor_db_configure(&diag);
-	err = err ? err : run(plan, &folder, &result, &diag);
+	err = err ? err : run(&plan, &folder, &result, &diag);
 	floor_folder_remove(&folder);
 	if (!err)
-		(options_bool(options, "json") ? print_json : print_text)(plan, &result);
+		(options_bool(options, "json") ? print_json : print_text)(&plan, &result);
 	free(result.figures.latencies_us);
-	if (stop)
-		end_by_signal(stop);
-	if (err)
-		return complain(diag.text, EXIT_FAILURE);
-	if (fflush(stdout) != 0)
-		return complain("cannot write the figures to standard output", EXIT_FAILURE);
-	return EXIT_SUCCESS;
+	return floor_end(&usage, err, &diag);
 }
 
 int main(int argc, char **argv)
 {
-	struct floor_plan plan = {.stop = &stop};
-	struct arena arena = {0};
-	struct options options;
-	struct diag diag = {"out of memory"};
-	enum err err;
-	int exit_code;
-
-	err = options_init(&options, &usage, &arena);
-	err = err ? err : options_from_args(&options, argc, argv, &diag);
-	if (!err && !options_bool(&options, "help"))
-		err = read_percent(options_text(&options, "decline"), &plan.decline_percent,
-				   &diag);
-	if (err) {
-		exit_code = complain(diag.text, EXIT_USAGE);
-	} else if (options_bool(&options, "help")) {
-		exit_code = help(&arena);
-	} else {
-		plan.n_sagas = (uint32_t)options_number(&options, "sagas");
-		plan.inflight_max = (uint32_t)options_number(&options, "inflight");
-		exit_code = measure_and_print(&plan, &options);
-	}
-	arena_release(&arena);
-	return exit_code;
+	return floor_main(argc, argv, &usage, measure_and_print);
 }

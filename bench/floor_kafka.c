@@ -8,24 +8,20 @@
  * offsets. bench/README.md has figures.
  */
 #include "base/clock.h"
-#include "base/options.h"
 #include "bench/floor_kafka_link.h"
+#include "bench/floor_program.h"
 #include "bench/floor_service.h"
 #include "bus/kafka/topics.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { SAGAS_MAX = 10 * 1000 * 1000, INFLIGHT_MAX = FLOOR_KAFKA_BATCH };
-enum { OUTPUT_MAX = 16 * 1024, EXIT_USAGE = 2 };
 enum { EVENTS_EACH = 2 }; /* what came, and what is done about it */
 enum {
 	PATIENCE_MS = 60000,
@@ -122,44 +118,6 @@ struct orchestrator {
 	uint32_t *free_slots, n_free;
 };
 
-static volatile sig_atomic_t stop;
-
-static void on_signal(int number)
-{
-	stop = number;
-}
-
-static void catch_signals(void)
-{
-	struct sigaction action = {.sa_handler = on_signal};
-
-	sigemptyset(&action.sa_mask);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-}
-
-/* What a shell expects of a program that a signal ended. */
-static void end_by_signal(int number)
-{
-	struct sigaction action = {.sa_handler = SIG_DFL};
-
-	sigaction(number, &action, NULL);
-	raise(number);
-}
-
-static int64_t clock_us(clockid_t id)
-{
-	struct timespec now;
-
-	clock_gettime(id, &now);
-	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
-}
-
-static int64_t now_us(void)
-{
-	return clock_us(CLOCK_MONOTONIC);
-}
-
 /* --- a service ------------------------------------------------------------------------ */
 
 /* The other end of the pipe has gone. */
@@ -194,17 +152,15 @@ static enum err serve(const struct floor_kafka *floor, enum floor_service servic
 	return err;
 }
 
-/* Ctrl-C goes to all three processes; a service ends with its pipe. It begins with the
- * first byte of it, when the topics are there. */
+/* It begins with the first byte of its pipe, when the topics are there, and ends with the
+ * pipe. */
 static _Noreturn void be_service(const struct floor_kafka *floor, enum floor_service service,
 				 int pipe_fd)
 {
-	struct sigaction ignore = {.sa_handler = SIG_IGN};
 	struct diag diag = {"out of memory"};
 	char begin;
 
-	sigaction(SIGINT, &ignore, NULL);
-	sigaction(SIGTERM, &ignore, NULL);
+	floor_ignore_signals();
 	if (read(pipe_fd, &begin, 1) < 1 || serve(floor, service, pipe_fd, &diag) == OK)
 		_exit(EXIT_SUCCESS);
 	fprintf(stderr, "floor_kafka: %s: %s\n", names[service], diag.text);
@@ -269,15 +225,6 @@ static void end_services(struct floor_kafka *floor)
 			;
 }
 
-static double children_cpu_s(void)
-{
-	struct rusage used;
-
-	getrusage(RUSAGE_CHILDREN, &used);
-	return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
-	       (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
-}
-
 /* --- the orchestrator ------------------------------------------------------------------ */
 
 static enum err send_command(struct orchestrator *o, const struct floor_frame *saga,
@@ -316,7 +263,7 @@ static enum err take_reply(struct orchestrator *o, struct round *round,
 	saga->saga = 0;
 	if (round->latencies_us)
 		round->latencies_us[round->n_ended] =
-			(uint32_t)(now_us() - o->started_us[reply->slot]);
+			(uint32_t)(floor_now_us() - o->started_us[reply->slot]);
 	round->n_ended++;
 	o->free_slots[o->n_free++] = reply->slot;
 	return OK;
@@ -334,7 +281,7 @@ static enum err start_sagas(struct orchestrator *o, struct round *round, struct 
 					     .slot = slot};
 		saga->order = floor_order_of(saga->saga, 0);
 		memset(saga->payload, 'i', sizeof saga->payload);
-		o->started_us[slot] = now_us();
+		o->started_us[slot] = floor_now_us();
 		err = tell(o, saga, diag);
 		err = err ? err : send_command(o, saga, diag);
 	}
@@ -344,8 +291,8 @@ static enum err start_sagas(struct orchestrator *o, struct round *round, struct 
 static enum err run(struct orchestrator *o, struct floor_kafka *floor, struct round *round,
 		    struct diag *diag)
 {
-	int64_t began_us = now_us(), last_us = began_us;
-	int64_t cpu_began_us = clock_us(CLOCK_PROCESS_CPUTIME_ID);
+	int64_t began_us = floor_now_us(), last_us = began_us;
+	double cpu_began_s = floor_cpu_s();
 	enum err err = start_sagas(o, round, diag);
 
 	err = err ? err : floor_kafka_link_settle(&o->link, diag);
@@ -362,23 +309,16 @@ static enum err run(struct orchestrator *o, struct floor_kafka *floor, struct ro
 		if (!err && !n)
 			err = check_services(floor, diag);
 		if (n)
-			last_us = now_us();
-		if (!err && stop)
+			last_us = floor_now_us();
+		if (!err && floor_stop)
 			err = diag_set(diag, ERR_UNAVAILABLE, "a signal asked to end");
-		if (!err && now_us() - last_us > PATIENCE_MS * INT64_C(1000))
+		if (!err && floor_now_us() - last_us > PATIENCE_MS * INT64_C(1000))
 			err = diag_set(diag, ERR_UNAVAILABLE, "%u of %u sagas were lost",
 				       round->n_sagas - round->n_ended, round->n_sagas);
 	}
-	round->seconds = (double)(now_us() - began_us) / 1e6;
-	round->cpu_s = (double)(clock_us(CLOCK_PROCESS_CPUTIME_ID) - cpu_began_us) / 1e6;
+	round->seconds = (double)(floor_now_us() - began_us) / 1e6;
+	round->cpu_s = floor_cpu_s() - cpu_began_s;
 	return err;
-}
-
-static int compare_latencies(const void *left, const void *right)
-{
-	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
-
-	return (a > b) - (a < b);
 }
 
 static enum err orchestrate(struct floor_kafka *floor, struct round *round, struct diag *diag)
@@ -407,8 +347,7 @@ static enum err orchestrate(struct floor_kafka *floor, struct round *round, stru
 	err = err ? err : run(&o, floor, &warm, diag);
 	err = err ? err : run(&o, floor, round, diag);
 	if (!err)
-		qsort(round->latencies_us, round->n_sagas, sizeof *round->latencies_us,
-		      compare_latencies);
+		floor_sort_latencies(round->latencies_us, round->n_sagas);
 	floor_kafka_link_release(&o.link);
 	free(o.frames);
 	free(o.sagas);
@@ -485,7 +424,7 @@ static enum err measure(struct floor_kafka *floor, struct round *round, struct d
 
 static double percentile_ms(const struct round *round, uint32_t percent)
 {
-	return round->latencies_us[(uint64_t)round->n_sagas * percent / 100] / 1e3;
+	return floor_percentile_ms(round->latencies_us, round->n_sagas, percent);
 }
 
 static double per_saga_us(const struct round *round, double cpu_s)
@@ -501,7 +440,7 @@ static void print_json(const struct floor_kafka *floor, const struct round *roun
 	       round->n_sagas, floor->inflight_max, round->seconds,
 	       round->n_sagas / round->seconds, percentile_ms(round, 50),
 	       percentile_ms(round, 99), (unsigned long long)round->n_batches, round->cpu_s,
-	       children_cpu_s());
+	       floor_cpu_s_ended());
 }
 
 static void print_text(const struct floor_kafka *floor, const struct round *round)
@@ -513,30 +452,13 @@ static void print_text(const struct floor_kafka *floor, const struct round *roun
 	printf("  p50, p99      %.2f ms, %.2f ms\n", percentile_ms(round, 50),
 	       percentile_ms(round, 99));
 	printf("  CPU per saga  orchestrator %.1f us, both services %.1f us\n",
-	       per_saga_us(round, round->cpu_s), per_saga_us(round, children_cpu_s()));
+	       per_saga_us(round, round->cpu_s), per_saga_us(round, floor_cpu_s_ended()));
 	printf("  orchestrator  %llu batches of %.0f replies\n",
 	       (unsigned long long)round->n_batches,
 	       3.0 * round->n_sagas / (double)round->n_batches);
 }
 
 /* --- main -------------------------------------------------------------------------------- */
-
-static int complain(const char *text, int exit_code)
-{
-	fprintf(stderr, "floor_kafka: %s\n", text);
-	return exit_code;
-}
-
-static int help(struct arena *arena)
-{
-	struct bytes text = BYTES(OUTPUT_MAX, arena);
-
-	options_help(&usage, &text);
-	if (text.err)
-		return complain(err_text(text.err), EXIT_FAILURE);
-	printf("%.*s", SLICE_ARG(bytes_slice(&text)));
-	return EXIT_SUCCESS;
-}
 
 static int measure_and_print(const struct options *options)
 {
@@ -551,42 +473,23 @@ static int measure_and_print(const struct options *options)
 	struct diag diag = {"out of memory"};
 	enum err err = ERR_NOMEM;
 
+	if (!floor.brokers)
+		return floor_complain(&usage,
+				      "which broker? give --kafka HOST:PORT; `tools/engines "
+				      "kafka up` starts one and prints it",
+				      FLOOR_EXIT_USAGE);
 	name_topics(&floor, !options_bool(options, "no-events"));
 	round.latencies_us = calloc(round.n_sagas, sizeof *round.latencies_us);
-	catch_signals();
+	floor_catch_signals();
 	if (round.latencies_us)
 		err = measure(&floor, &round, &diag);
 	if (!err)
 		(options_bool(options, "json") ? print_json : print_text)(&floor, &round);
 	free(round.latencies_us);
-	if (stop)
-		end_by_signal(stop);
-	if (err)
-		return complain(diag.text, EXIT_FAILURE);
-	if (fflush(stdout) != 0)
-		return complain("cannot write the figures to standard output", EXIT_FAILURE);
-	return EXIT_SUCCESS;
+	return floor_end(&usage, err, &diag);
 }
 
 int main(int argc, char **argv)
 {
-	struct arena arena = {0};
-	struct options options;
-	struct diag diag = {"out of memory"};
-	enum err err = options_init(&options, &usage, &arena);
-	int exit_code;
-
-	err = err ? err : options_from_args(&options, argc, argv, &diag);
-	if (err)
-		exit_code = complain(diag.text, EXIT_USAGE);
-	else if (options_bool(&options, "help"))
-		exit_code = help(&arena);
-	else if (!options_text(&options, "kafka"))
-		exit_code = complain("which broker? give --kafka HOST:PORT; `tools/engines "
-				     "kafka up` starts one and prints it",
-				     EXIT_USAGE);
-	else
-		exit_code = measure_and_print(&options);
-	arena_release(&arena);
-	return exit_code;
+	return floor_main(argc, argv, &usage, measure_and_print);
 }

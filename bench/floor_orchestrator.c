@@ -1,13 +1,13 @@
 #include "bench/floor_orchestrator.h"
 #include "bench/floor_db.h"
 #include "bench/floor_link.h"
+#include "bench/floor_program.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* The index is of the unfinished sagas alone: what a restart would load. */
 static const char schema[] =
@@ -38,14 +38,6 @@ struct orchestrator {
 	bool in_transaction;
 	struct floor_figures *figures;
 };
-
-static int64_t clock_us(clockid_t id)
-{
-	struct timespec now;
-
-	clock_gettime(id, &now);
-	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
-}
 
 /* --- one saga -------------------------------------------------------------------- */
 
@@ -183,7 +175,7 @@ static enum err commit_and_send(struct orchestrator *o, struct diag *diag)
 		o->figures->n_commits++;
 	}
 	if (!err && o->n_ending > 0) {
-		int64_t now_us = clock_us(CLOCK_MONOTONIC);
+		int64_t now_us = floor_now_us();
 
 		for (uint32_t i = 0; i < o->n_ending; i++)
 			o->figures->latencies_us[o->n_ended++] =
@@ -209,7 +201,7 @@ static enum err turn(struct orchestrator *o, struct diag *diag)
 		return diag_set(diag, ERR_IO, "cannot wait for replies: %s", strerror(errno));
 	if (*o->plan->stop)
 		return diag_set(diag, ERR_UNAVAILABLE, "a signal asked to end");
-	o->now_us = clock_us(CLOCK_MONOTONIC);
+	o->now_us = floor_now_us();
 	for (size_t i = 0; !err && i < N_FLOOR_SERVICES; i++) {
 		if (fds[i].revents & (POLLIN | POLLHUP | POLLERR))
 			err = take_replies(o, &o->links[i], diag);
@@ -260,23 +252,16 @@ static enum err wait_until_ready(struct floor_link *link, struct diag *diag)
 	return err;
 }
 
-static int compare_latencies(const void *left, const void *right)
-{
-	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
-
-	return (a > b) - (a < b);
-}
-
 static enum err run(struct orchestrator *o, struct diag *diag)
 {
-	int64_t began_us = clock_us(CLOCK_MONOTONIC);
-	int64_t cpu_began_us = clock_us(CLOCK_PROCESS_CPUTIME_ID);
+	int64_t began_us = floor_now_us();
+	double cpu_began_s = floor_cpu_s();
 	enum err err = OK;
 
 	while (!err && o->n_ended < o->plan->n_sagas)
 		err = turn(o, diag);
-	o->figures->seconds = (double)(clock_us(CLOCK_MONOTONIC) - began_us) / 1e6;
-	o->figures->cpu_s = (double)(clock_us(CLOCK_PROCESS_CPUTIME_ID) - cpu_began_us) / 1e6;
+	o->figures->seconds = (double)(floor_now_us() - began_us) / 1e6;
+	o->figures->cpu_s = floor_cpu_s() - cpu_began_s;
 	return err;
 }
 
@@ -290,8 +275,7 @@ enum err floor_orchestrate(const struct floor_plan *plan, struct floor_figures *
 		err = wait_until_ready(&o.links[i], diag);
 	err = err ? err : run(&o, diag);
 	if (!err)
-		qsort(figures->latencies_us, plan->n_sagas, sizeof *figures->latencies_us,
-		      compare_latencies);
+		floor_sort_latencies(figures->latencies_us, plan->n_sagas);
 	for (size_t i = 0; i < N_FLOOR_SERVICES; i++)
 		floor_link_release(&o.links[i]);
 	floor_db_release(&o.db);
