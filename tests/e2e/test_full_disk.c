@@ -109,9 +109,7 @@ static void make_room(enum disk disk, enum work victim)
 
 static void begin(enum disk disk, enum work victim)
 {
-	folder_enter();
-	works_copy_definition("schemas/order.json");
-	works_copy_definition("order.yaml");
+	works_enter();
 	ck_assert_int_eq(mkdir("data", 0700), 0);
 	ck_assert_int_eq(mkdir("stock", 0700), 0);
 	ck_assert(disk == LIMITED_FILES ||

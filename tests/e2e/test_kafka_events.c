@@ -165,9 +165,7 @@ static void check_saga(const struct told *told)
 /* The server has this property of librdkafka. */
 static void enter(const char *property)
 {
-	folder_enter();
-	works_copy_definition("schemas/order.json");
-	works_copy_definition("order.yaml");
+	works_enter();
 	kafka_prefix(world.prefix);
 	snprintf(world.bus, sizeof world.bus, "kafka:%s", kafka);
 	for (int i = 0; i < N_WORKS; i++) {

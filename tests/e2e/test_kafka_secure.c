@@ -35,9 +35,7 @@ static void enter(void)
 	struct bytes settings = BYTES(1 << 16, &arena);
 	const char *line = properties.at;
 
-	folder_enter();
-	works_copy_definition("schemas/order.json");
-	works_copy_definition("order.yaml");
+	works_enter();
 	kafka_prefix(prefix);
 	snprintf(bus, sizeof bus, "kafka:%s", broker);
 	bytes_text(&settings, "kafka:\n");

@@ -84,9 +84,7 @@ static void begin(void)
 	chance = (struct random){seed};
 	orders_init(&orders, seed, N_ORDERS);
 	broker_up();
-	folder_enter();
-	works_copy_definition("schemas/order.json");
-	works_copy_definition("order.yaml");
+	works_enter();
 	kafka_prefix(prefix);
 	snprintf(bus, sizeof bus, "kafka:%s", broker);
 	works = (struct works){

@@ -38,37 +38,45 @@ static void have_database(void)
 	mongo_database(database);
 }
 
-static void begin(int n)
+/* This one has its data in MongoDB. */
+static void begin(enum work work, uint32_t seed, int n)
 {
 	have_database();
 	snprintf(store, sizeof store, "mongo:%s%s", database,
 		 strchr(database, '?') ? "" : PATIENCE);
-	folder_enter();
-	works_copy_definition("schemas/order.json");
-	works_copy_definition("order.yaml");
-	works = (struct works){.args = {
-				       [SERVER] = {"--store", store},
-				       [INVENTORY] = {"--stock", ORDER_SOLD_OUT},
-			       }};
+	works_enter();
+	works = (struct works){.args = {[INVENTORY] = {"--stock", ORDER_SOLD_OUT}}};
+	works.args[work][0] = "--store";
+	works.args[work][1] = store;
 	works_start(&works);
-	orders_init(&orders, 17, n);
+	orders_init(&orders, seed, n);
 	orders_allow(&orders, 0);
 	orders_begin(&orders, works.server.url);
+}
+
+static void await_orders(void)
+{
+	orders_allow(&orders, orders.n);
+	orders_await(&orders);
+	works_wait_idle(&works);
+}
+
+static void leave(void)
+{
+	arena_release(&arena);
+	folder_leave();
+	mongo_drop(database);
 }
 
 static void end(void)
 {
 	struct order_ends ends;
 
-	orders_allow(&orders, orders.n);
-	orders_await(&orders);
-	works_wait_idle(&works);
+	await_orders();
 	ends = orders_check(&orders, &works, ORDER_AS_IT_IS);
 	ck_assert_int_eq(ends.completed + ends.compensated, orders.n);
 	works_stop(&works);
-	arena_release(&arena);
-	folder_leave();
-	mongo_drop(database);
+	leave();
 }
 
 static void kill_server(void)
@@ -124,7 +132,7 @@ START_TEST(test_every_order_ends_although_server_and_database_are_killed)
 {
 	static void (*const strikes[])(void) = {kill_server, kill_database, kill_both};
 
-	begin(ORDERS);
+	begin(SERVER, 17, ORDERS);
 	torture(strikes, engine[0] ? 3 : 1);
 	end();
 }
@@ -134,7 +142,7 @@ START_TEST(test_every_order_ends_although_the_database_is_held)
 {
 	static void (*const strikes[])(void) = {hold_database};
 
-	begin(ORDERS);
+	begin(SERVER, 17, ORDERS);
 	torture(strikes, 1);
 	end();
 }
@@ -145,7 +153,7 @@ START_TEST(test_an_outage_of_the_database_is_told)
 {
 	struct http_answer ready;
 
-	begin(1);
+	begin(SERVER, 17, 1);
 	ck_assert_ptr_nonnull(engine_ask("mongo", "kill", engine));
 	orders_allow(&orders, 1);
 	background_until(&works.server.process, "event=store-fails", &arena);
@@ -181,9 +189,7 @@ START_TEST(test_another_server_takes_the_store)
 
 	have_database();
 	snprintf(store, sizeof store, "mongo:%s", database);
-	folder_enter();
-	works_copy_definition("schemas/order.json");
-	works_copy_definition("order.yaml");
+	works_enter();
 	serving_start(&first, works_program(SERVER), first_args);
 	ck_assert_int_eq(start_at(&first, "1"), 0);
 	ck_assert_int_eq(rename("server.log", "first.log"), 0);
@@ -196,31 +202,11 @@ START_TEST(test_another_server_takes_the_store)
 	ck_assert_int_eq(start_at(&second, "2"), 0);
 	ck_assert_int_eq(start_at(&second, "1"), 0);
 	ck_assert_int_eq(background_stop(&second.process, SIGTERM), 0);
-	arena_release(&arena);
-	folder_leave();
-	mongo_drop(database);
+	leave();
 }
 END_TEST
 
 /* --- payment's charges in MongoDB ------------------------------------------------------ */
-
-static void begin_payment(int n)
-{
-	have_database();
-	snprintf(store, sizeof store, "mongo:%s%s", database,
-		 strchr(database, '?') ? "" : PATIENCE);
-	folder_enter();
-	works_copy_definition("schemas/order.json");
-	works_copy_definition("order.yaml");
-	works = (struct works){.args = {
-				       [INVENTORY] = {"--stock", ORDER_SOLD_OUT},
-				       [PAYMENT] = {"--store", store},
-			       }};
-	works_start(&works);
-	orders_init(&orders, 23, n);
-	orders_allow(&orders, 0);
-	orders_begin(&orders, works.server.url);
-}
 
 static void kill_payment(void)
 {
@@ -280,11 +266,9 @@ START_TEST(test_books_are_exact_with_the_charges_in_mongodb)
 						kill_payment_and_database};
 	struct order_ends ends;
 
-	begin_payment(ORDERS);
+	begin(PAYMENT, 23, ORDERS);
 	torture(strikes, engine[0] ? 3 : 1);
-	orders_allow(&orders, orders.n);
-	orders_await(&orders);
-	works_wait_idle(&works);
+	await_orders();
 	ends = orders_check(&orders, &works, ORDER_AS_IT_IS);
 	ck_assert_int_gt(ends.completed, 0);
 	ck_assert_int_gt(ends.compensated, 0);
@@ -292,9 +276,7 @@ START_TEST(test_books_are_exact_with_the_charges_in_mongodb)
 	forge("refused");
 	expect_difference("\"difference\":\"done-but-refused\"");
 	works_stop(&works);
-	arena_release(&arena);
-	folder_leave();
-	mongo_drop(database);
+	leave();
 }
 END_TEST
 
@@ -309,15 +291,13 @@ START_TEST(test_a_charge_in_mongodb_is_given_back)
 		.argv = {works_program(SERVER), "start", "back", "-i", "{}", "--wait"}};
 	struct slice books;
 
-	begin_payment(1);
+	begin(PAYMENT, 23, 1);
 	folder_write("sagas/back.yaml", back);
 	setup.env[0] = works.server.env;
 	works_kill(&works, SERVER);
 	works_start_one(&works, SERVER);
 	process_run(&setup, &arena);
-	orders_allow(&orders, orders.n);
-	orders_await(&orders);
-	works_wait_idle(&works);
+	await_orders();
 	books = works_audit(&works, PAYMENT, &arena);
 	ck_assert_msg(strstr(books.at, "\"undone\":1,\"refused\":1,") != NULL &&
 			      strstr(books.at, "\"refunded_cents\":500,") != NULL &&
@@ -327,9 +307,7 @@ START_TEST(test_a_charge_in_mongodb_is_given_back)
 	forge("undone");
 	expect_difference("\"difference\":\"done-but-undone\"");
 	works_stop(&works);
-	arena_release(&arena);
-	folder_leave();
-	mongo_drop(database);
+	leave();
 }
 END_TEST
 

@@ -33,9 +33,7 @@ static void enter(int where)
 	const char *const local[SERVICE_ARGS] = {
 		"--bus", "local:data/bus.sock", "--data", ".", "--window", "100"};
 
-	folder_enter();
-	works_copy_definition("schemas/order.json");
-	works_copy_definition("order.yaml");
+	works_enter();
 	works = (struct works){0};
 	for (enum work work = INVENTORY; work < N_WORKS; work++)
 		memcpy(works.args[work], where == KAFKA ? over_kafka : local, sizeof local);

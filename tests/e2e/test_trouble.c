@@ -17,9 +17,7 @@ static struct arena arena;
 
 static void begin(void)
 {
-	folder_enter();
-	works_copy_definition("schemas/order.json");
-	works_copy_definition("order.yaml");
+	works_enter();
 	works = (struct works){.server = {.url = ""}};
 }
 

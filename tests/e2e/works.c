@@ -72,6 +72,13 @@ void works_copy_definition(const char *name)
 	arena_release(&arena);
 }
 
+void works_enter(void)
+{
+	folder_enter();
+	works_copy_definition("schemas/order.json");
+	works_copy_definition("order.yaml");
+}
+
 struct slice works_replace(struct slice definition, const char *text, const char *instead,
 			   struct arena *arena)
 {

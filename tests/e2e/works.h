@@ -32,6 +32,9 @@ const char *works_program(enum work work);
 struct slice works_definition(const char *name, struct arena *arena);
 void works_copy_definition(const char *name);
 
+/* Enter a folder in which sagas/ has the order saga. */
+void works_enter(void);
+
 /* With `instead` wherever it says `text`, which it has to say. */
 struct slice works_replace(struct slice definition, const char *text, const char *instead,
 			   struct arena *arena);
