@@ -21,6 +21,7 @@ enum {
 	PAGE = 1000,
 	PAUSE_MS = 20, /* after what did not work */
 	REST_MS = 100, /* between two requests, at most */
+	STEP_MS = 5,
 };
 
 /* --- one order -------------------------------------------------------------------- */
@@ -229,8 +230,19 @@ int orders_accepted(const struct orders *orders)
 	return __atomic_load_n(&orders->board->n_accepted, __ATOMIC_RELAXED);
 }
 
+void orders_send_part(struct orders *orders, int part, int parts)
+{
+	int before = orders_accepted(orders);
+	int goal = (int)((int64_t)orders->n * (part + 1) / parts);
+
+	orders_allow(orders, goal);
+	while (orders_accepted(orders) < before + (goal - before) / 2)
+		works_sleep_ms(STEP_MS);
+}
+
 void orders_await(struct orders *orders)
 {
+	orders_allow(orders, orders->n);
 	for (int i = 0; i < ORDER_CLIENTS; i++) {
 		int status;
 

@@ -40,7 +40,10 @@ void orders_begin(struct orders *orders, const char *url);
 void orders_allow(struct orders *orders, int goal);
 int orders_accepted(const struct orders *orders);
 
-/* Wait until all are accepted. */
+/* Allow the next 1 of `parts` of all orders, and wait until half of them are accepted. */
+void orders_send_part(struct orders *orders, int part, int parts);
+
+/* Allow all, and wait until they are accepted. */
 void orders_await(struct orders *orders);
 
 /* How an order must end. Where it may have been given up because nobody answered in

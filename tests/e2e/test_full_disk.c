@@ -127,7 +127,6 @@ static void begin(enum disk disk, enum work victim)
 /* Every order is accepted, has ended as it should, and is in all books. */
 static void end(enum disk disk, enum work victim)
 {
-	orders_allow(&orders, ORDERS);
 	orders_await(&orders);
 	works_wait_idle(&works);
 	orders_check(&orders, &works, ORDER_AS_IT_IS);

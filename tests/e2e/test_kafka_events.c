@@ -270,7 +270,6 @@ START_TEST(test_a_topic_that_was_removed_is_made_again)
 	close_reader(reader);
 	world.n_told = 0;
 	remove_topic();
-	orders_allow(&orders, BEFORE + AFTER);
 	orders_await(&orders);
 	works_wait_idle(&world.works);
 	background_until(&world.works.server.process, "event=events-refused", &world.arena);

@@ -23,7 +23,6 @@ enum {
 	N_OUTAGES = 2,
 	HELD_MS = 30000,
 	SECONDS = 240, /* for a whole test */
-	STEP_MS = 5,
 	ANSWER_MS = 10000,
 };
 
@@ -104,20 +103,15 @@ static void begin(void)
 	orders_begin(&orders, works.server.url);
 }
 
-/* The next 1 of `parts` of all orders, of which half are accepted on return. */
+/* At any moment while orders come in, of which these are the next 1 of `parts`. */
 static void send_part(int part, int parts)
 {
-	int before = orders_accepted(&orders), goal = orders.n * (part + 1) / parts;
-
-	orders_allow(&orders, goal);
-	while (orders_accepted(&orders) < before + (goal - before) / 2)
-		works_sleep_ms(STEP_MS);
+	orders_send_part(&orders, part, parts);
 	works_sleep_ms((int)random_below(&chance, 200));
 }
 
 static void end(void)
 {
-	orders_allow(&orders, orders.n);
 	orders_await(&orders);
 	works_wait_idle(&works);
 	works_check_reconciled(&works);

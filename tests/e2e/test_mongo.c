@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum { ORDERS = 200, BLOWS = 6, SECONDS = 300, STEP_MS = 5 };
+enum { ORDERS = 200, BLOWS = 6, SECONDS = 300 };
 
 /* Of a database that does not answer. */
 #define PATIENCE "?connectTimeoutMS=1000&socketTimeoutMS=1000"
@@ -56,7 +56,6 @@ static void begin(enum work work, uint32_t seed, int n)
 
 static void await_orders(void)
 {
-	orders_allow(&orders, orders.n);
 	orders_await(&orders);
 	works_wait_idle(&works);
 }
@@ -118,11 +117,7 @@ static void hold_database(void)
 static void torture(void (*const *strikes)(void), int n_strikes)
 {
 	for (int blow = 0; blow < BLOWS; blow++) {
-		int goal = orders.n * (blow + 1) / BLOWS, before = orders.n * blow / BLOWS;
-
-		orders_allow(&orders, goal);
-		while (orders_accepted(&orders) < before + (goal - before) / 2)
-			works_sleep_ms(STEP_MS);
+		orders_send_part(&orders, blow, BLOWS);
 		works_sleep_ms((int)random_below(&chance, 60));
 		strikes[blow % n_strikes]();
 	}

@@ -158,7 +158,6 @@ START_TEST(test_no_alarm_while_everybody_works_and_dies)
 		if (_i == KAFKA)
 			compare_once();
 	}
-	orders_allow(&orders, orders.n);
 	orders_await(&orders);
 	works_wait_idle(&works);
 	for (int i = 0; i < 2; i++) {
@@ -229,7 +228,6 @@ START_TEST(test_what_was_changed_by_hand_is_found)
 	enter(_i);
 	add_args(INVENTORY, "--stock", ORDER_SOLD_OUT);
 	works_start(&works);
-	orders_allow(&orders, orders.n);
 	orders_begin(&orders, works.server.url);
 	orders_await(&orders);
 	works_wait_idle(&works);
@@ -283,7 +281,6 @@ START_TEST(test_one_that_lags_is_compared_all_the_same)
 		setup.argv[3 + i] = works.args[INVENTORY][i];
 	background_start(&second, &setup, "inventory-2");
 	background_until(&second, "event=connected", &arena);
-	orders_allow(&orders, orders.n);
 	orders_begin(&orders, works.server.url);
 	orders_await(&orders);
 	for (int i = 0; i < 3; i++) {

@@ -23,7 +23,6 @@ enum {
 	ORDERS_PER_HOLD = 250,
 	BLOWS_MIN = 4,
 	SECONDS = 600, /* for a whole test */
-	STEP_MS = 5,
 };
 
 /* A service that takes its time has more at hand when it dies. */
@@ -86,27 +85,15 @@ static void note(struct tally *tally, enum work victim)
 	arena_release(&arena);
 }
 
-/* Until `n` orders are accepted, and then at any moment. */
-static void wait_for_orders(int n)
-{
-	while (orders_accepted(&orders) < n)
-		works_sleep_ms(STEP_MS);
-	works_sleep_ms((int)random_below(&chance, 60));
-}
-
 /* The orders come in as many portions as there are blows, and each falls while one
  * is under way. */
 static void torture(void (*strike)(struct tally *tally), int blows, struct tally *tally)
 {
 	while (tally->blows < blows) {
-		int before = orders_accepted(&orders);
-		int goal = (int)((int64_t)orders.n * (tally->blows + 1) / blows);
-
-		orders_allow(&orders, goal);
-		wait_for_orders(before + (goal - before) / 2);
+		orders_send_part(&orders, tally->blows, blows);
+		works_sleep_ms((int)random_below(&chance, 60));
 		strike(tally);
 	}
-	orders_allow(&orders, orders.n);
 	orders_await(&orders);
 }
 
