@@ -12,35 +12,15 @@
 #ifndef SKALD_CLI_BENCH_PLANT_H
 #define SKALD_CLI_BENCH_PLANT_H
 
-#include "base/arena.h"
-#include "base/err.h"
+#include "cli/bench_beside.h"
 
 #include <signal.h>
-#include <sys/types.h>
-
-enum bench_process { BENCH_SERVER, BENCH_INVENTORY, BENCH_PAYMENT, N_BENCH_PROCESSES };
-enum {
-	BENCH_PATH_SIZE = 512,
-	BENCH_URL_SIZE = 128,
-	BENCH_BUS_SIZE = 512,
-	BENCH_STORE_SIZE = 768,
-	BENCH_PREFIX_SIZE = 64,
-};
 
 struct bench_plant {
-	char folder[BENCH_PATH_SIZE];
-	char programs[BENCH_PATH_SIZE]; /* the folder that they are in */
-	char url[BENCH_URL_SIZE];       /* of the server */
-	pid_t pids[N_BENCH_PROCESSES];  /* 0: not running */
-
-	/* Over Kafka. */
-	char bus[BENCH_BUS_SIZE];       /* "kafka:HOST:PORT"; empty: it is another one */
-	char prefix[BENCH_PREFIX_SIZE]; /* of topics that nobody else has */
-	bool own_broker;                /* started in the folder */
-
-	char store[BENCH_STORE_SIZE]; /* "mongo:URI" with the database; empty: it is another one
-				       */
-	bool own_mongo;               /* likewise */
+	struct bench_folder folder;
+	struct bench_beside beside;
+	char url[BENCH_URL_SIZE];      /* of the server */
+	pid_t pids[N_BENCH_PROCESSES]; /* 0: not running */
 };
 
 struct bench_plant_setup {

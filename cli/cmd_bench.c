@@ -255,7 +255,7 @@ static enum exit_code warm_up(struct bench *bench, struct remote *remote)
 		complain(bench->cli,
 			 "in %lld s not even the first orders went through %s; see whether the "
 			 "brokers can be reached at the addresses that they give themselves",
-			 (long long)(load.patience_ms / 1000), bench->plant.bus);
+			 (long long)(load.patience_ms / 1000), bench->plant.beside.bus);
 		code = EXIT_FAILED;
 	}
 	return code;
@@ -267,7 +267,7 @@ static enum exit_code measure(struct bench *bench, struct remote *remote)
 	enum exit_code code = remote_call(remote, "POST", "/v1/definitions",
 					  slice_of(bench_saga), bench->cli->arena, &answer);
 
-	if (!code && bench->plant.bus[0])
+	if (!code && bench->plant.beside.bus[0])
 		code = warm_up(bench, remote);
 	else if (!code)
 		code = wait_for_services(remote, bench->load.patience_ms);
