@@ -91,6 +91,21 @@ static void store_progress(struct port_kafka *port)
 	rd_kafka_topic_partition_list_destroy(list);
 }
 
+static void pause_partitions(struct port_kafka *port, bool pause)
+{
+	rd_kafka_topic_partition_list_t *list = NULL;
+
+	if (pause == port->paused || rd_kafka_assignment(port->commands.consumer.rk, &list))
+		return;
+	if (pause)
+		rd_kafka_pause_partitions(port->commands.consumer.rk, list);
+	else
+		rd_kafka_resume_partitions(port->commands.consumer.rk, list);
+	port->paused = pause;
+	rd_kafka_topic_partition_list_destroy(list);
+}
+
+/* A partition that goes while it is paused would still be so when it comes back. */
 static void on_rebalanced(void *context, bool gained,
 			  rd_kafka_topic_partition_list_t *partitions)
 {
@@ -98,7 +113,7 @@ static void on_rebalanced(void *context, bool gained,
 
 	for (int i = 0; i < partitions->cnt && !gained; i++)
 		tracks_close(&port->tracks, partitions->elems[i].partition, &port->fresh);
-	port->paused = false;
+	pause_partitions(port, false);
 	kafka_client_assign(&port->commands.consumer, gained, partitions);
 }
 
@@ -357,20 +372,6 @@ static enum err take(struct port_kafka *port, rd_kafka_message_t *message)
 		return OK;
 	}
 	return bury(port, message, errand, reason, diag.text);
-}
-
-static void pause_partitions(struct port_kafka *port, bool pause)
-{
-	rd_kafka_topic_partition_list_t *list = NULL;
-
-	if (pause == port->paused || rd_kafka_assignment(port->commands.consumer.rk, &list))
-		return;
-	if (pause)
-		rd_kafka_pause_partitions(port->commands.consumer.rk, list);
-	else
-		rd_kafka_resume_partitions(port->commands.consumer.rk, list);
-	port->paused = pause;
-	rd_kafka_topic_partition_list_destroy(list);
 }
 
 static bool has_room(const struct port_kafka *port)
