@@ -162,7 +162,8 @@ static void on_delivered(void *context, const rd_kafka_message_t *message)
 	settle_all(message->_private, given_up);
 }
 
-/* The headers are taken. */
+/* The headers are taken. ERR_NOT_FOUND: the topic has no such partition, as far as is known
+ * here. */
 static enum err produce(struct port_kafka *port, rd_kafka_topic_t *topic, int32_t partition,
 			struct slice key, struct slice value, rd_kafka_headers_t *headers,
 			struct errand *errand)
@@ -182,31 +183,43 @@ static enum err produce(struct port_kafka *port, rd_kafka_topic_t *topic, int32_
 	case RD_KAFKA_RESP_ERR__QUEUE_FULL: return ERR_BUSY;
 	case RD_KAFKA_RESP_ERR__FATAL: return ERR_BUSY; /* until there is another one */
 	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE: return ERR_TOO_LARGE;
+	case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION: return ERR_NOT_FOUND;
 	default: return ERR_INVALID;
 	}
 }
 
+static rd_kafka_headers_t *reply_headers(const struct errand *errand)
+{
+	rd_kafka_headers_t *headers = rd_kafka_headers_new(1);
+
+	if (errand && errand->trace[0])
+		rd_kafka_header_add(headers, "traceparent", -1, errand->trace, -1);
+	return headers;
+}
+
+/* A partition that was added a moment ago may not be known here. Then it goes to another
+ * one, and whoever reads that passes it on. */
 static enum err produce_reply(struct port_kafka *port, const struct reply_message *reply,
 			      const struct errand *errand, struct errand *answered)
 {
 	const struct frame frame = {.type = FRAME_REPLY, .reply = *reply};
-	rd_kafka_headers_t *headers;
+	struct slice key = shard_key(reply->id), value;
 	enum err err;
 
 	bytes_clear(&port->bytes);
 	err = wire_write(&frame, &port->bytes, NULL);
 	if (err)
 		return err;
-	headers = rd_kafka_headers_new(1);
-	if (errand && errand->trace[0])
-		rd_kafka_header_add(headers, "traceparent", -1, errand->trace, -1);
-	return produce(port, port->inbox,
-		       errand && errand->reply_partition >= 0 ? errand->reply_partition
-							      : RD_KAFKA_PARTITION_UA,
-		       shard_key(reply->id),
-		       (struct slice){port->bytes.at + WIRE_LENGTH_SIZE,
-				      port->bytes.len - WIRE_LENGTH_SIZE},
-		       headers, answered);
+	err = ERR_NOT_FOUND;
+	value = (struct slice){port->bytes.at + WIRE_LENGTH_SIZE,
+			       port->bytes.len - WIRE_LENGTH_SIZE};
+	if (errand && errand->reply_partition >= 0)
+		err = produce(port, port->inbox, errand->reply_partition, key, value,
+			      reply_headers(errand), answered);
+	if (err == ERR_NOT_FOUND)
+		err = produce(port, port->inbox, RD_KAFKA_PARTITION_UA, key, value,
+			      reply_headers(errand), answered);
+	return err;
 }
 
 static bool kafka_inquiry(struct port *base, struct inquiry_message *out)

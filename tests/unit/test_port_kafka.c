@@ -10,7 +10,8 @@
 
 enum { WAIT_MS = 30000, PARTITIONS = 2, WINDOW = 2, FULL_MS = 1200, STEP_MS = 20 };
 
-static char prefix[KAFKA_PREFIX_SIZE], commands[KAFKA_PREFIX_SIZE + 16];
+static char prefix[KAFKA_PREFIX_SIZE], inbox[KAFKA_PREFIX_SIZE + 16],
+	commands[KAFKA_PREFIX_SIZE + 16];
 static struct kafka_mock mock;
 static rd_kafka_t *stranger; /* a producer of somebody else's */
 static int n_asked;
@@ -23,6 +24,7 @@ static void set_up(void)
 	char why[256];
 
 	kafka_prefix(prefix);
+	snprintf(inbox, sizeof inbox, "%s.inbox", prefix);
 	snprintf(commands, sizeof commands, "%s.cmd.stock", prefix);
 	kafka_mock_start(&mock, prefix, topics, PARTITIONS);
 	rd_kafka_conf_set(conf, "bootstrap.servers", mock.brokers, why, sizeof why);
@@ -107,6 +109,40 @@ static struct command_message next_command(struct port *port)
 	return out;
 }
 
+static int64_t n_replies(void)
+{
+	int64_t low, high, n = 0;
+
+	for (int i = 0; i < PARTITIONS; i++) {
+		ck_assert(!rd_kafka_query_watermark_offsets(stranger, inbox, i, &low, &high,
+							    WAIT_MS));
+		n += high;
+	}
+	return n;
+}
+
+/* As just after the inbox has got more of them. */
+START_TEST(test_a_reply_to_a_partition_that_is_not_known_yet_arrives)
+{
+	enum { N = 2 * WINDOW + 1 };
+	struct port *port = open_port();
+	int64_t end_ms = now_ms() + WAIT_MS;
+
+	for (int i = 0; i < N; i++)
+		ask(0, i ? "7" : "1");
+	for (int i = 0; i < N; i++) {
+		struct command_message taken = next_command(port);
+
+		answer(port, &taken);
+		while (n_replies() <= i) { /* then it knows the topic */
+			ck_assert_msg(now_ms() < end_ms, "reply %d does not arrive", i);
+			port_pump(port, STEP_MS);
+		}
+	}
+	port_close(port);
+}
+END_TEST
+
 /* Whoever is there takes what there is, and answers it, until these have been seen. */
 static void take_until(struct port *const ports[2], int first, int n)
 {
@@ -185,6 +221,7 @@ static void add(TCase *tcase)
 {
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_set_timeout(tcase, 120);
+	tcase_add_test(tcase, test_a_reply_to_a_partition_that_is_not_known_yet_arrives);
 	tcase_add_test(tcase, test_a_partition_is_read_again_that_went_while_there_was_no_room);
 }
 
