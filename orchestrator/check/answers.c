@@ -76,6 +76,7 @@ static enum err fail(struct reader *reader, struct failure_text *failure)
 
 	step_set_add(&reader->answers->failed, reader->step);
 	memcpy(failure->text, text, sizeof text);
+	failure->in = (struct slice){0};
 	return ERR_INVALID;
 }
 

@@ -132,7 +132,7 @@ void park(struct decision *d, uint32_t i, enum why why)
 
 enum err evaluate(struct decision *d, uint32_t i, enum purpose purpose, struct json *out)
 {
-	struct failure_text failure;
+	struct failure_text failure = {.text = ""};
 	struct slice text;
 	enum err err;
 
@@ -141,7 +141,7 @@ enum err evaluate(struct decision *d, uint32_t i, enum purpose purpose, struct j
 	switch (err) {
 	case OK: return OK;
 	case ERR_INVALID:
-		if (!arena_copy(d->arena, slice_of(failure.text), &text)) {
+		if (!failure_tell(&failure, d->arena, &text)) {
 			d->nomem = true;
 			return ERR_NOMEM;
 		}

@@ -47,7 +47,38 @@ enum err evaluation_fail(struct evaluation *evaluation, struct place place,
 	text = shorten(slice_of(diag.text), sizeof evaluation->failure->text - 1);
 	memcpy(evaluation->failure->text, text.at, text.len);
 	evaluation->failure->text[text.len] = '\0';
+	evaluation->failure->in = (struct slice){0};
+	if (place.line && evaluation->expression)
+		evaluation->failure->in = evaluation->expression->text;
 	return err;
+}
+
+/* Where a missing value is all that there is, the text has it already. */
+static bool says(struct slice text, struct slice expression)
+{
+	for (size_t i = 0; i + expression.len <= text.len; i++)
+		if (memcmp(text.at + i, expression.at, expression.len) == 0)
+			return true;
+	return false;
+}
+
+bool failure_tell(const struct failure_text *failure, struct arena *arena, struct slice *out)
+{
+	enum { EXPRESSION_SHOWN_MAX = 200 };
+	struct slice in = shorten(failure->in, EXPRESSION_SHOWN_MAX);
+	struct bytes text = BYTES(sizeof failure->text + EXPRESSION_SHOWN_MAX + 16, arena);
+
+	bytes_text(&text, failure->text);
+	if (in.len && !says(slice_of(failure->text), failure->in)) {
+		bytes_text(&text, ", in =");
+		bytes_append(&text, in);
+		bytes_text(&text, in.len < failure->in.len ? "..." : "");
+	}
+	bytes_add(&text, '\0');
+	if (text.err)
+		return false;
+	*out = (struct slice){text.at, text.len - 1};
+	return true;
 }
 
 static enum err fail(struct evaluation *evaluation, struct place place, const char *sentence)

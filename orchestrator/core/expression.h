@@ -191,8 +191,16 @@ enum {
 };
 
 struct failure_text {
-	char text[256]; /* "12:34: cannot add a text and a number" */
+	char text[256];  /* "12:34: cannot add a text and a number" */
+	struct slice in; /* the expression, which lives as long as the definition; empty: it
+			  * is about none */
 };
+
+/* Both, as people are told: "12:34: division by zero, in =1 / input.n". The place is that of
+ * the definition as it was loaded, which may be its normal form. Terminated, in the arena;
+ * false: out of memory. */
+CHECKED bool failure_tell(const struct failure_text *failure, struct arena *arena,
+			  struct slice *out);
 
 /* OK, ERR_INVALID with the failure's text (`failure` may be NULL), or ERR_NOMEM.
  * The failure names the line and column in the definition, and never a value.

@@ -148,6 +148,7 @@ static enum err fail(const struct expression *expression, struct failure_text *f
 	bytes_format(&text, "%u:%u: %s", expression->place.line, expression->place.column,
 		     what);
 	failure->text[text.len] = '\0';
+	failure->in = expression->text;
 	return ERR_INVALID;
 }
 
@@ -312,6 +313,7 @@ static enum err evaluate_values(const struct evaluator *evaluator,
 			"let the steps answer less";
 
 		memcpy(failure->text, text, sizeof text);
+		failure->in = (struct slice){0};
 	}
 	if (too_large && err != ERR_NOMEM)
 		err = ERR_INVALID;

@@ -178,8 +178,9 @@ static enum err start_child(struct errand *errand, const struct definition *defi
 {
 	struct arena *arena = &errand->engine->batch;
 	struct start start = {.input = errand->command->args, .key = errand->command->key};
-	struct failure_text failure;
+	struct failure_text failure = {.text = ""};
 	struct diag diag = {{0}};
+	struct slice text;
 	bool taken;
 	enum err err;
 
@@ -196,10 +197,10 @@ static enum err start_child(struct errand *errand, const struct definition *defi
 	if (!start.key.len) {
 		err = saga_key(definition, errand->id, start.input, arena, &start.key,
 			       &failure);
+		if (err == ERR_NOMEM || (err && !failure_tell(&failure, arena, &text)))
+			return ERR_NOMEM;
 		if (err)
-			return err == ERR_NOMEM ? err
-						: reply_error(errand, OUTCOME_REFUSED,
-							      "bad-key", failure.text);
+			return reply_error(errand, OUTCOME_REFUSED, "bad-key", text.at);
 	}
 	err = key_taken(errand, definition, start.key, &taken);
 	if (err)

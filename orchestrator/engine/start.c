@@ -174,7 +174,8 @@ static bool prepare(struct engine *engine, const struct definition *definition,
 		    struct start *start)
 {
 	struct arena *arena = &engine->batch;
-	struct failure_text failure;
+	struct failure_text failure = {.text = ""};
+	struct slice text;
 	struct json input;
 	struct diag diag;
 	char id[26];
@@ -199,10 +200,10 @@ static bool prepare(struct engine *engine, const struct definition *definition,
 	if (start->key.len)
 		return true;
 	err = saga_key(definition, start->id, start->input, arena, &start->key, &failure);
-	if (err == ERR_NOMEM)
+	if (err == ERR_NOMEM || (err && !failure_tell(&failure, arena, &text)))
 		refuse_nomem(engine, waiting);
 	else if (err)
-		refuse(engine, waiting, err, "bad-key", failure.text);
+		refuse(engine, waiting, err, "bad-key", text.at);
 	return !err;
 }
 

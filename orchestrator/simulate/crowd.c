@@ -133,7 +133,7 @@ static struct slice make_payload(struct world *world, const struct book *book,
 	const struct payload_environment environment = {{look_up}, saga};
 	struct arena *arena = &world->run->arena;
 	struct bytes made = BYTES(PAYLOAD_MAX, arena);
-	struct failure_text failure = {""};
+	struct failure_text failure = {.text = ""};
 	struct json payload = {{0}};
 	enum err err;
 

@@ -163,7 +163,7 @@ static struct slice make_planned(struct service *service, const struct command_m
 				 struct arena *arena)
 {
 	const struct plan_environment environment = {{look_up}, command, arena};
-	struct failure_text failure = {""};
+	struct failure_text failure = {.text = ""};
 	struct json output = {{0}};
 	enum err err = template_evaluate(service->behaviour->output, &environment.base, arena,
 					 &output, &failure);

@@ -386,6 +386,56 @@ static struct slice repeat(struct arena *arena, const char *first, const char *m
 	return bytes_slice(&text);
 }
 
+/* People are told the expression, too: the place may be that of a form that they do not
+ * have before them. */
+START_TEST(test_failure_as_it_is_told)
+{
+	static const struct {
+		const char *text, *told;
+	} rows[] = {
+		{"1 / (input.qty - 3)", "1:3: division by zero, in =1 / (input.qty - 3)"},
+		{"1/(input.qty-3)", "1:2: division by zero, in =1 / (input.qty - 3)"},
+		{"input.any.nothing", "1:11: input.any.nothing is missing"},
+		{"input.any.nothing + 1",
+		 "1:11: input.any.nothing is missing, in =input.any.nothing + 1"},
+	};
+
+	for (int i = 0; i < ROWS(rows); i++) {
+		struct slice told;
+		struct run run;
+
+		begin(&run);
+		ck_assert_int_eq(evaluate(&run, parse(&run, slice_of(rows[i].text))),
+				 ERR_INVALID);
+		ck_assert(failure_tell(&run.failure, &run.arena, &told));
+		ck_assert_str_eq(told.at, rows[i].told);
+		arena_release(&run.arena);
+	}
+}
+END_TEST
+
+/* However long it is. */
+START_TEST(test_a_long_expression_is_cut)
+{
+	struct bytes text = BYTES(EXPRESSION_TEXT_MAX, NULL);
+	struct slice told;
+	struct run run;
+
+	begin(&run);
+	bytes_text(&text, "1 / (input.qty - 3)");
+	while (text.len < 400)
+		bytes_text(&text, " + 1");
+	ck_assert_int_eq(evaluate(&run, parse(&run, bytes_slice(&text))), ERR_INVALID);
+	ck_assert(failure_tell(&run.failure, &run.arena, &told));
+	ck_assert_ptr_nonnull(
+		strstr(told.at, "1:3: division by zero, in =1 / (input.qty - 3) + "));
+	ck_assert_uint_lt(told.len, 300);
+	ck_assert_str_eq(told.at + told.len - 3, "...");
+	bytes_release(&text);
+	arena_release(&run.arena);
+}
+END_TEST
+
 START_TEST(test_long_chain)
 {
 	static const struct {
@@ -732,6 +782,8 @@ static void add(TCase *tcase)
 {
 	tcase_add_loop_test(tcase, test_value, 0, ROWS(value_rows));
 	tcase_add_loop_test(tcase, test_failure, 0, ROWS(failure_rows));
+	tcase_add_test(tcase, test_failure_as_it_is_told);
+	tcase_add_test(tcase, test_a_long_expression_is_cut);
 	tcase_add_test(tcase, test_long_chain);
 	tcase_add_test(tcase, test_too_long);
 	tcase_add_test(tcase, test_too_deep);

@@ -464,7 +464,7 @@ START_TEST(test_what_is_no_list_refuses_the_each)
 
 	begin(&run, elements, "{\"lines\":{}}");
 	expect_state(&run, "lines", STEP_REFUSED, WHY_EXPRESSION);
-	expect_error(&run, "lines", "6:14: what `in` gives is not a list");
+	expect_error(&run, "lines", "6:14: what `in` gives is not a list, in =input.lines");
 	end(&run);
 }
 END_TEST
@@ -487,7 +487,8 @@ START_TEST(test_a_child_is_given_its_input_and_its_key)
 	ck_assert(slice_is(run.saga.output, "{\"ship\":[1]}"));
 	end(&run);
 	begin(&run, children, "{\"to\":\"Berne\",\"no\":true}");
-	expect_error(&run, "ship", "4:60: the key is neither a text nor a number");
+	expect_error(&run, "ship",
+		     "4:60: the key is neither a text nor a number, in =input.no");
 	end(&run);
 }
 END_TEST
