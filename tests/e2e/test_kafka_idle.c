@@ -1,37 +1,20 @@
 /* test_kafka_idle.c - sagas that wait cost Kafka nothing: while a thousand wait for a signal
  * or for their next attempt, no message of ours comes to any topic, not even an offset. */
-#include "base/bytes.h"
-#include "tests/lib/background.h"
+#include "tests/e2e/waiting.h"
 #include "tests/lib/folder.h"
 #include "tests/lib/kafka_broker.h"
 #include "tests/lib/suite.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
+#include <string.h>
 #include <time.h>
 
-enum { N_PATIENT = 1000, N_STUBBORN = 100, LOOK_MS = 10000, WAIT_MS = 60000 };
+enum { LOOK_MS = 10000, WAIT_MS = 60000 };
 enum { STEP_MS = 500, CALM_STEPS = 4, WATCHED_STEPS = 8 };
 
-static const char patient[] =
-	"saga: patient\nversion: 1.0.0\nsteps:\n"
-	"  - approve: { await: { event: approved, timeout: 24h, then: compensate } }\n"
-	"  - mail: { kind: readonly, call: notification.send, with: { to: =input.email } }\n";
-static const char stubborn[] =
-	"saga: stubborn\nversion: 1.0.0\n"
-	"use: { retry: { rarely: { first: 1h, factor: 1, max: 1h, jitter: none, attempts: 9 } "
-	"} }\n"
-	"steps:\n"
-	"  - mail: { kind: readonly, call: notification.send, with: { to: =input.email },"
-	" retry: rarely }\n";
-
 static const char *kafka; /* HOST:PORT; NULL: there is none */
-static char skald[4096], notification[4096], prefix[KAFKA_PREFIX_SIZE], bus[160];
-static struct serving server;
-static struct background service;
-static struct arena arena;
+static char prefix[KAFKA_PREFIX_SIZE], bus[160];
 static rd_kafka_t *watcher;
 
 /* --- what is on the topics ------------------------------------------------------------ */
@@ -142,50 +125,6 @@ static void open_watcher(void)
 
 /* --- the sagas ------------------------------------------------------------------------- */
 
-static struct process_result ask(const char *const *args)
-{
-	struct process_setup setup = {.argv = {skald}, .env = {server.env}};
-	struct process_result result;
-
-	for (size_t i = 0; args[i]; i++)
-		setup.argv[i + 1] = args[i];
-	result = process_run(&setup, &arena);
-	ck_assert_msg(result.exit_code == 0, "skald %s: exit %d: %s", args[0], result.exit_code,
-		      result.errs.at);
-	return result;
-}
-
-#define ASK(...) ask((const char *const[]){__VA_ARGS__, NULL})
-
-static void start(const char *saga, int n)
-{
-	struct bytes lines = BYTES(1 << 20, &arena);
-	char name[] = "lines";
-
-	for (int i = 0; i < n; i++)
-		bytes_format(&lines, "{\"email\":\"%d@example.com\"}\n", i);
-	bytes_add(&lines, '\0');
-	folder_write(name, lines.at);
-	ASK("start", saga, "--input-lines", name);
-}
-
-static void start_all(void)
-{
-	const char *const args[] = {"--bus", bus, "--kafka-prefix", prefix, NULL};
-	const struct process_setup setup = {.argv = {notification, "--bus", bus,
-						     "--kafka-prefix", prefix, "--data", ".",
-						     "--faults", "fail=100%"}};
-
-	ck_assert_int_eq(mkdir("sagas", 0700), 0);
-	folder_write("sagas/patient.yaml", patient);
-	folder_write("sagas/stubborn.yaml", stubborn);
-	serving_start(&server, skald, args);
-	background_start(&service, &setup, "notification");
-	background_until(&service, ": ready: ", &arena);
-	start("patient", N_PATIENT);
-	start("stubborn", N_STUBBORN);
-}
-
 /* Each of the stubborn was refused once, and so waits an hour. */
 static bool all_wait(void)
 {
@@ -214,13 +153,15 @@ static int64_t wait_until_calm(void)
 
 START_TEST(test_sagas_that_wait_send_nothing)
 {
+	const struct waiting_setup setup = {.bus = bus, .prefix = prefix};
 	int64_t n;
 
 	folder_enter();
 	kafka_prefix(prefix);
 	snprintf(bus, sizeof bus, "kafka:%s", kafka);
 	open_watcher();
-	start_all();
+	waiting_enter(&setup);
+	waiting_start(N_PATIENT, N_STUBBORN);
 	n = wait_until_calm();
 	ck_assert_int_ge(n, 2 * N_PATIENT + 2 * N_STUBBORN); /* events, commands, replies */
 	watch_commits();
@@ -230,15 +171,13 @@ START_TEST(test_sagas_that_wait_send_nothing)
 	ck_assert_int_eq(count_commits(), 0);
 
 	/* And the look would have seen something. */
-	start("stubborn", 1);
+	waiting_start(0, 1);
 	ck_assert_int_gt(wait_until_calm(), n);
 	ck_assert_int_gt(count_commits(), 0);
-	ck_assert_int_eq(background_stop(&service, SIGTERM), 0);
-	ck_assert_int_eq(background_stop(&server.process, SIGTERM), 0);
+	waiting_leave();
 	rd_kafka_consumer_close(watcher);
 	rd_kafka_destroy(watcher);
 	folder_leave();
-	arena_release(&arena);
 }
 END_TEST
 
@@ -250,8 +189,7 @@ static void add(TCase *tcase)
 
 int main(int argc, char **argv)
 {
-	process_find(argv[0], "skald", skald, sizeof skald);
-	process_find(argv[0], "skald-notification", notification, sizeof notification);
+	waiting_find(argv[0]);
 	kafka = kafka_broker_find();
 	return kafka ? suite_run("kafka_idle", add) : EXIT_SUCCESS;
 }

@@ -2,6 +2,8 @@
 
 #include "tests/lib/proxy.h"
 
+#include "tests/lib/mongo_wire.h"
+
 #include <arpa/inet.h>
 #include <assert.h>
 #include <signal.h>
@@ -20,40 +22,31 @@ struct proxy_orders {
 	atomic_int left; /* questions before the one that is lost; -1: none is */
 	atomic_bool answer;
 	atomic_bool lost;
+	atomic_int asked, written;
 };
 
-static bool read_all(int from, unsigned char *to, size_t n)
+/* In one piece, for which nobody waits. */
+static bool give(int to, const uint8_t *message, uint32_t len)
 {
-	while (n > 0) {
-		ssize_t got = read(from, to, n);
-
-		if (got <= 0)
-			return false;
-		to += got;
-		n -= (size_t)got;
-	}
-	return true;
+	return write(to, message, len) == (ssize_t)len;
 }
 
-/* A message begins with its length, which is all that is read here; 0: the end. */
-static uint32_t begin(int from, unsigned char head[4])
+static bool is_write(const char *command)
 {
-	if (!read_all(from, head, 4))
-		return 0;
-	return head[0] | (uint32_t)head[1] << 8 | (uint32_t)head[2] << 16 |
-	       (uint32_t)head[3] << 24;
+	static const char *const names[] = {"insert", "update", "delete", "findAndModify",
+					    "createIndexes"};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcmp(command, names[i]) == 0)
+			return true;
+	return false;
 }
 
-/* To nobody where `to` is -1. In one piece, for which nobody waits. */
-static bool finish(int from, int to, const unsigned char head[4], uint32_t len)
+/* To nobody where `to` is -1; false: that was all. */
+static bool pass(uint8_t *message, int to, uint32_t len)
 {
-	unsigned char *message = malloc(len);
-	bool good = message && read_all(from, message + 4, len - 4);
+	bool good = message && (to < 0 || give(to, message, len));
 
-	if (good && to >= 0) {
-		memcpy(message, head, 4);
-		good = write(to, message, len) == (ssize_t)len;
-	}
 	free(message);
 	return good;
 }
@@ -61,40 +54,34 @@ static bool finish(int from, int to, const unsigned char head[4], uint32_t len)
 /* Questions and answers in turn, until one is lost. */
 static void serve(struct proxy_orders *orders, int client, int server)
 {
-	unsigned char head[4];
+	uint8_t *message;
 	bool lose = false;
 	uint32_t len;
 
-	while (!lose && (len = begin(client, head)) != 0) {
+	while (!lose && (message = mongo_wire_take(client, &len)) != NULL) {
 		int left = orders->left;
 		bool answer = orders->answer;
 
 		lose = left == 0;
 		orders->left = left < 0 ? -1 : left - 1;
 		orders->lost = orders->lost || lose;
-		if (!finish(client, lose && !answer ? -1 : server, head, len))
+		orders->asked++;
+		orders->written += is_write(mongo_wire_command(message, len));
+		if (!pass(message, lose && !answer ? -1 : server, len) || (lose && !answer))
 			return;
-		if (lose && !answer)
-			return;
-		len = begin(server, head);
-		if (!len || !finish(server, lose ? -1 : client, head, len))
+		message = mongo_wire_take(server, &len);
+		if (!pass(message, lose ? -1 : client, len))
 			return;
 	}
-}
-
-static struct sockaddr_in at_port(int port)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	return address;
 }
 
 /* One connection at a time, as the client has no more. */
 static void run(struct proxy_orders *orders, int listening, int server_port)
 {
-	struct sockaddr_in address = at_port(server_port);
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_port = htons((uint16_t)server_port)};
 
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	signal(SIGPIPE, SIG_IGN);
 	for (;;) {
 		int client = accept(listening, NULL, NULL);
@@ -116,17 +103,10 @@ static int port_of(const char *uri)
 
 void proxy_start(struct proxy *proxy, const char *uri, char behind[MONGO_URI_SIZE])
 {
-	struct sockaddr_in address = at_port(0);
-	socklen_t size = sizeof address;
-	int listening = socket(AF_INET, SOCK_STREAM, 0);
-	bool good = listening >= 0 &&
-		    bind(listening, (struct sockaddr *)&address, sizeof address) == 0 &&
-		    listen(listening, 8) == 0 &&
-		    getsockname(listening, (struct sockaddr *)&address, &size) == 0;
+	int port, listening = mongo_wire_listen(&port);
 
-	assert(good);
-	snprintf(behind, MONGO_URI_SIZE, "mongodb://127.0.0.1:%d/%s?retryReads=false",
-		 ntohs(address.sin_port), strrchr(uri, '/') + 1);
+	snprintf(behind, MONGO_URI_SIZE, "mongodb://127.0.0.1:%d/%s?retryReads=false", port,
+		 strrchr(uri, '/') + 1);
 	proxy->orders = mmap(NULL, sizeof *proxy->orders, PROT_READ | PROT_WRITE,
 			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert(proxy->orders != MAP_FAILED);
@@ -159,4 +139,9 @@ bool proxy_lost(struct proxy *proxy)
 {
 	proxy->orders->left = -1;
 	return proxy->orders->lost;
+}
+
+struct proxy_counts proxy_counts(const struct proxy *proxy)
+{
+	return (struct proxy_counts){proxy->orders->asked, proxy->orders->written};
 }

@@ -1,6 +1,6 @@
-/* proxy.h - something in between a client of MongoDB and its server, that loses one
- * message: what the client asked, or what the server answered to it. The connection ends
- * with it; the next one is as good as new.
+/* proxy.h - something in between a client of MongoDB and its server, that counts what the
+ * client asks, and loses one message: what the client asked, or what the server answered to
+ * it. The connection ends with it; the next one is as good as new.
  *
  * It is a process of its own, which ends with proxy_stop. */
 #ifndef SKALD_TESTS_LIB_PROXY_H
@@ -28,5 +28,12 @@ void proxy_lose(struct proxy *proxy, int n, bool answer);
 
 /* No more of that; whether it has lost one. */
 bool proxy_lost(struct proxy *proxy);
+
+/* What was asked since the start. */
+struct proxy_counts {
+	int asked;   /* the library's own questions as well */
+	int written; /* those of them that write */
+};
+struct proxy_counts proxy_counts(const struct proxy *proxy);
 
 #endif

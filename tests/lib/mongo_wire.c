@@ -1,0 +1,98 @@
+#include "tests/lib/mongo_wire.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <mongoc/mongoc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { MESSAGE_MAX = 64 << 20 };
+
+uint32_t mongo_wire_number(const uint8_t *at)
+{
+	uint32_t number;
+
+	memcpy(&number, at, sizeof number);
+	return BSON_UINT32_FROM_LE(number);
+}
+
+uint8_t *mongo_wire_put(uint8_t *at, uint32_t number)
+{
+	uint32_t little = BSON_UINT32_TO_LE(number);
+
+	memcpy(at, &little, sizeof little);
+	return at + sizeof little;
+}
+
+static bool read_all(int from, uint8_t *to, size_t n)
+{
+	while (n > 0) {
+		ssize_t got = read(from, to, n);
+
+		if (got <= 0)
+			return false;
+		to += got;
+		n -= (size_t)got;
+	}
+	return true;
+}
+
+uint8_t *mongo_wire_take(int from, uint32_t *len)
+{
+	uint8_t head[MONGO_WIRE_HEAD], *message;
+
+	if (!read_all(from, head, sizeof head))
+		return NULL;
+	*len = mongo_wire_number(head);
+	if (*len < sizeof head || *len > MESSAGE_MAX)
+		return NULL;
+	message = malloc(*len);
+	if (!message)
+		return NULL;
+	memcpy(message, head, sizeof head);
+	if (read_all(from, message + sizeof head, *len - sizeof head))
+		return message;
+	free(message);
+	return NULL;
+}
+
+/* It is the name of the first member of a document, behind flags and a 0; or behind flags,
+ * the name of a collection, and two numbers. */
+const char *mongo_wire_command(const uint8_t *message, uint32_t len)
+{
+	size_t at = MONGO_WIRE_HEAD + 4;
+	static bson_t document;
+	bson_iter_t iter;
+
+	if (mongo_wire_number(message + MONGO_WIRE_KIND_AT) == MONGO_WIRE_QUERY) {
+		const uint8_t *end = at < len ? memchr(message + at, 0, len - at) : NULL;
+
+		at = end ? (size_t)(end - message) + 9 : len;
+	} else {
+		at++;
+	}
+	if (at + 4 > len || mongo_wire_number(message + at) > len - at ||
+	    !bson_init_static(&document, message + at, mongo_wire_number(message + at)) ||
+	    !bson_iter_init(&iter, &document) || !bson_iter_next(&iter))
+		return "";
+	return bson_iter_key(&iter);
+}
+
+int mongo_wire_listen(int *port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	socklen_t size = sizeof address;
+	int listening = socket(AF_INET, SOCK_STREAM, 0);
+	bool good;
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	good = listening >= 0 &&
+	       bind(listening, (struct sockaddr *)&address, sizeof address) == 0 &&
+	       listen(listening, 8) == 0 &&
+	       getsockname(listening, (struct sockaddr *)&address, &size) == 0;
+	assert(good);
+	*port = ntohs(address.sin_port);
+	return listening;
+}
