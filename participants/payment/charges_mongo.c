@@ -148,9 +148,34 @@ static void close_store(struct service *service)
 	close_charges(service->kept);
 }
 
+/* Whether it answers, and lets us in. */
+static bool check_server(struct charges *charges, const char *where, skald_error *error)
+{
+	const char *user = mongoc_uri_get_username(charges->uri);
+	bson_t *ping = BCON_NEW("ping", BCON_INT32(1));
+	bson_error_t why = {0};
+	bool good =
+		mongoc_client_command_simple(charges->client, "admin", ping, NULL, NULL, &why);
+
+	bson_destroy(ping);
+	if (!good && user && why.domain == MONGOC_ERROR_CLIENT &&
+	    why.code == MONGOC_ERROR_CLIENT_AUTHENTICATE)
+		snprintf(error->text, sizeof error->text,
+			 "--store: MongoDB at %.100s does not accept the user %.64s with this "
+			 "password: %.200s; correct the URI",
+			 where, user, why.message);
+	else if (!good)
+		snprintf(error->text, sizeof error->text,
+			 "--store: MongoDB at %.100s cannot be asked: %.250s; see whether it "
+			 "runs there, and whether the URI is right",
+			 where, why.message);
+	return good;
+}
+
 static skald_barrier *open_store(struct service *service, const char *address,
 				 char where[SERVICE_TEXT_MAX], skald_error *error)
 {
+	static const char scheme[] = "mongo:";
 	struct charges *charges = open_charges(address, error);
 	const mongoc_host_list_t *host;
 	skald_barrier *barrier;
@@ -160,14 +185,16 @@ static skald_barrier *open_store(struct service *service, const char *address,
 	if (!charges)
 		return NULL;
 	host = mongoc_uri_get_hosts(charges->uri);
-	snprintf(where, SERVICE_TEXT_MAX, "mongo:%.200s",
+	snprintf(where, SERVICE_TEXT_MAX, "%s%.200s", scheme,
 		 host ? host->host_and_port : mongoc_uri_get_srv_hostname(charges->uri));
+	if (!check_server(charges, where + strlen(scheme), error))
+		return NULL;
 	barrier = skald_mongo_barrier(charges->collection, &charges->mongo, error);
 	len = strlen(error->text);
 	if (!barrier)
 		snprintf(error->text + len, sizeof error->text - len,
-			 "; --store: does %.60s answer, and are user and password right?",
-			 where + strlen("mongo:"));
+			 "; --store: is %.60s the primary, and may the user of the URI write?",
+			 where + strlen(scheme));
 	return barrier;
 }
 

@@ -112,6 +112,25 @@ static enum err check_server(struct link *link, struct diag *diag)
 	return err;
 }
 
+/* One member of a set of replicas that the URI names alone is asked, whatever it is. */
+static enum err check_writable(struct link *link, struct diag *diag)
+{
+	size_t n;
+	mongoc_server_description_t **servers =
+		mongoc_client_get_server_descriptions(link->client, &n);
+	const char *kind = n == 1 ? mongoc_server_description_type(servers[0]) : "";
+	enum err err = OK;
+
+	if (strncmp(kind, "RS", 2) == 0 && strcmp(kind, "RSPrimary") != 0)
+		err = diag_set(diag, ERR_UNAVAILABLE,
+			       "MongoDB at %s is not the primary of its replicas and takes no "
+			       "writes; name all of them in the URI of the store, with "
+			       "?replicaSet=NAME",
+			       link->where);
+	mongoc_server_descriptions_destroy_all(servers, n);
+	return err;
+}
+
 void store_mongo_hide_counters(void)
 {
 	char name[32];
@@ -144,7 +163,7 @@ enum err link_open(struct link *link, const char *text, struct diag *diag)
 	const char *database;
 	enum err err;
 
-	*link = (struct link){.client = NULL};
+	*link = (struct link){.opening = true};
 	err = read_uri(text, &link->uri, diag);
 	if (err)
 		return err;
@@ -161,6 +180,8 @@ enum err link_open(struct link *link, const char *text, struct diag *diag)
 		      ? check_server(link, diag)
 		      : diag_set(diag, ERR_INVALID,
 				 "the URI of the store asks for what this build cannot do");
+	if (!err)
+		err = check_writable(link, diag);
 	if (err)
 		link_close(link);
 	return err;
@@ -219,22 +240,49 @@ static bool is_passing(const bson_error_t *error)
 	return false;
 }
 
-enum err link_failed(const struct link *link, const bson_error_t *error, struct diag *diag)
+/* It cannot become right by itself. */
+static bool is_too_old(const bson_error_t *error)
 {
+	return error->domain == MONGOC_ERROR_PROTOCOL &&
+	       error->code == MONGOC_ERROR_PROTOCOL_BAD_WIRE_VERSION;
+}
+
+static enum err refused(const struct link *link, const bson_error_t *error, struct diag *diag)
+{
+	const char *user = mongoc_uri_get_username(link->uri);
+
+	if (!user)
+		return diag_set(diag, ERR_IO,
+				"MongoDB at %s wants to know who asks: %.200s; write "
+				"mongodb://USER:PASSWORD@HOST:PORT/DATABASE as the URI of the "
+				"store",
+				link->where, error->message);
 	if (is_credentials(error))
 		return diag_set(diag, ERR_IO,
-				"MongoDB at %s does not accept user and password: %.200s; "
-				"see the URI of the store",
-				link->where, error->message);
-	if (error->domain == MONGOC_ERROR_SERVER && error->code == CODE_UNAUTHORIZED)
-		return diag_set(diag, ERR_IO,
-				"MongoDB at %s does not allow it: %.200s; give the user the "
-				"role readWrite for the database %s",
-				link->where, error->message, link->database);
+				"MongoDB at %s does not accept the user %.64s with this "
+				"password: %.200s; correct the URI of the store",
+				link->where, user, error->message);
+	return diag_set(diag, ERR_IO,
+			"MongoDB at %s does not allow the user %.64s to do it: %.200s; give "
+			"the user the role readWrite for the database %s",
+			link->where, user, error->message, link->database);
+}
+
+enum err link_failed(const struct link *link, const bson_error_t *error, struct diag *diag)
+{
+	if (is_credentials(error) ||
+	    (error->domain == MONGOC_ERROR_SERVER && error->code == CODE_UNAUTHORIZED))
+		return refused(link, error, diag);
+	if (is_too_old(error))
+		return diag_set(diag, ERR_INVALID,
+				"MongoDB at %s cannot be used: %.200s; %d.0 or later is needed",
+				link->where, error->message, LINK_VERSION_MIN);
 	if (is_passing(error))
 		return diag_set(diag, ERR_UNAVAILABLE,
-				"MongoDB at %s does not answer: %.200s; see whether it runs "
-				"there, and whether the URI of the store is right",
-				link->where, error->message);
+				"MongoDB at %s does not answer: %.200s; %s", link->where,
+				error->message,
+				link->opening ? "see whether it runs there, and whether the "
+						"URI of the store is right"
+					      : "it is asked again");
 	return diag_set(diag, ERR_IO, "MongoDB at %s: %.300s", link->where, error->message);
 }

@@ -26,10 +26,13 @@ struct link {
 	mongoc_client_t *client;
 	char database[LINK_NAME_MAX]; /* the URI's, or "skald" */
 	char where[256];              /* its servers, for messages */
+	bool opening;                 /* what fails is not tried again */
 };
 
 /* Connect, and see that the server is one that can be used. The diag says what to
- * do: ERR_INVALID (the URI, the server's version), ERR_UNAVAILABLE, ERR_IO. */
+ * do: ERR_INVALID (the URI, the server's version), ERR_UNAVAILABLE (nobody answers, or a
+ * secondary alone), ERR_IO (credentials). Whoever has all that is needed then is no longer
+ * `opening`. */
 CHECKED enum err link_open(struct link *link, const char *uri, struct diag *diag);
 void link_close(struct link *link);
 

@@ -685,6 +685,7 @@ enum err store_mongo_open(const struct store_mongo_setup *setup, struct store **
 		mongo_close(&store->base);
 		return err;
 	}
+	store->link.opening = false;
 	*out = &store->base;
 	return OK;
 }
