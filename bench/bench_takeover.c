@@ -234,7 +234,7 @@ static uint64_t load_all(uint32_t n_shards)
 	struct store_batch newest;
 	uint64_t n = 0;
 
-	if (store_own(store, &shards) || store_load(store, NULL, &newest, count_saga, &n))
+	if (store_own(store, &shards, 1) || store_load(store, NULL, &newest, count_saga, &n))
 		fail("load", store->trouble.text);
 	store_close(store);
 	return n;

@@ -1,8 +1,10 @@
 /* skald stats */
+#include "base/clock.h"
 #include "cli/columns.h"
 #include "cli/members.h"
 #include "cli/remote.h"
 #include "cli/saga_view.h"
+#include "cli/spans.h"
 
 #include <stdio.h>
 
@@ -13,8 +15,8 @@ static const char manual[] =
 	"its limits keep them back (see `skald help serve`), as an open breaker does.\n"
 	"\n"
 	"Sagas are counted in the store. Where several orchestrators share it, they are\n"
-	"listed with the shards that each has; services and work are those of the one\n"
-	"that was asked.";
+	"listed with the shards that each has, and how long it has had all of these;\n"
+	"services and work are those of the one that was asked.";
 
 static void add_heading(struct bytes *out, const char *text)
 {
@@ -84,18 +86,24 @@ static enum err write_participants(const struct cli *cli, struct json participan
 static enum err write_orchestrators(const struct cli *cli, struct json orchestrators,
 				    struct bytes *out)
 {
-	static const char *const titles[] = {"URL", "SHARDS", ""};
-	struct columns table = {.arena = cli->arena, .titles = titles, .n_columns = 3};
+	static const char *const titles[] = {"URL", "SHARDS", "FOR", ""};
+	struct columns table = {.arena = cli->arena, .titles = titles, .n_columns = 4};
 	struct json_each each = json_each(orchestrators);
+	int64_t now_ms = clock_now_ms(clock_system());
 
 	while (json_next(&each)) {
 		bool here = member_bool(each.value, "here");
+		char span[SPAN_TEXT_SIZE];
 		struct cell_text cells[COLUMNS_MAX] = {
 			{member_text(each.value, "url", cli->arena), TONE_BOLD},
 			{member_json(each.value, "shards").text, TONE_PLAIN},
+			{{0}, TONE_PLAIN},
 			{slice_of(here ? "asked here" : ""), TONE_DIM},
 		};
 
+		span_format(now_ms - member_time(each.value, "since"), span);
+		if (!arena_copy(cli->arena, slice_of(span), &cells[2].text))
+			return ERR_NOMEM;
 		columns_add(&table, cells);
 	}
 	if (!table.n_rows)

@@ -25,19 +25,20 @@ void owners_forget(struct owner_table *table, const struct shards *lost)
 }
 
 /* Neighbours are of the same owner, as a rule. */
-static enum err note_owner(void *context, uint32_t shard, struct slice url)
+static enum err note_owner(void *context, const struct shard_owner *owner)
 {
+	uint32_t shard = owner->shard;
 	struct owner_table *table = context;
 	struct slice before;
 
 	if (shard >= SHARDS_MAX)
 		return OK;
 	before = shard > 0 ? table->urls[shard - 1] : (struct slice){0};
-	if (slice_equal(before, url)) {
+	if (slice_equal(before, owner->url)) {
 		table->urls[shard] = before;
 		return OK;
 	}
-	return arena_copy(&table->arena, url, &table->urls[shard]) ? OK : ERR_NOMEM;
+	return arena_copy(&table->arena, owner->url, &table->urls[shard]) ? OK : ERR_NOMEM;
 }
 
 enum err engine_read_owners(struct engine *engine)

@@ -323,7 +323,7 @@ enum err engine_own(struct engine *engine, const struct shards *wanted)
 		err = commit_batch(engine);
 	err = check(engine, now_ms);
 	if (!err)
-		err = store_own(store, wanted);
+		err = store_own(store, wanted, now_ms);
 	drop_lost(engine);
 	if (err)
 		return err;

@@ -33,6 +33,7 @@ struct orchestrator {
 	struct slice url;
 	bool here; /* it is this one */
 	uint32_t shards;
+	int64_t since_ms; /* when it took the last of them */
 };
 
 struct peers;

@@ -34,23 +34,27 @@ struct listing {
 	size_t n;
 };
 
-static enum err count_shard(void *context, uint32_t shard, struct slice url)
+static enum err count_shard(void *context, const struct shard_owner *owner)
 {
 	struct listing *listing = context;
+	struct orchestrator *orchestrator;
 	size_t i = 0;
 
-	while (i < listing->n && !slice_equal(listing->list[i].url, url))
+	while (i < listing->n && !slice_equal(listing->list[i].url, owner->url))
 		i++;
 	if (i == PEERS_MAX)
 		return OK;
+	orchestrator = &listing->list[i];
 	if (i == listing->n) {
-		listing->list[i] = (struct orchestrator){{0}, false, 0};
-		if (!arena_copy(&listing->arena, url, &listing->list[i].url))
+		*orchestrator = (struct orchestrator){.shards = 0};
+		if (!arena_copy(&listing->arena, owner->url, &orchestrator->url))
 			return ERR_NOMEM;
 		listing->n++;
 	}
-	listing->list[i].shards++;
-	listing->list[i].here |= shards_has(&listing->store->shards, shard);
+	orchestrator->shards++;
+	orchestrator->here |= shards_has(&listing->store->shards, owner->shard);
+	if (orchestrator->since_ms < owner->since_ms)
+		orchestrator->since_ms = owner->since_ms;
 	return OK;
 }
 

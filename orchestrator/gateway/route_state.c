@@ -111,6 +111,7 @@ static void add_orchestrator(void *context, const struct orchestrator *orchestra
 	json_begin(out);
 	json_add_text(out, "url", orchestrator->url);
 	json_add_number(out, "shards", orchestrator->shards);
+	json_add_time(out, "since", orchestrator->since_ms);
 	json_add_bool(out, "here", orchestrator->here);
 	json_end(out);
 }

@@ -32,6 +32,7 @@ void memory_owners_release(struct memory_owners *owners)
 	free(owners->batches);
 	free(owners->urls);
 	free(owners->of);
+	free(owners->since_ms);
 }
 
 void memory_owners_leave(struct memory_owners *owners, size_t member)
@@ -42,25 +43,38 @@ void memory_owners_leave(struct memory_owners *owners, size_t member)
 /* With another number of shards nothing is whose it was. */
 static bool divide(struct memory_owners *owners, uint32_t n)
 {
-	size_t *of = owners->n == n ? owners->of : calloc(n, sizeof *of);
+	size_t *of;
+	int64_t *since_ms;
 
-	if (!of)
+	if (owners->n == n)
+		return true;
+	of = calloc(n, sizeof *of);
+	since_ms = calloc(n, sizeof *since_ms);
+	if (!of || !since_ms) {
+		free(of);
+		free(since_ms);
 		return false;
-	if (of != owners->of)
-		free(owners->of);
+	}
+	free(owners->of);
+	free(owners->since_ms);
 	owners->of = of;
+	owners->since_ms = since_ms;
 	owners->n = n;
 	return true;
 }
 
 enum err memory_owners_take(struct memory_owners *owners, size_t member,
-			    const struct shards *wanted, struct shards *ours)
+			    const struct shards *wanted, int64_t now_ms, struct shards *ours)
 {
 	if (!divide(owners, wanted->n))
 		return ERR_NOMEM;
-	*ours = *wanted;
-	for (uint32_t i = shards_next(wanted, 0); i < wanted->n; i = shards_next(wanted, i + 1))
+	for (uint32_t i = shards_next(wanted, 0); i < wanted->n;
+	     i = shards_next(wanted, i + 1)) {
+		if (owners->of[i] != member || !shards_has(ours, i))
+			owners->since_ms[i] = now_ms;
 		owners->of[i] = member;
+	}
+	*ours = *wanted;
 	return OK;
 }
 
@@ -72,13 +86,17 @@ void memory_owners_check(const struct memory_owners *owners, size_t member, stru
 }
 
 enum err memory_owners_visit(const struct memory_owners *owners,
-			     enum err (*visit)(void *context, uint32_t shard, struct slice url),
+			     enum err (*visit)(void *context, const struct shard_owner *owner),
 			     void *context)
 {
 	enum err err = OK;
 
-	for (uint32_t i = 0; !err && i < owners->n; i++)
-		if (owners->urls[owners->of[i]][0])
-			err = visit(context, i, slice_of(owners->urls[owners->of[i]]));
+	for (uint32_t i = 0; !err && i < owners->n; i++) {
+		const struct shard_owner owner = {i, slice_of(owners->urls[owners->of[i]]),
+						  owners->since_ms[i]};
+
+		if (owner.url.len)
+			err = visit(context, &owner);
+	}
 	return err;
 }

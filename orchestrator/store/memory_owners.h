@@ -13,8 +13,9 @@ struct memory_owners {
 	struct store_batch *batches;      /* by member */
 	char (*urls)[MEMORY_URL_MAX + 1]; /* likewise; empty: it has left */
 	size_t n_members;
-	size_t *of; /* by shard: who has it; 0: nobody */
-	uint32_t n; /* shards */
+	size_t *of;        /* by shard: who has it; 0: nobody */
+	int64_t *since_ms; /* likewise; when it was taken */
+	uint32_t n;        /* shards */
 };
 
 bool memory_owners_init(struct memory_owners *owners); /* false: out of memory */
@@ -24,17 +25,18 @@ void memory_owners_release(struct memory_owners *owners);
 size_t memory_owners_join(struct memory_owners *owners, const char *url);
 void memory_owners_leave(struct memory_owners *owners, size_t member);
 
-/* *ours: what it has then. ERR_NOMEM. */
+/* *ours: what it had, and what it has then. ERR_NOMEM. */
 CHECKED enum err memory_owners_take(struct memory_owners *owners, size_t member,
-				    const struct shards *wanted, struct shards *ours);
+				    const struct shards *wanted, int64_t now_ms,
+				    struct shards *ours);
 
 /* Take out what somebody else has by now. */
 void memory_owners_check(const struct memory_owners *owners, size_t member,
 			 struct shards *ours);
 
 CHECKED enum err memory_owners_visit(const struct memory_owners *owners,
-				     enum err (*visit)(void *context, uint32_t shard,
-						       struct slice url),
+				     enum err (*visit)(void *context,
+						       const struct shard_owner *owner),
 				     void *context);
 
 #endif

@@ -111,10 +111,10 @@ enum err store_backup(struct store *store, const char *path, struct diag *diag)
 	return store->ops->backup(store, path, diag);
 }
 
-enum err store_own(struct store *store, const struct shards *wanted)
+enum err store_own(struct store *store, const struct shards *wanted, int64_t now_ms)
 {
 	assert(wanted->n);
-	return store->ops->own ? store->ops->own(store, wanted) : OK;
+	return store->ops->own ? store->ops->own(store, wanted, now_ms) : OK;
 }
 
 enum err store_check(struct store *store)
@@ -142,7 +142,7 @@ enum err store_definition_changes(struct store *store, uint64_t *n)
 }
 
 enum err store_owners(struct store *store,
-		      enum err (*visit)(void *context, uint32_t shard, struct slice url),
+		      enum err (*visit)(void *context, const struct shard_owner *owner),
 		      void *context)
 {
 	return store->ops->owners ? store->ops->owners(store, visit, context) : OK;

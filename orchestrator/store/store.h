@@ -109,6 +109,13 @@ struct audit_entry {
 	struct slice reason;
 };
 
+/* Who has a shard, of a store that several share. */
+struct shard_owner {
+	uint32_t shard;
+	struct slice url;
+	int64_t since_ms; /* when it was taken */
+};
+
 enum { STATUSES = STATUS_KILLED + 1 };
 
 /* Dead letters that are kept, and their bytes: key, headers and value. */
@@ -221,8 +228,8 @@ struct store_ops {
 	 * same number of shards those that were ours stay as they are; of another one
 	 * all are taken anew; check() first, so that what somebody else took is known to
 	 * be new. Where somebody else was later than we, it is not in store->shards
-	 * then. */
-	enum err (*own)(struct store *store, const struct shards *wanted);
+	 * then. The time is for owners(). */
+	enum err (*own)(struct store *store, const struct shards *wanted, int64_t now_ms);
 
 	/* Whether what is ours is so still: one question. */
 	enum err (*check)(struct store *store);
@@ -240,9 +247,9 @@ struct store_ops {
 	/* A number that is another one whenever somebody put a definition. */
 	enum err (*definition_changes)(struct store *store, uint64_t *n);
 
-	/* Call for every shard that anybody has, with the URL of who has it. */
+	/* Call for every shard that anybody has. */
 	enum err (*owners)(struct store *store,
-			   enum err (*visit)(void *context, uint32_t shard, struct slice url),
+			   enum err (*visit)(void *context, const struct shard_owner *owner),
 			   void *context);
 
 	void (*close)(struct store *store);
@@ -287,7 +294,7 @@ CHECKED enum err store_get_dead(struct store *store, struct slice id, struct are
 CHECKED enum err store_remove_dead(struct store *store, struct slice id);
 CHECKED enum err store_backup(struct store *store, const char *path, struct diag *diag);
 /* Where the store has one owner, these do nothing; *n of the last is 0. */
-CHECKED enum err store_own(struct store *store, const struct shards *wanted);
+CHECKED enum err store_own(struct store *store, const struct shards *wanted, int64_t now_ms);
 CHECKED enum err store_check(struct store *store);
 CHECKED enum err store_look(struct store *store,
 			    enum err (*visit)(void *context, const struct loaded_saga *saga),
@@ -295,8 +302,7 @@ CHECKED enum err store_look(struct store *store,
 CHECKED enum err store_told(struct store *store);
 CHECKED enum err store_definition_changes(struct store *store, uint64_t *n);
 CHECKED enum err store_owners(struct store *store,
-			      enum err (*visit)(void *context, uint32_t shard,
-						struct slice url),
+			      enum err (*visit)(void *context, const struct shard_owner *owner),
 			      void *context);
 void store_close(struct store *store); /* NULL is fine */
 

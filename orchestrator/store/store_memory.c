@@ -554,9 +554,9 @@ static enum err memory_backup(struct store *base, const char *path, struct diag 
 
 /* --- owners --------------------------------------------------------------------------- */
 
-static enum err memory_own(struct store *base, const struct shards *wanted)
+static enum err memory_own(struct store *base, const struct shards *wanted, int64_t now_ms)
 {
-	return memory_owners_take(&vault_of(base)->owners, member_of(base), wanted,
+	return memory_owners_take(&vault_of(base)->owners, member_of(base), wanted, now_ms,
 				  &base->shards);
 }
 
@@ -588,8 +588,7 @@ static enum err memory_told(struct store *base)
 }
 
 static enum err memory_owners(struct store *base,
-			      enum err (*visit)(void *context, uint32_t shard,
-						struct slice url),
+			      enum err (*visit)(void *context, const struct shard_owner *owner),
 			      void *context)
 {
 	return memory_owners_visit(&vault_of(base)->owners, visit, context);

@@ -174,6 +174,16 @@ static int start_at(const struct serving *server, const char *id)
 	return process_run(&setup, &arena).exit_code;
 }
 
+static void check_stats(const struct serving *server, const char *option, const char *text)
+{
+	const struct process_setup setup = {.argv = {works_program(SERVER), "stats", option},
+					    .env = {server->env}};
+	struct process_result result = process_run(&setup, &arena);
+
+	ck_assert_msg(result.exit_code == 0 && strstr(result.out.at, text), "%s",
+		      result.out.at);
+}
+
 /* A standby: it goes on with what the first one began, and the first one ends. */
 START_TEST(test_another_server_takes_the_store)
 {
@@ -193,6 +203,8 @@ START_TEST(test_another_server_takes_the_store)
 	ck_assert_int_eq(background_wait(&first.process), 1);
 	ck_assert_ptr_nonnull(
 		strstr(folder_read("first.log", &arena).at, "has taken the store in MongoDB"));
+	check_stats(&second, "--json", "\"shards\":1,\"since\":\"20");
+	check_stats(&second, NULL, "SHARDS  FOR");
 	ck_assert_int_eq(start_at(&second, "2"), 0);
 	ck_assert_int_eq(start_at(&second, "1"), 0);
 	ck_assert_int_eq(background_stop(&second.process, SIGTERM), 0);

@@ -48,15 +48,15 @@ static enum err ask_told(struct store *store)
 	return err ? err : sites.real->told(store);
 }
 
-static enum err ask_own(struct store *store, const struct shards *wanted)
+static enum err ask_own(struct store *store, const struct shards *wanted, int64_t now_ms)
 {
 	enum err err = note(ASK_OWN);
 
-	return err ? err : sites.real->own(store, wanted);
+	return err ? err : sites.real->own(store, wanted, now_ms);
 }
 
 static enum err ask_owners(struct store *store,
-			   enum err (*visit)(void *context, uint32_t shard, struct slice url),
+			   enum err (*visit)(void *context, const struct shard_owner *owner),
 			   void *context)
 {
 	enum err err = note(ASK_OWNERS);

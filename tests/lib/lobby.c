@@ -105,7 +105,7 @@ static void open_lobby(struct lobby *lobby, const struct oddity *oddity)
 
 	*lobby = (struct lobby){.wire.calls_left = -1, .wire.effect = TRIPWIRE_FAILS};
 	listen_fd = start_to_listen(lobby, oddity->send_bytes);
-	clock_sim_init(&lobby->clock, 1700000000000);
+	clock_sim_init(&lobby->clock, LOBBY_NOW_MS);
 	parts.store = open_store(lobby, oddity);
 	lobby->post = post_new();
 	lobby->desk = port_memory_open(lobby->post, "desk");

@@ -46,6 +46,9 @@ struct lobby {
 	struct arena arena;
 };
 
+/* Whatever is opened begins with the clock at 2023-11-14T22:13:20Z. */
+#define LOBBY_NOW_MS INT64_C(1700000000000)
+
 void lobby_open(struct lobby *lobby);
 
 /* One of several orchestrators, with the vault of another one. */

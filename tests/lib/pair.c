@@ -47,7 +47,8 @@ static void pair_each(struct peers *base,
 
 	for (unsigned i = 0; i < 2; i++) {
 		const struct orchestrator one = {slice_of(peers->pair->urls[i]),
-						 i == peers->self, count_shards(peers, i)};
+						 i == peers->self, count_shards(peers, i),
+						 LOBBY_NOW_MS};
 
 		if (one.shards)
 			visit(context, &one);

@@ -195,7 +195,7 @@ static enum err tripwire_backup(struct store *base, const char *path, struct dia
 					    : store_backup(wrapper->real, path, diag);
 }
 
-static enum err tripwire_own(struct store *base, const struct shards *wanted)
+static enum err tripwire_own(struct store *base, const struct shards *wanted, int64_t now_ms)
 {
 	struct store_tripwire *wrapper = (struct store_tripwire *)base;
 	bool lost = unanswered(wrapper->wire);
@@ -203,7 +203,7 @@ static enum err tripwire_own(struct store *base, const struct shards *wanted)
 
 	if (tripwire_pull(wrapper->wire) && !lost)
 		return ERR_UNAVAILABLE;
-	err = store_own(wrapper->real, wanted);
+	err = store_own(wrapper->real, wanted, now_ms);
 	if (err || lost)
 		return err ? err : ERR_UNAVAILABLE;
 	base->shards = wrapper->real->shards;
@@ -249,8 +249,8 @@ static enum err tripwire_definition_changes(struct store *base, uint64_t *n)
 }
 
 static enum err tripwire_owners(struct store *base,
-				enum err (*visit)(void *context, uint32_t shard,
-						  struct slice url),
+				enum err (*visit)(void *context,
+						  const struct shard_owner *owner),
 				void *context)
 {
 	struct store_tripwire *wrapper = (struct store_tripwire *)base;

@@ -373,10 +373,10 @@ static enum err disk_backup(struct store *base, const char *path, struct diag *d
 
 /* --- owners ------------------------------------------------------------------------- */
 
-static enum err disk_own(struct store *base, const struct shards *wanted)
+static enum err disk_own(struct store *base, const struct shards *wanted, int64_t now_ms)
 {
 	struct disk *disk = disk_of(base);
-	enum err err = disk->world->outage ? ERR_IO : store_own(disk->real, wanted);
+	enum err err = disk->world->outage ? ERR_IO : store_own(disk->real, wanted, now_ms);
 
 	if (!err)
 		disk->base.shards = disk->real->shards;
@@ -414,7 +414,7 @@ static enum err disk_definition_changes(struct store *base, uint64_t *n)
 }
 
 static enum err disk_owners(struct store *base,
-			    enum err (*visit)(void *context, uint32_t shard, struct slice url),
+			    enum err (*visit)(void *context, const struct shard_owner *owner),
 			    void *context)
 {
 	return store_owners(disk_of(base)->real, visit, context);

@@ -50,16 +50,22 @@ END_TEST
 
 /* More shards than there may be, and neighbours with different owners. */
 static enum err many_owners(struct store *store,
-			    enum err (*visit)(void *context, uint32_t shard, struct slice url),
+			    enum err (*visit)(void *context, const struct shard_owner *owner),
 			    void *context)
 {
+	static const struct shard_owner all[] = {
+		{0, SLICE_LITERAL("http://a"), 1},
+		{1, SLICE_LITERAL("http://a"), 1},
+		{2, SLICE_LITERAL("http://b"), 1},
+		{3, SLICE_LITERAL("http://a"), 1},
+		{SHARDS_MAX - 1, SLICE_LITERAL("http://c"), 1},
+		{SHARDS_MAX, SLICE_LITERAL("http://d"), 1},
+	};
 	enum err err = OK;
 
-	for (uint32_t i = 0; !err && i < SITE_SHARDS; i++)
-		err = visit(context, i, slice_of(i == 2 ? "http://b" : "http://a"));
-	if (!err)
-		err = visit(context, SHARDS_MAX - 1, SLICE_LITERAL("http://c"));
-	return err ? err : visit(context, SHARDS_MAX, SLICE_LITERAL("http://d"));
+	for (int i = 0; !err && i < ROWS(all); i++)
+		err = visit(context, &all[i]);
+	return err;
 }
 
 START_TEST(test_every_shard_has_its_own_owner)

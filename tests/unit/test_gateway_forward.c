@@ -104,7 +104,10 @@ static const struct row {
 	 "/v1/sagas/bt/undo-plan?reason=a%26b%3D%20c", NULL, 200, "\"plan\":[{", 1},
 	{"a list comes from the store", "GET", "/v1/sagas", NULL, 200, "\"id\":\"b1\"", 0},
 	{"counts come from the store, and all orchestrators are named", "GET", "/v1/stats",
-	 NULL, 200, "\"shards\":1,\"here\":true},{\"url\":\"http://127.0.0.1:", 0},
+	 NULL, 200,
+	 "\"shards\":1,\"since\":\"2023-11-14T22:13:20.000Z\",\"here\":true},"
+	 "{\"url\":\"http://127.0.0.1:",
+	 0},
 	{"definitions come from the store", "GET", "/v1/definitions", NULL, 200, "visit", 0},
 	{"dead letters come from the store", "GET", "/v1/dead", NULL, 200, "[]", 0},
 	{"it is ready", "GET", "/readyz", NULL, 200, "ready", 0},

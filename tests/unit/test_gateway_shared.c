@@ -95,16 +95,19 @@ START_TEST(test_either_starts_and_cancels_what_the_other_has)
 }
 END_TEST
 
-START_TEST(test_all_are_listed_with_their_shards)
+START_TEST(test_all_are_listed_with_their_shards_and_since_when)
 {
-	struct lobby_answer answer = ask(1, "GET", "/v1/stats", NULL);
-	char text[256];
+	char text[512];
 
+	clock_sim_advance(&lobbies[1].clock, 90000);
+	lobby_own(&lobbies[1], SHARDS, HALF - 1, HALF + 1);
 	snprintf(text, sizeof text,
-		 "\"orchestrators\":[{\"url\":\"%s\",\"shards\":4,\"here\":false},"
-		 "{\"url\":\"%s\",\"shards\":4,\"here\":true}]",
+		 "\"orchestrators\":[{\"url\":\"%s\",\"shards\":3,"
+		 "\"since\":\"2023-11-14T22:13:20.000Z\",\"here\":false},"
+		 "{\"url\":\"%s\",\"shards\":5,"
+		 "\"since\":\"2023-11-14T22:14:50.000Z\",\"here\":true}]",
 		 lobbies[0].url, lobbies[1].url);
-	check(answer, 200, text);
+	check(ask(1, "GET", "/v1/stats", NULL), 200, text);
 }
 END_TEST
 
@@ -239,7 +242,7 @@ static void add(TCase *tests)
 {
 	tcase_add_checked_fixture(tests, enter, leave);
 	tcase_add_test(tests, test_either_starts_and_cancels_what_the_other_has);
-	tcase_add_test(tests, test_all_are_listed_with_their_shards);
+	tcase_add_test(tests, test_all_are_listed_with_their_shards_and_since_when);
 	tcase_add_test(tests, test_a_shard_that_went_over_is_found);
 	tcase_add_test(tests, test_a_start_whose_shard_goes_while_it_waits_is_begun_there);
 	tcase_add_test(tests, test_a_batch_whose_shards_go_while_it_waits_is_begun_there);

@@ -18,6 +18,7 @@ static struct world {
 	char uri[MONGO_URI_SIZE];
 	struct store *stores[STORES];
 	uint64_t batches[STORES];
+	int64_t now_ms; /* another one each time that somebody owns shards */
 	struct arena arena;
 } world;
 
@@ -82,7 +83,7 @@ static void own(int store, const char *names, uint32_t n)
 {
 	struct shards shards = shards_named(names, n);
 
-	ck_assert_int_eq(store_own(world.stores[store], &shards), OK);
+	ck_assert_int_eq(store_own(world.stores[store], &shards, ++world.now_ms), OK);
 }
 
 static bool owns(int store, const char *names, uint32_t n)
@@ -277,11 +278,12 @@ END_TEST
 
 /* --- who is where ----------------------------------------------------------------------- */
 
-static enum err note_url(void *walk, uint32_t shard, struct slice url)
+static enum err note_owner(void *walk, const struct shard_owner *owner)
 {
 	char text[64];
 
-	snprintf(text, sizeof text, "%u=%.*s", (unsigned)shard, SLICE_ARG(url));
+	snprintf(text, sizeof text, "%u=%.*s@%d", (unsigned)owner->shard, SLICE_ARG(owner->url),
+		 (int)owner->since_ms);
 	return shelf_note(walk, slice_of(text));
 }
 
@@ -290,7 +292,7 @@ static const char *owners(int store)
 	static struct shelf_walk visited;
 
 	visited = (struct shelf_walk){.n = 0};
-	ck_assert_int_eq(store_owners(world.stores[store], note_url, &visited), OK);
+	ck_assert_int_eq(store_owners(world.stores[store], note_owner, &visited), OK);
 	return visited.text;
 }
 
@@ -300,11 +302,14 @@ START_TEST(test_owners_are_known_to_all)
 	ck_assert_str_eq(owners(0), "");
 	own(0, "02", N);
 	own(1, "1", N);
-	ck_assert_str_eq(owners(2), " 0=http://host:0 1=http://host:1 2=http://host:0");
+	ck_assert_str_eq(owners(2), " 0=http://host:0@1 1=http://host:1@2 2=http://host:0@1");
 	own(1, "12", N);
-	ck_assert_str_eq(owners(0), " 0=http://host:0 1=http://host:1 2=http://host:1");
+	ck_assert_str_eq(owners(0), " 0=http://host:0@1 1=http://host:1@2 2=http://host:1@3");
+	own(1, "2", N);
+	own(1, "12", N);
+	ck_assert_str_eq(owners(0), " 0=http://host:0@1 1=http://host:1@5 2=http://host:1@3");
 	close_one(1);
-	ck_assert_str_eq(owners(0), " 0=http://host:0");
+	ck_assert_str_eq(owners(0), " 0=http://host:0@1");
 	leave();
 }
 END_TEST

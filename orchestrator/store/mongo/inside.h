@@ -103,11 +103,10 @@ CHECKED enum err mongo_prepare(struct store_mongo *store);
 /* owner.c: become a member. Why not is in `trouble`. */
 CHECKED enum err mongo_enter(struct store_mongo *store);
 
-CHECKED enum err mongo_own(struct store *store, const struct shards *wanted);
+CHECKED enum err mongo_own(struct store *store, const struct shards *wanted, int64_t now_ms);
 CHECKED enum err mongo_check(struct store *store);
 CHECKED enum err mongo_owners(struct store *store,
-			      enum err (*visit)(void *context, uint32_t shard,
-						struct slice url),
+			      enum err (*visit)(void *context, const struct shard_owner *owner),
 			      void *context);
 
 /* Nobody has what was ours. */

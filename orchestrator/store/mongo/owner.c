@@ -156,7 +156,7 @@ static enum err go_on_alone(struct store_mongo *store)
 	bson_destroy(filter);
 	shards_add(&all, 0);
 	if (!err)
-		err = mongo_own(&store->base, &all);
+		err = mongo_own(&store->base, &all, clock_now_ms(clock_system()));
 	return err ? err : find_newest_batch(store);
 }
 
@@ -257,7 +257,8 @@ static bson_t *before_us(const struct shards *shards, int64_t epoch)
 	return filter;
 }
 
-static enum err claim(struct store_mongo *store, const struct shards *fresh, int64_t epoch)
+static enum err claim(struct store_mongo *store, const struct shards *fresh, int64_t epoch,
+		      int64_t now_ms)
 {
 	enum err err = make_shards(store, fresh);
 
@@ -268,7 +269,7 @@ static enum err claim(struct store_mongo *store, const struct shards *fresh, int
 			       BCON_INT64(store->us.number), "opening",
 			       BCON_INT64(store->opening), "instance",
 			       BCON_UTF8(store->instance), "url", BCON_UTF8(store->url),
-			       "since", BCON_DATE_TIME(clock_now_ms(clock_system())), "}"),
+			       "since", BCON_DATE_TIME(now_ms), "}"),
 		      false);
 }
 
@@ -283,7 +284,7 @@ static enum err divide(struct store_mongo *store, uint32_t n, int64_t epoch)
 		      false);
 }
 
-enum err mongo_own(struct store *base, const struct shards *wanted)
+enum err mongo_own(struct store *base, const struct shards *wanted, int64_t now_ms)
 {
 	struct store_mongo *store = mongo_of(base);
 	struct shards fresh = {.n = wanted->n};
@@ -305,7 +306,7 @@ enum err mongo_own(struct store *base, const struct shards *wanted)
 	if (!err)
 		err = divide(store, wanted->n, epoch);
 	if (!err)
-		err = claim(store, &fresh, epoch);
+		err = claim(store, &fresh, epoch, now_ms);
 	if (err)
 		return err;
 	for (uint32_t i = shards_next(&fresh, 0); i < fresh.n; i = shards_next(&fresh, i + 1)) {
@@ -388,22 +389,22 @@ void mongo_leave(struct store_mongo *store)
 /* --- who has what ------------------------------------------------------------------------ */
 
 struct telling {
-	enum err (*visit)(void *context, uint32_t shard, struct slice url);
+	enum err (*visit)(void *context, const struct shard_owner *owner);
 	void *context;
 };
 
 static enum err tell_owner(struct store_mongo *store, const bson_t *document, void *context)
 {
 	const struct telling *telling = context;
-	struct slice url = document_text(document, "url");
+	const struct shard_owner owner = {(uint32_t)document_number(document, "_id"),
+					  document_text(document, "url"),
+					  document_number(document, "since")};
 
-	return url.len ? telling->visit(telling->context,
-					(uint32_t)document_number(document, "_id"), url)
-		       : OK;
+	return owner.url.len ? telling->visit(telling->context, &owner) : OK;
 }
 
 enum err mongo_owners(struct store *base,
-		      enum err (*visit)(void *context, uint32_t shard, struct slice url),
+		      enum err (*visit)(void *context, const struct shard_owner *owner),
 		      void *context)
 {
 	struct store_mongo *store = mongo_of(base);
