@@ -302,7 +302,7 @@ export TALLY
 begin_tally := $(if $(filter file,$(origin TALLY)),rm -f $(TALLY),:)
 end_tally := $(if $(filter file,$(origin TALLY)),tools/tally --sum,:)
 # Of those that tests may have started.
-engines_down := for engine in kafka kafka-tls mongo mongo-memory; do tools/engines $$engine down; done; tools/engines kafka down build/engines/kafka-own;
+engines_down := for engine in kafka kafka-tls mongo mongo-memory; do tools/engines $$engine down; done; for engine in kafka mongo; do tools/engines $$engine down build/engines/$$engine-own; done;
 tally = tools/tally $(if $(T),-v) '$(if $(SANITIZE),$(SANITIZE) )$(1)' $(2);
 
 # corpus/yaml holds what was once found through fuzz_yaml.c.

@@ -1,6 +1,7 @@
 /* test_store_model.c - every store against a model that anybody can check: an array.
  * Random operations, closed and opened again now and then, by a crash in the middle of a
- * commit, too; whatever a store says must be what the model says. SEED=n runs one seed. */
+ * commit, too; whatever a store says must be what the model says. In MongoDB it is now the
+ * orchestrator that is gone, now the server that is killed. SEED=n runs one seed. */
 #include "tests/lib/proxy.h"
 #include "tests/lib/random.h"
 #include "tests/lib/shelf.h"
@@ -17,6 +18,7 @@
 enum {
 	SEEDS = 60,
 	SEEDS_MONGO = 12, /* each of its operations is a question over a socket */
+	SEEDS_KILLED = 1, /* it takes its time to start a server */
 	OPERATIONS = 400,
 	IDS = 40,
 	KEYS = 12,
@@ -41,9 +43,14 @@ struct world {
 	struct model_saga sagas[IDS];
 	uint64_t inserted;
 	struct store_batch batch;
-	const char *name; /* of the operation, for messages */
+	const char *engine; /* the folder of a server that can be killed; NULL: there is none */
+	const char *name;   /* of the operation, for messages */
 	uint64_t seed;
 };
+
+/* A server of our own, to kill: its URI, and its folder. Empty: there is none. */
+static char own[MONGO_URI_SIZE];
+static const char own_folder[] = "build/engines/mongo-own";
 
 #define CHECK(world, condition)                                             \
 	ck_assert_msg((condition), "%s, SEED=%" PRIu64 ": %s: " #condition, \
@@ -200,20 +207,31 @@ static bool fits(struct world *world, const struct batch *batch, size_t i)
 	       (saga->there || !by_key(world, write->row.saga, write->row.key));
 }
 
+static enum err try_batch(struct world *world, struct batch *batch)
+{
+	return store_commit(world->shelf.store, &world->batch, batch->writes, batch->n, NULL,
+			    0);
+}
+
+/* It was committed, at the first attempt. */
+static void take_batch(struct world *world, struct batch *batch)
+{
+	for (size_t i = 0; i < batch->n; i++) {
+		bool taken = fits(world, batch, i);
+
+		CHECK(world, batch->writes[i].result == (taken ? OK : ERR_CONFLICT));
+		if (taken)
+			adopt(world, batch->sagas[i], &batch->after[i]);
+	}
+}
+
 static void commit(struct world *world)
 {
 	struct batch batch;
 
 	make_batch(world, &batch);
-	CHECK(world, store_commit(world->shelf.store, &world->batch, batch.writes, batch.n,
-				  NULL, 0) == OK);
-	for (size_t i = 0; i < batch.n; i++) {
-		bool taken = fits(world, &batch, i);
-
-		CHECK(world, batch.writes[i].result == (taken ? OK : ERR_CONFLICT));
-		if (taken)
-			adopt(world, batch.sagas[i], &batch.after[i]);
-	}
+	CHECK(world, try_batch(world, &batch) == OK);
+	take_batch(world, &batch);
 }
 
 /* --- a crash -------------------------------------------------------------------------- */
@@ -231,8 +249,7 @@ static void commit_and_die(struct world *world, struct batch *batch)
 	CHECK(world, pid >= 0);
 	if (pid == 0) {
 		if (shelf_open_store(&world->shelf) != OK || write(ends[1], "o", 1) != 1 ||
-		    store_commit(world->shelf.store, &world->batch, batch->writes, batch->n,
-				 NULL, 0) != OK)
+		    try_batch(world, batch) != OK)
 			_exit(1);
 		for (;;)
 			pause();
@@ -257,7 +274,7 @@ static void commit_until_cut(struct world *world, struct batch *batch)
 	CHECK(world, shelf_open_store(&world->shelf) == OK);
 	proxy_lose(&proxy, (int)random_below(&world->random, 4),
 		   random_percent(&world->random, 50));
-	err = store_commit(world->shelf.store, &world->batch, batch->writes, batch->n, NULL, 0);
+	err = try_batch(world, batch);
 	CHECK(world, err == (proxy_lost(&proxy) ? ERR_UNAVAILABLE : OK));
 	store_close(world->shelf.store);
 	world->shelf.store = NULL;
@@ -270,12 +287,49 @@ static enum err visit_nothing(void *context, const struct loaded_saga *saga)
 	return OK;
 }
 
-/* Each saga is as it was before, or as it was to be; in SQLite all are the one or all
- * the other. What is known of batches is not less than it was. */
+/* Nobody knows what became of the batch, and the store is opened again. Each saga is as it
+ * was before, or as it was to be; in SQLite all are the one or all the other. What is known
+ * of batches is not less than it was. */
+static void settle(struct world *world, struct batch *batch, const struct store_batch *before)
+{
+	size_t n_fit = 0, n_written = 0;
+	struct store_batch newest;
+
+	CHECK(world, shelf_open_store(&world->shelf) == OK);
+	for (size_t i = 0; i < batch->n; i++) {
+		struct slice record = {0}, id = slice_of(batch->after[i].id);
+		struct saga_row row = {.revision = 0};
+		bool taken = fits(world, batch, i);
+		enum err err =
+			store_get(world->shelf.store, id, &world->shelf.arena, &row, &record);
+		bool written = taken && !err && row.revision == batch->after[i].row.revision;
+
+		CHECK(world, !err || err == ERR_NOT_FOUND);
+		if (written) {
+			CHECK(world, slice_is(record, batch->after[i].record));
+			adopt(world, batch->sagas[i], &batch->after[i]);
+		}
+		n_fit += taken;
+		n_written += written;
+	}
+	CHECK(world, world->shelf.kind != SHELF_SQLITE || n_written == 0 || n_written == n_fit);
+	CHECK(world, store_load(world->shelf.store, NULL, &newest, visit_nothing, NULL) == OK);
+	CHECK(world, newest.number >= before->number && newest.number <= world->batch.number);
+	CHECK(world, newest.sent >= before->sent && newest.sent <= world->batch.sent);
+	CHECK(world, n_written == 0 || newest.number == world->batch.number);
+	world->batch = newest;
+}
+
+static void close_store(struct world *world)
+{
+	store_close(world->shelf.store);
+	world->shelf.store = NULL;
+}
+
+/* The orchestrator is gone, or nothing of it arrives any more. */
 static void crash(struct world *world)
 {
-	struct store_batch before = world->batch, newest;
-	size_t n_fit = 0, n_written = 0;
+	struct store_batch before = world->batch;
 	struct batch batch;
 
 	/* A process has a memory of its own, and the proxy is for servers of this machine. */
@@ -285,35 +339,89 @@ static void crash(struct world *world)
 	if (world->shelf.kind == SHELF_SQLITE && random_percent(&world->random, 75))
 		return; /* a process takes its time */
 	make_batch(world, &batch);
-	store_close(world->shelf.store);
-	world->shelf.store = NULL;
+	close_store(world);
 	if (world->shelf.kind == SHELF_SQLITE)
 		commit_and_die(world, &batch);
 	else
 		commit_until_cut(world, &batch);
-	CHECK(world, shelf_open_store(&world->shelf) == OK);
-	for (size_t i = 0; i < batch.n; i++) {
-		struct slice record = {0}, id = slice_of(batch.after[i].id);
-		struct saga_row row = {.revision = 0};
-		bool taken = fits(world, &batch, i);
-		enum err err =
-			store_get(world->shelf.store, id, &world->shelf.arena, &row, &record);
-		bool written = taken && !err && row.revision == batch.after[i].row.revision;
+	settle(world, &batch, &before);
+}
 
-		CHECK(world, !err || err == ERR_NOT_FOUND);
-		if (written) {
-			CHECK(world, slice_is(record, batch.after[i].record));
-			adopt(world, batch.sagas[i], &batch.after[i]);
-		}
-		n_fit += taken;
-		n_written += written;
+/* --- a server that is killed ---------------------------------------------------------------
+ */
+
+static pid_t kill_soon(struct world *world)
+{
+	struct timespec meanwhile = {0, random_below(&world->random, 40000000)};
+	char name[4200];
+	long server = 0;
+	FILE *file;
+	pid_t pid;
+	int n;
+
+	snprintf(name, sizeof name, "%s/pid", world->engine);
+	file = fopen(name, "r");
+	CHECK(world, file);
+	n = fscanf(file, "%ld", &server);
+	CHECK(world, n == 1 && server > 1);
+	fclose(file);
+	pid = fork();
+	CHECK(world, pid >= 0);
+	if (pid == 0) {
+		nanosleep(&meanwhile, NULL);
+		_exit(kill((pid_t)server, SIGKILL) != 0);
 	}
-	CHECK(world, world->shelf.kind != SHELF_SQLITE || n_written == 0 || n_written == n_fit);
-	CHECK(world, store_load(world->shelf.store, NULL, &newest, visit_nothing, NULL) == OK);
-	CHECK(world, newest.number >= before.number && newest.number <= world->batch.number);
-	CHECK(world, newest.sent >= before.sent && newest.sent <= world->batch.sent);
-	CHECK(world, n_written == 0 || newest.number == world->batch.number);
-	world->batch = newest;
+	return pid;
+}
+
+/* What was written at the first attempt is a conflict with itself. */
+static void try_batch_again(struct world *world, struct batch *batch)
+{
+	CHECK(world, try_batch(world, batch) == OK);
+	for (size_t i = 0; i < batch->n; i++) {
+		struct slice record = {0}, id = slice_of(batch->after[i].id);
+		bool taken = fits(world, batch, i);
+
+		CHECK(world, taken || batch->writes[i].result == ERR_CONFLICT);
+		if (!taken)
+			continue;
+		CHECK(world, store_get(world->shelf.store, id, &world->shelf.arena, NULL,
+				       &record) == OK);
+		CHECK(world, slice_is(record, batch->after[i].record));
+		adopt(world, batch->sagas[i], &batch->after[i]);
+	}
+}
+
+/* All that was committed is there when it is up again; of what was under way nobody knows.
+ * Either the same orchestrator goes on, or another one. */
+static void kill_server(struct world *world)
+{
+	bool goes_on = random_percent(&world->random, 50);
+	struct store_batch before;
+	struct batch batch;
+	int status;
+	pid_t killer;
+	enum err err;
+
+	if (!world->engine)
+		return;
+	killer = kill_soon(world);
+	do {
+		before = world->batch;
+		make_batch(world, &batch);
+		err = try_batch(world, &batch);
+		CHECK(world, !err || err == ERR_UNAVAILABLE);
+		if (!err)
+			take_batch(world, &batch);
+	} while (!err);
+	CHECK(world, waitpid(killer, &status, 0) == killer && status == 0);
+	if (!goes_on)
+		close_store(world);
+	CHECK(world, engine_ask("mongo", "up", world->engine) != NULL);
+	if (goes_on)
+		try_batch_again(world, &batch);
+	else
+		settle(world, &batch, &before);
 }
 
 /* --- what is read
@@ -506,9 +614,10 @@ static const struct operation {
 	void (*run)(struct world *world);
 	uint32_t weight;
 } operations[] = {
-	{"commit", commit, 30}, {"get", get, 15},      {"find", find, 15},
-	{"load", load, 5},      {"list", list, 30},    {"count", count, 5},
-	{"prune", prune, 5},    {"reopen", reopen, 2}, {"crash", crash, 1},
+	{"commit", commit, 30},   {"get", get, 15},      {"find", find, 15},
+	{"load", load, 5},        {"list", list, 30},    {"count", count, 5},
+	{"prune", prune, 5},      {"reopen", reopen, 2}, {"crash", crash, 1},
+	{"kill", kill_server, 1},
 };
 
 static void step(struct world *world)
@@ -528,37 +637,68 @@ static void step(struct world *world)
 	}
 }
 
-START_TEST(test_random_operations)
+static void find_own(void)
+{
+	const char *up =
+		shelf_kinds > SHELF_MONGO ? engine_ask("mongo", "up", own_folder) : NULL;
+
+	snprintf(own, sizeof own, "%s", up ? up : "");
+}
+
+/* The database is of the server that can be killed, where there is one. */
+static void run_seed(enum shelf_kind kind, uint64_t seed, const char *engine)
+{
+	struct world *world = calloc(1, sizeof *world);
+
+	ck_assert_ptr_nonnull(world);
+	world->seed = seed;
+	world->random.state = seed;
+	world->engine = engine;
+	ck_assert(shelf_init(&world->shelf, kind));
+	if (engine)
+		snprintf(world->shelf.uri, sizeof world->shelf.uri, "%.400s/model-%" PRIu64,
+			 own, seed);
+	ck_assert_int_eq(shelf_open_store(&world->shelf), OK);
+	for (int i = 0; i < OPERATIONS; i++) {
+		step(world);
+		arena_reset(&world->shelf.arena);
+	}
+	shelf_close(&world->shelf);
+	free(world);
+}
+
+static void run_seeds(enum shelf_kind kind, uint64_t n, const char *engine)
 {
 	const char *given = getenv("SEED");
 	uint64_t first = given ? strtoull(given, NULL, 10) : 1;
 
-	uint64_t n = given ? 1 : _i == SHELF_MONGO ? SEEDS_MONGO : SEEDS;
+	for (uint64_t seed = first; seed < first + (given ? 1 : n); seed++)
+		run_seed(kind, seed, engine);
+}
 
-	for (uint64_t seed = first; seed < first + n; seed++) {
-		struct world *world = calloc(1, sizeof *world);
+START_TEST(test_random_operations)
+{
+	run_seeds((enum shelf_kind)_i, _i == SHELF_MONGO ? SEEDS_MONGO : SEEDS, NULL);
+}
+END_TEST
 
-		ck_assert_ptr_nonnull(world);
-		world->seed = seed;
-		world->random.state = seed;
-		shelf_open(&world->shelf, (enum shelf_kind)_i);
-		for (int i = 0; i < OPERATIONS; i++) {
-			step(world);
-			arena_reset(&world->shelf.arena);
-		}
-		shelf_close(&world->shelf);
-		free(world);
-	}
+START_TEST(test_random_operations_while_the_server_is_killed)
+{
+	run_seeds(SHELF_MONGO, SEEDS_KILLED, own_folder);
 }
 END_TEST
 
 static void add(TCase *tcase)
 {
+	tcase_set_timeout(tcase, 240);
 	tcase_add_loop_test(tcase, test_random_operations, 0, shelf_kinds);
+	if (own[0])
+		tcase_add_test(tcase, test_random_operations_while_the_server_is_killed);
 }
 
 int main(void)
 {
 	shelf_find();
+	find_own();
 	return suite_run("store_model", add);
 }
