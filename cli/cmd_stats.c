@@ -9,10 +9,12 @@
 #include <stdio.h>
 
 static const char manual[] =
-	"Shows how many sagas are in which status, the services that are known with their\n"
-	"processes and the commands under way, and what the server has done since it was\n"
-	"started. Commands are held where a service has no process or no room, or where\n"
-	"its limits keep them back (see `skald help serve`), as an open breaker does.\n"
+	"Shows how many sagas are in which status, how many began and ended in the last\n"
+	"minute and how long they took, the services that are known with their processes,\n"
+	"the commands under way and how long answers took, and what the server has done\n"
+	"since it was started. Commands are held where a service has no process or no\n"
+	"room, or where its limits keep them back (see `skald help serve`), as an open\n"
+	"breaker does.\n"
 	"\n"
 	"Sagas are counted in the store. Where several orchestrators share it, they are\n"
 	"listed with the shards that each has, and how long it has had all of these;\n"
@@ -52,12 +54,37 @@ static enum tone breaker_tone(struct slice breaker)
 	return slice_is(breaker, "half-open") ? TONE_YELLOW : TONE_PLAIN;
 }
 
+/* "12ms"; "-" where nothing ended. */
+static struct slice took(struct arena *arena, struct json of, const char *name)
+{
+	char span[SPAN_TEXT_SIZE];
+	struct slice copy;
+
+	if (json_type(member_json(of, name)) != JSON_NUMBER)
+		return SLICE_LITERAL("-");
+	span_format(member_number(of, name), span);
+	return arena_copy(arena, slice_of(span), &copy) ? copy : SLICE_LITERAL("-");
+}
+
+/* "started 0.50/s  ended 0.50/s  p50 12ms  p99 40ms" */
+static void write_pace(const struct cli *cli, struct json pace, struct bytes *out)
+{
+	struct slice p50 = took(cli->arena, pace, "p50_ms");
+	struct slice p99 = took(cli->arena, pace, "p99_ms");
+
+	add_heading(out, "sagas in the last minute");
+	bytes_format(out, "started %.*s/s  ended %.*s/s  p50 %.*s  p99 %.*s\n",
+		     SLICE_ARG(member_json(pace, "started_per_s").text),
+		     SLICE_ARG(member_json(pace, "ended_per_s").text), SLICE_ARG(p50),
+		     SLICE_ARG(p99));
+}
+
 static enum err write_participants(const struct cli *cli, struct json participants,
 				   struct bytes *out)
 {
-	static const char *const titles[] = {"NAME", "CONNECTED", "INFLIGHT", "HELD",
-					     "BREAKER"};
-	struct columns table = {.arena = cli->arena, .titles = titles, .n_columns = 5};
+	static const char *const titles[] = {"NAME",    "CONNECTED", "INFLIGHT", "HELD",
+					     "BREAKER", "SENT/S",    "P50",      "P99"};
+	struct columns table = {.arena = cli->arena, .titles = titles, .n_columns = 8};
 	struct json_each each = json_each(participants);
 
 	while (json_next(&each)) {
@@ -69,6 +96,9 @@ static enum err write_participants(const struct cli *cli, struct json participan
 			{member_json(each.value, "inflight").text, TONE_PLAIN},
 			{member_json(each.value, "held").text, TONE_PLAIN},
 			{breaker.len ? breaker : SLICE_LITERAL("-"), breaker_tone(breaker)},
+			{member_json(each.value, "sent_per_s").text, TONE_PLAIN},
+			{took(cli->arena, each.value, "p50_ms"), TONE_PLAIN},
+			{took(cli->arena, each.value, "p99_ms"), TONE_PLAIN},
 		};
 
 		if (!json_text(each.name, cli->arena, &cells[0].text))
@@ -119,6 +149,7 @@ static enum exit_code print_stats(const struct cli *cli, struct json stats)
 
 	add_heading(&out, "sagas");
 	err = write_numbers(cli, member_json(stats, "sagas"), &out);
+	write_pace(cli, member_json(stats, "pace"), &out);
 	add_heading(&out, "services");
 	if (!err)
 		err = write_participants(cli, member_json(stats, "participants"), &out);

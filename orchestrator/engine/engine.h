@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "bus/bus.h"
 #include "orchestrator/engine/limits.h"
+#include "orchestrator/engine/pace.h"
 #include "orchestrator/store/store.h"
 
 enum {
@@ -170,6 +171,7 @@ struct engine_participant {
 	uint64_t held;     /* commands that its limits hold back */
 	enum breaker breaker;
 	uint64_t breaker_opened; /* how often */
+	struct pace_report pace; /* of attempts: handed over, and answered */
 };
 void engine_each_participant(const struct engine *engine,
 			     void (*visit)(void *context,
@@ -216,5 +218,8 @@ struct engine_stats {
 	int64_t busy_ms; /* spent in turns */
 };
 void engine_stats(const struct engine *engine, struct engine_stats *out);
+
+/* Of sagas, in the last minute: from the start to the end. */
+struct pace_report engine_pace(const struct engine *engine);
 
 #endif

@@ -158,6 +158,11 @@ enum err release_held(struct engine *engine, int64_t now_ms, size_t *n)
 
 /* --- looking ------------------------------------------------------------------------ */
 
+struct pace_report engine_pace(const struct engine *engine)
+{
+	return pace_report(&engine->pace, clock_now_ms(engine->parts.clock));
+}
+
 static struct engine_participant participant_of(const struct lane *lane, int64_t now_ms)
 {
 	struct engine_participant out = {
@@ -167,6 +172,7 @@ static struct engine_participant participant_of(const struct lane *lane, int64_t
 		.held = lane->n_held,
 		.breaker = limit_breaker(&lane->limit, now_ms),
 		.breaker_opened = lane->limit.n_opened,
+		.pace = pace_report(&lane->pace, now_ms),
 	};
 
 	return out;

@@ -122,6 +122,7 @@ struct engine {
 	void *observer_context;
 	struct untold *untold, **untold_end; /* told before anything new happens */
 	struct engine_stats stats;
+	struct pace pace; /* of sagas */
 	/* Of a store that several may share. */
 	struct owner_table *owners; /* as they were read last; NULL: they were not */
 	struct shards shards;       /* whose sagas are in the table, */

@@ -17,6 +17,7 @@
 #define SKALD_ENGINE_LANES_H
 
 #include "orchestrator/engine/limits.h"
+#include "orchestrator/engine/pace.h"
 
 struct live; /* live.h */
 
@@ -55,6 +56,7 @@ struct lane {
 	char name[NAME_MAX_BYTES + 1];
 	uint16_t next; /* in its bucket; 0: none */
 	struct limit limit;
+	struct pace pace; /* of attempts: handed over, and answered */
 	struct held_list queues[LANE_QUEUES];
 	uint64_t n_held;   /* wherever they are */
 	int64_t retry_ms;  /* when the bus is offered more; 0: it had room */

@@ -61,6 +61,7 @@ enum err send_now(struct engine *engine, struct live *live, const struct command
 		return err;
 	lane_bus_takes(at);
 	engine->stats.commands++;
+	pace_begin(&at->pace, now_ms);
 	err = live_hand(live, &handed);
 	if (err)
 		return err;
@@ -134,6 +135,7 @@ void settle_handed(struct engine *engine, struct live *live, uint32_t step, enum
 	const struct handed handed = *live_handed(live, step);
 	struct lane *lane;
 	enum breaker was;
+	int64_t now_ms;
 	bool silent;
 
 	live_forget_handed(live, step);
@@ -143,7 +145,10 @@ void settle_handed(struct engine *engine, struct live *live, uint32_t step, enum
 	was = lane->limit.breaker;
 	silent = limit_silent(&lane->limit);
 	lane_bus_takes(lane);
-	limit_settle(&lane->limit, clock_now_ms(engine->parts.clock), end, handed.probe);
+	now_ms = clock_now_ms(engine->parts.clock);
+	limit_settle(&lane->limit, now_ms, end, handed.probe);
+	if (end == LIMIT_WORKS || end == LIMIT_FAILS)
+		pace_end(&lane->pace, now_ms, now_ms - handed.sent_ms);
 	log_breaker(engine, lane, was);
 	log_silence(engine, lane, silent);
 }

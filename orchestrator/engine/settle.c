@@ -48,6 +48,10 @@ static enum err adopt(struct engine *engine, struct change *change, const struct
 	FAULT_POINT("engine.handed-over");
 	engine->stats.started += change->fresh;
 	engine->stats.ended[row->status] += ended;
+	if (change->fresh)
+		pace_begin(&engine->pace, row->started_ms);
+	if (ended)
+		pace_end(&engine->pace, row->ended_ms, row->ended_ms - row->started_ms);
 	answer_all(engine, change);
 	tell_observer(engine, live->definition, row, &change->saga, change->entries,
 		      change->n_entries, first);

@@ -16,6 +16,32 @@ struct listing {
 	bool found;
 };
 
+static void add_milliseconds(struct bytes *out, const char *name, int64_t ms)
+{
+	if (ms < 0)
+		json_add_null(out, name);
+	else
+		json_add_number(out, name, ms);
+}
+
+/* "0.25" */
+static void add_rate(struct bytes *out, const char *name, uint64_t n, int64_t span_ms)
+{
+	uint64_t hundredths = n * 100 * 1000 / (uint64_t)span_ms;
+
+	json_add_name(out, name);
+	bytes_format(out, "%" PRIu64 ".%02" PRIu64, hundredths / 100, hundredths % 100);
+}
+
+static void pace_members(struct bytes *out, const struct pace_report *pace, const char *begun,
+			 const char *ended)
+{
+	add_rate(out, begun, pace->begun, pace->span_ms);
+	add_rate(out, ended, pace->ended, pace->span_ms);
+	add_milliseconds(out, "p50_ms", pace->p50_ms);
+	add_milliseconds(out, "p99_ms", pace->p99_ms);
+}
+
 static void limits_member(struct bytes *out, const struct limit_settings *settings)
 {
 	char rate[LIMIT_RATE_TEXT];
@@ -56,6 +82,7 @@ static void participant_members(struct bytes *out, const struct bus_participant 
 	else
 		json_add_null(out, "breaker");
 	limits_member(out, &limited->settings);
+	pace_members(out, &limited->pace, "sent_per_s", "answered_per_s");
 	json_end(out);
 }
 
@@ -65,7 +92,7 @@ static void add_participant(void *context, const struct bus_participant *partici
 	struct engine_participant limited;
 
 	if (!engine_participant(listing->parts->engine, participant->name, &limited))
-		limited = (struct engine_participant){0};
+		limited = (struct engine_participant){.pace = {1000, 0, 0, -1, -1}};
 	participant_members(listing->out, participant, &limited);
 }
 
@@ -147,6 +174,7 @@ void route_stats(struct request *request)
 	const struct gateway_parts *parts = &request->gateway->parts;
 	struct bytes *out = &request->out;
 	struct listing listing = {.out = out, .parts = parts};
+	struct pace_report pace = engine_pace(parts->engine);
 	struct engine_stats stats;
 	struct store_counts counts;
 	enum err err = store_counts(parts->store, &counts);
@@ -166,6 +194,11 @@ void route_stats(struct request *request)
 	json_begin(out);
 	bus_participants(parts->bus, add_participant, &listing);
 	engine_each_participant(parts->engine, add_forgotten, &listing);
+	json_end(out);
+	json_add_name(out, "pace");
+	json_begin(out);
+	json_add_number(out, "span_ms", pace.span_ms);
+	pace_members(out, &pace, "started_per_s", "ended_per_s");
 	json_end(out);
 	json_add_name(out, "engine");
 	json_begin(out);

@@ -335,6 +335,31 @@ START_TEST(test_watching_outlives_the_server)
 }
 END_TEST
 
+/* One saga began, and ended, and so did its command to payment. */
+static void check_paces(struct slice stats)
+{
+	struct json json, participants, of[2];
+	struct arena arena = {0};
+
+	ck_assert_int_eq(json_parse(stats, SIZE_MAX / 4, &arena, &json, NULL), OK);
+	ck_assert(json_get(json, SLICE_LITERAL("pace"), &of[0]));
+	ck_assert(json_get(json, SLICE_LITERAL("participants"), &participants));
+	ck_assert(json_get(participants, SLICE_LITERAL("payment"), &of[1]));
+	for (int i = 0; i < 2; i++) {
+		static const char *const rates[2][2] = {{"started_per_s", "ended_per_s"},
+							{"sent_per_s", "answered_per_s"}};
+		struct json value;
+
+		for (int k = 0; k < 2; k++) {
+			ck_assert(json_get(of[i], slice_of(rates[i][k]), &value));
+			ck_assert_msg(strtod(value.text.at, NULL) > 0, "%s", stats.at);
+		}
+		ck_assert(json_get(of[i], SLICE_LITERAL("p99_ms"), &value));
+		ck_assert_msg(json_type(value) == JSON_NUMBER, "%s", stats.at);
+	}
+	arena_release(&arena);
+}
+
 START_TEST(test_stats)
 {
 	struct process_result result;
@@ -348,6 +373,9 @@ START_TEST(test_stats)
 	      "{\"sagas\":{\"running\":0,\"compensating\":0,\"completed\":1,\"compensated\":0,"
 	      "\"parked\":0,\"killed\":0},\"participants\":{",
 	      NULL);
+	check_paces(RUN("stats", "--json").out);
+	check(result, 0, "\nstarted ", NULL);
+	check(result, 0, "BREAKER  SENT/S  P50", NULL);
 	console_close();
 }
 END_TEST

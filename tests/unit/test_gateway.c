@@ -426,7 +426,7 @@ START_TEST(test_what_limits_hold_back_is_shown)
 	answer = lobby_ask(&lobby, "GET", "/v1/stats", NULL);
 	HAS(answer, "\"held\":2,\"limited\":1,\"breaker\":\"closed\",\"limits\":{"
 		    "\"window\":1,\"rate\":\"5/s\",\"burst\":4,\"failures\":1,"
-		    "\"pause_ms\":12000}}");
+		    "\"pause_ms\":12000},");
 	lobby_serve(&lobby, MESSAGE_FAILED);
 	HAS(lobby_ask(&lobby, "GET", "/v1/sagas/v2", NULL),
 	    "\"held\":{\"by\":\"breaker\",\"until\":\"2023-11-14T22:13:32.000Z\","
