@@ -238,6 +238,10 @@ $(FUZZERS): private all_ldflags += $(if $(FUZZ_DRIVER),$(patsubst %,-Wl$(comma)-
 # The simulator; see docs/simulation.md.
 SIM := $(B)/skald-sim
 $(SIM): $(B)/tests/sim/main.o $(call archives,$(LIBRARIES))
+# Its MongoDB, which takes the library's place where it is linked.
+sim_mongo_objects := $(patsubst %.c,$(B)/%.o,$(wildcard tests/sim/mongo/*.c))
+$(SIM) $(patsubst %,$(B)/tests/unit/test_%,sim store_torn): $(sim_mongo_objects)
+OBJECTS += $(sim_mongo_objects)
 
 # What the loader says of a definition, for tests/editor/compare.py.
 JUDGE := $(B)/tests/editor/judge

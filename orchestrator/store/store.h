@@ -134,7 +134,9 @@ struct store_ops {
 	 * conflict concerns that saga alone. A saga occurs once in a batch.
 	 * ERR_UNAVAILABLE, ERR_IO (disk full), ERR_NOMEM: nothing of the batch may be
 	 * taken as written; the same batch may be tried again. ERR_CORRUPT: likewise,
-	 * but it is of no use. */
+	 * but it is of no use. Where several share the store, what was written of a
+	 * shard that was lost before it counted is given as not sent to whoever has it,
+	 * whatever later batches say. */
 	enum err (*commit)(struct store *store, const struct store_batch *batch,
 			   struct saga_write *writes, size_t n, const struct audit_entry *audit,
 			   size_t n_audit);

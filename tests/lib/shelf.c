@@ -61,9 +61,10 @@ bool shelf_init(struct shelf *shelf, enum shelf_kind kind)
 enum err shelf_open_store(struct shelf *shelf)
 {
 	if (shelf->kind == SHELF_MONGO)
-		return store_mongo_open(&(struct store_mongo_setup){shelf->uri,
-								    "http://a-test:1", "a-test",
-								    true},
+		return store_mongo_open(&(struct store_mongo_setup){.uri = shelf->uri,
+								    .url = "http://a-test:1",
+								    .instance = "a-test",
+								    .alone = true},
 					&shelf->store, NULL);
 	if (shelf->kind == SHELF_SQLITE)
 		return store_sqlite_open(shelf->folder, &shelf->store, NULL);

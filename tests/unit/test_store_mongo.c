@@ -27,7 +27,8 @@ static void tear_down(void)
 static enum err open_mongo(const char *where, const char *url, struct store **out,
 			   struct diag *diag)
 {
-	const struct store_mongo_setup setup = {where, url, "a-test", true};
+	const struct store_mongo_setup setup = {
+		.uri = where, .url = url, .instance = "a-test", .alone = true};
 
 	return store_mongo_open(&setup, out, diag);
 }

@@ -34,10 +34,11 @@ static void open_one(int i)
 		ck_assert_ptr_nonnull(world.stores[i]);
 		return;
 	}
-	ck_assert_msg(
-		store_mongo_open(&(struct store_mongo_setup){world.uri, url, instance, false},
-				 &world.stores[i], &diag) == OK,
-		"%s", diag.text);
+	ck_assert_msg(store_mongo_open(&(struct store_mongo_setup){.uri = world.uri,
+								   .url = url,
+								   .instance = instance},
+				       &world.stores[i], &diag) == OK,
+		      "%s", diag.text);
 }
 
 static void close_one(int i)

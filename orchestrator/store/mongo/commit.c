@@ -1,7 +1,6 @@
 /* A commit is: the audit, the new sagas, the changed ones, and then the question whether
  * their shards were ours all the time, without which none of it counts. Each part stands
  * being done again. */
-#include "base/clock.h"
 #include "base/sha256.h"
 #include "orchestrator/store/mongo/document.h"
 #include "orchestrator/store/mongo/inside.h"
@@ -247,7 +246,7 @@ static enum err write_changed(struct store_mongo *store, struct document_marks *
 
 static enum err check_before(struct store_mongo *store)
 {
-	int64_t age_ms = clock_monotonic_ms(clock_system()) - store->checked_ms;
+	int64_t age_ms = clock_monotonic_ms(store->clock) - store->checked_ms;
 
 	return store->checked && age_ms < CHECKED_MS ? OK : mongo_check(&store->base);
 }
@@ -285,19 +284,22 @@ enum err mongo_commit(struct store *base, const struct store_batch *batch,
 		      size_t n_audit)
 {
 	struct store_mongo *store = mongo_of(base);
-	struct document_marks marks = {.member = store->us.number,
-				       .write = mongo_next_order(store),
+	struct document_marks marks = {.write = mongo_next_order(store),
 				       .batch = batch->number};
 	enum err err;
 
 	mongo_ask_again(store);
 	err = check_before(store);
+	if (!err && store->renew)
+		err = mongo_renew(store);
+	marks.member = store->us.number;
 	if (!err && n_audit)
 		err = write_audit(store, audit, n_audit);
-	if (!err)
+	if (!err) {
 		mark_ours(store, writes, n);
-	if (!err)
+		store->writing = true;
 		err = write_new(store, &marks, writes, n);
+	}
 	if (!err)
 		err = write_changed(store, &marks, writes, n);
 	if (!err)
@@ -306,5 +308,6 @@ enum err mongo_commit(struct store *base, const struct store_batch *batch,
 		err = mongo_advance(store, batch);
 	if (err == ERR_UNAVAILABLE)
 		store->checked = false;
+	store->writing &= err != OK;
 	return err;
 }

@@ -33,6 +33,7 @@ struct mongo_members {
 struct store_mongo {
 	struct store base; /* first, so that the two pointers are one */
 	struct link link;
+	const struct clock *clock;
 	mongoc_collection_t *sagas, *definitions, *audit, *owners, *members, *dead;
 
 	bool doubtful; /* the last that was heard of the servers is that they do not answer */
@@ -42,6 +43,8 @@ struct store_mongo {
 	int64_t opening; /* another number for each, larger than all before */
 	int64_t serial;  /* of what we wrote, commits and new things alike */
 	struct mongo_member us;
+	bool writing;    /* a commit has begun to write, and has not come to its end since */
+	bool renew;      /* and shards were lost then: see mongo_renew() */
 	int64_t *epochs; /* of our shards, by shard */
 	int64_t *stirs;  /* of our shards: how often others came too late */
 
@@ -114,6 +117,14 @@ void mongo_leave(struct store_mongo *store);
 
 /* What is written of a shard after somebody else took it is for him to look at. */
 CHECKED enum err mongo_stir(struct store_mongo *store, uint32_t shard);
+
+/* What a batch has written of shards that were lost before it counted is told by nobody but
+ * who has them now, and we never say that this batch was sent: we go on as another member,
+ * whose batches are others, though they have the same numbers. */
+CHECKED enum err mongo_renew(struct store_mongo *store);
+
+/* load.c: what it wrote until now need not be looked for. */
+void mongo_note_seen(struct store_mongo *store, struct mongo_member member);
 
 /* The end of a commit: what is known of our batches. */
 CHECKED enum err mongo_advance(struct store_mongo *store, const struct store_batch *batch);

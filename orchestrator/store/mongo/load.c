@@ -17,6 +17,11 @@ static void keep_member(struct mongo_members *members, struct mongo_member membe
 		members->list[members->n++] = member;
 }
 
+void mongo_note_seen(struct store_mongo *store, struct mongo_member member)
+{
+	keep_member(&store->seen, member);
+}
+
 static enum err note_member(struct store_mongo *store, const bson_t *document, void *context)
 {
 	keep_member(context, (struct mongo_member){

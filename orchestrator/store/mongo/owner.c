@@ -8,7 +8,6 @@
  * Epochs are of one counter, so that whoever comes later has a larger one, whatever the
  * shard.
  */
-#include "base/clock.h"
 #include "orchestrator/store/mongo/document.h"
 #include "orchestrator/store/mongo/inside.h"
 
@@ -156,7 +155,7 @@ static enum err go_on_alone(struct store_mongo *store)
 	bson_destroy(filter);
 	shards_add(&all, 0);
 	if (!err)
-		err = mongo_own(&store->base, &all, clock_now_ms(clock_system()));
+		err = mongo_own(&store->base, &all, clock_now_ms(store->clock));
 	return err ? err : find_newest_batch(store);
 }
 
@@ -172,6 +171,30 @@ enum err mongo_advance(struct store_mongo *store, const struct store_batch *batc
 	if (!err)
 		store_batch_advance(&store->us.batch, batch);
 	return err;
+}
+
+enum err mongo_renew(struct store_mongo *store)
+{
+	static const struct store_batch none = {0, 0};
+	struct mongo_member before = store->us;
+	int64_t number;
+	enum err err = mongo_count(store, "epoch", &number);
+
+	if (!err)
+		err = update(store, store->owners,
+			     BCON_NEW("opening", BCON_INT64(store->opening)),
+			     BCON_NEW("$set", "{", "member", BCON_INT64(number), "}"), false);
+	if (err)
+		return err;
+	store->us = (struct mongo_member){.number = number};
+	err = mongo_advance(store, &none);
+	if (err) {
+		store->us = before;
+		return err;
+	}
+	mongo_note_seen(store, before);
+	store->renew = false;
+	return OK;
 }
 
 enum err mongo_enter(struct store_mongo *store)
@@ -194,8 +217,18 @@ enum err mongo_enter(struct store_mongo *store)
 
 /* --- claiming -------------------------------------------------------------------------- */
 
+/* What is ours from now on. */
+static void know_shards(struct store_mongo *store, const struct shards *ours)
+{
+	store->renew |=
+		store->writing && !store->alone && !shards_equal(&store->base.shards, ours);
+	store->base.shards = *ours;
+}
+
 static bool resize(struct store_mongo *store, uint32_t n)
 {
+	const struct shards none = {.n = n};
+
 	int64_t *epochs = calloc(n, sizeof *epochs), *stirs = calloc(n, sizeof *stirs);
 
 	if (!epochs || !stirs) {
@@ -207,7 +240,7 @@ static bool resize(struct store_mongo *store, uint32_t n)
 	free(store->stirs);
 	store->epochs = epochs;
 	store->stirs = stirs;
-	store->base.shards = (struct shards){.n = n};
+	know_shards(store, &none);
 	return true;
 }
 
@@ -287,7 +320,7 @@ static enum err divide(struct store_mongo *store, uint32_t n, int64_t epoch)
 enum err mongo_own(struct store *base, const struct shards *wanted, int64_t now_ms)
 {
 	struct store_mongo *store = mongo_of(base);
-	struct shards fresh = {.n = wanted->n};
+	struct shards fresh = {.n = wanted->n}, kept;
 	bool again = !store->epochs || wanted->n != base->shards.n;
 	int64_t epoch;
 	enum err err;
@@ -297,9 +330,11 @@ enum err mongo_own(struct store *base, const struct shards *wanted, int64_t now_
 	for (uint32_t i = shards_next(wanted, 0); i < wanted->n; i = shards_next(wanted, i + 1))
 		if (!shards_has(&base->shards, i))
 			shards_add(&fresh, i);
+	kept = base->shards;
 	for (uint32_t i = 0; i < wanted->n; i++)
 		if (!shards_has(wanted, i))
-			shards_remove(&base->shards, i);
+			shards_remove(&kept, i);
+	know_shards(store, &kept);
 	if (!shards_count(&fresh))
 		return OK;
 	err = mongo_count(store, "epoch", &epoch);
@@ -347,7 +382,7 @@ static enum err compare(struct store_mongo *store, const bson_t *document, void 
 enum err mongo_check(struct store *base)
 {
 	struct store_mongo *store = mongo_of(base);
-	int64_t now_ms = clock_monotonic_ms(clock_system());
+	int64_t now_ms = clock_monotonic_ms(store->clock);
 	bson_t *filter = BCON_NEW("$or", "[", "{", "opening", BCON_INT64(store->opening), "}",
 				  "{", "_id", "division", "}", "]");
 	bson_t *opts = BCON_NEW("projection", "{", "epoch", BCON_INT32(1), "n", BCON_INT32(1),
@@ -366,7 +401,7 @@ enum err mongo_check(struct store *base)
 	store->checked_ms = now_ms;
 	if (!checking.divided)
 		ours = (struct shards){.n = base->shards.n};
-	base->shards = ours;
+	know_shards(store, &ours);
 	return OK;
 }
 

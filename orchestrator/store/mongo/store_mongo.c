@@ -1,6 +1,5 @@
 #include "orchestrator/store/mongo/store_mongo.h"
 
-#include "base/clock.h"
 #include "orchestrator/store/mongo/dead.h"
 #include "orchestrator/store/mongo/document.h"
 #include "orchestrator/store/mongo/inside.h"
@@ -352,13 +351,13 @@ static bool many(const struct store_counts *counts)
 static enum err mongo_counts(struct store *base, struct store_counts *out)
 {
 	struct store_mongo *store = mongo_of(base);
-	int64_t now_ms = clock_monotonic_ms(clock_system());
+	int64_t now_ms = clock_monotonic_ms(store->clock);
 	enum err err = OK;
 
 	if (!store->counted_many ||
 	    now_ms - store->counted_ms > store->counting_ms * COUNT_PATIENCE) {
 		err = count_all(store);
-		store->counted_ms = clock_monotonic_ms(clock_system());
+		store->counted_ms = clock_monotonic_ms(store->clock);
 		store->counting_ms = store->counted_ms - now_ms;
 		store->counted_many = !err && many(&store->counts);
 	}
@@ -668,6 +667,7 @@ enum err store_mongo_open(const struct store_mongo_setup *setup, struct store **
 		return diag_set(diag, ERR_NOMEM, "out of memory; give the process more");
 	store->base.ops = &ops;
 	store->alone = setup->alone;
+	store->clock = setup->clock ? setup->clock : clock_system();
 	snprintf(store->url, sizeof store->url, "%s", setup->url);
 	snprintf(store->instance, sizeof store->instance, "%s", setup->instance);
 	err = link_open(&store->link, setup->uri, diag);

@@ -21,6 +21,7 @@
 #ifndef SKALD_STORE_MONGO_STORE_MONGO_H
 #define SKALD_STORE_MONGO_STORE_MONGO_H
 
+#include "base/clock.h"
 #include "orchestrator/store/store.h"
 
 struct store_mongo_setup {
@@ -31,6 +32,8 @@ struct store_mongo_setup {
 	/* It is to have all sagas, as one shard, from now on: nothing is shared, and its
 	 * batches are those that whoever had the store before went on with. */
 	bool alone;
+
+	const struct clock *clock; /* NULL: the machine's */
 };
 
 /* It waits for the server for some seconds at the most. ERR_INVALID: the URI, an older
