@@ -257,3 +257,16 @@ enum err load_text(const char *file, struct slice text, const struct file_opener
 	*out = loader.definition;
 	return OK;
 }
+
+enum err load_stored(struct slice normal, struct definition **out, struct diag *diag)
+{
+	struct arena arena = {0};
+	struct problems problems = {.arena = &arena};
+	enum err err = load_text("definition", normal, NULL, &problems, out);
+
+	if (err && problems.n)
+		err = diag_set(diag, err, "a definition in the store cannot be read: %.300s",
+			       problems.list[0].text);
+	arena_release(&arena);
+	return err;
+}

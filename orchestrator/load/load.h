@@ -35,4 +35,8 @@ CHECKED enum err load_text(const char *file, struct slice text,
 CHECKED enum err load_file(const char *path, struct problems *problems,
 			   struct definition **out);
 
+/* A definition that was right once, in its normal form, as it was stored then. The diag says
+ * what is wrong with it now. */
+CHECKED enum err load_stored(struct slice normal, struct definition **out, struct diag *diag);
+
 #endif

@@ -135,20 +135,6 @@ static enum err deploy_folder(struct server *server, struct diag *diag)
 	return OK;
 }
 
-/* A definition of the store was right once, and says so again. */
-static enum err read_definition(struct slice normal, struct definition **out, struct diag *diag)
-{
-	struct arena arena = {0};
-	struct problems problems = {.arena = &arena};
-	enum err err = load_text("definition", normal, NULL, &problems, out);
-
-	if (err && problems.n)
-		err = diag_set(diag, err, "a definition in the store cannot be read: %.300s",
-			       problems.list[0].text);
-	arena_release(&arena);
-	return err;
-}
-
 /* --- opening ---------------------------------------------------------------------- */
 
 static const char mongo_scheme[] = "mongo:", kafka_scheme[] = "kafka:";
@@ -293,7 +279,7 @@ static enum err open_engine(struct server *server, struct diag *diag)
 		.clock = clock_system(),
 		.log = &server->log,
 		.limits = server->settings->limits,
-		.read_definition = read_definition,
+		.read_definition = load_stored,
 	};
 	int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd >= 0 ? read(fd, &parts.seed, sizeof parts.seed) : -1;

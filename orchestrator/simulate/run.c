@@ -160,18 +160,6 @@ static void set_clock(struct world *world)
 
 /* --- the orchestrator ------------------------------------------------------------------ */
 
-static enum err read_definition(struct slice normal, struct definition **out, struct diag *diag)
-{
-	struct arena arena = {0};
-	struct problems problems = {.arena = &arena};
-	enum err err = load_text("stored.yaml", normal, NULL, &problems, out);
-
-	if (err == ERR_INVALID)
-		err = diag_set(diag, err, "%s", problems.n ? problems.list[0].text : "");
-	arena_release(&arena);
-	return err;
-}
-
 static enum err deploy(struct world *world)
 {
 	const struct family *family = &world->simulation->setup.family;
@@ -183,7 +171,7 @@ static enum err deploy(struct world *world)
 		if (engine_definition(world->engine, family->list[i]->name,
 				      family->list[i]->version))
 			continue;
-		err = read_definition(family->list[i]->normal, &copy, world->diag);
+		err = load_stored(family->list[i]->normal, &copy, world->diag);
 		if (!err)
 			err = engine_deploy(world->engine, &copy, world->diag);
 	}
@@ -199,7 +187,7 @@ static void begin(void *context, uint64_t argument)
 		.clock = &world->clock.base,
 		.log = &silent,
 		.seed = world->seed * 1000003 + world->lives,
-		.read_definition = read_definition,
+		.read_definition = load_stored,
 	};
 	enum err err = flaky_open(world) ? OK : ERR_NOMEM;
 

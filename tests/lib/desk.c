@@ -4,23 +4,11 @@
 
 #include <assert.h>
 
-static enum err read_definition(struct slice normal, struct definition **out, struct diag *diag)
-{
-	struct arena arena = {0};
-	struct problems problems = {.arena = &arena};
-	enum err err = load_text("stored.yaml", normal, NULL, &problems, out);
-
-	if (err)
-		err = diag_set(diag, err, "%s", problems.n ? problems.list[0].text : "");
-	arena_release(&arena);
-	return err;
-}
-
 enum err desk_open(const struct engine_parts *parts, struct engine **out, struct diag *diag)
 {
 	struct engine_parts own = *parts;
 
-	own.read_definition = read_definition;
+	own.read_definition = load_stored;
 	return engine_open(&own, out, diag);
 }
 
@@ -39,7 +27,7 @@ enum err desk_deploy_file(struct engine *engine, const char *path)
 enum err desk_deploy_text(struct engine *engine, const char *text)
 {
 	struct definition *definition;
-	enum err err = read_definition(slice_of(text), &definition, NULL);
+	enum err err = load_stored(slice_of(text), &definition, NULL);
 
 	assert(!err);
 	return engine_deploy(engine, &definition, NULL);

@@ -283,18 +283,6 @@ static struct bus *watch_bus(struct orchestrator *self)
 
 /* --- definitions -------------------------------------------------------------------- */
 
-static enum err read_definition(struct slice normal, struct definition **out, struct diag *diag)
-{
-	struct arena arena = {0};
-	struct problems problems = {.arena = &arena};
-	enum err err = load_text("stored.yaml", normal, NULL, &problems, out);
-
-	if (err)
-		err = diag_set(diag, err, "%s", problems.n ? problems.list[0].text : "");
-	arena_release(&arena);
-	return err;
-}
-
 /* The same saga under a later version. */
 static struct definition *newer(const struct definition *from)
 {
@@ -309,7 +297,7 @@ static struct definition *newer(const struct definition *from)
 	at = strstr(text.at, before);
 	assert(at);
 	memcpy(at, after, sizeof after - 1);
-	if (read_definition(text, &definition, NULL))
+	if (load_stored(text, &definition, NULL))
 		assert(!"a definition");
 	arena_release(&arena);
 	return definition;
@@ -325,7 +313,7 @@ static enum err deploy_one(struct orchestrator *self, const struct definition *d
 		return OK;
 	if (newest)
 		mine = newer(definition);
-	else if (read_definition(definition->normal, &mine, NULL))
+	else if (load_stored(definition->normal, &mine, NULL))
 		assert(!"a definition");
 	return engine_deploy(self->engine, &mine, NULL);
 }
@@ -547,7 +535,7 @@ void orchestrator_start(struct world *world, uint32_t place)
 {
 	struct orchestrator *self = calloc(1, sizeof *self);
 	struct engine_parts parts = {.clock = &world->clock.base,
-				     .read_definition = read_definition,
+				     .read_definition = load_stored,
 				     .limits = &world->plan.participants,
 				     .live_max = world->plan.live_max};
 	enum err err;
