@@ -124,9 +124,8 @@ static enum exit_code load_named(struct loaded *loaded)
 
 static bool is_known(const struct loaded *loaded, const struct definition *definition)
 {
-	const struct family known = {(const struct definition *const *)loaded->list, loaded->n};
-
-	return family_find(&known, definition->name, definition->version) != NULL;
+	return family_find((const struct definition *const *)loaded->list, loaded->n,
+			   definition->name, definition->version) != NULL;
 }
 
 static void take_beside(void *context, const char *path, struct definition *definition)

@@ -7,6 +7,16 @@ struct family {
 	bool *seen; /* by their place in others */
 };
 
+const struct definition *family_find(const struct definition *const *list, size_t n,
+				     struct slice name, struct slice version)
+{
+	for (size_t i = n; i-- > 0;)
+		if (slice_equal(list[i]->name, name) &&
+		    (!version.len || slice_equal(list[i]->version, version)))
+			return list[i];
+	return NULL;
+}
+
 static bool starts(const struct step_definition *step, const struct definition *child)
 {
 	return step->form == FORM_SAGA && slice_equal(step->child, child->name) &&
@@ -32,16 +42,6 @@ static uint32_t leads_to(struct family *family, const struct definition *from,
 		}
 	}
 	return NO_STEP;
-}
-
-/* The one that a step without a version starts, or that with its version. */
-static const struct definition *find_child(const struct family *family,
-					   const struct step_definition *step)
-{
-	for (size_t k = family->n; k-- > 0;)
-		if (starts(step, family->others[k]))
-			return family->others[k];
-	return NULL;
 }
 
 static bool is_newest(const struct family *family, size_t at)
@@ -70,7 +70,8 @@ static enum err check_pivots(const struct family *family, struct family_fault *f
 
 	for (uint32_t i = 0; i < definition->n_steps; i++) {
 		const struct step_definition *step = &definition->steps[i];
-		const struct definition *child = find_child(family, step);
+		const struct definition *child = family_find(family->others, family->n,
+							     step->child, step->child_version);
 
 		*fault = (struct family_fault){"child-with-pivot", step->place};
 		if (child && child->pivot != NO_STEP && step->has_undo)

@@ -4,6 +4,11 @@
 
 #include "orchestrator/core/definition.h"
 
+/* The newest of that name, or that version where one is given; NULL: there is none. A later
+ * one is the newer. */
+const struct definition *family_find(const struct definition *const *list, size_t n,
+				     struct slice name, struct slice version);
+
 /* What is wrong, for those who show where. */
 struct family_fault {
 	const char *code;   /* "child-cycle", "child-with-pivot" */

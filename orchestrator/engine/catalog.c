@@ -16,14 +16,8 @@ const struct definition *catalog_find_hash(const struct catalog *catalog,
 const struct definition *catalog_find(const struct catalog *catalog, struct slice name,
 				      struct slice version)
 {
-	for (size_t i = catalog->n; i-- > 0;) {
-		const struct definition *definition = catalog->definitions[i];
-
-		if (slice_equal(definition->name, name) &&
-		    (!version.len || slice_equal(definition->version, version)))
-			return definition;
-	}
-	return NULL;
+	return family_find((const struct definition *const *)catalog->definitions, catalog->n,
+			   name, version);
 }
 
 enum err catalog_conflict(const struct definition *definition, struct diag *diag)

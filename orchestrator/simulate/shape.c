@@ -1,6 +1,7 @@
 #include "orchestrator/simulate/shape.h"
 
 #include "orchestrator/core/expression_uses.h"
+#include "orchestrator/core/family.h"
 
 struct finder {
 	const struct definition *definition;
@@ -14,19 +15,6 @@ struct finder {
 	const struct schema *schema; /* of what it becomes; NULL: not known */
 	bool is_time;                /* it becomes a point in time */
 };
-
-const struct definition *family_find(const struct family *family, struct slice name,
-				     struct slice version)
-{
-	for (size_t i = family->n; i-- > 0;) {
-		const struct definition *definition = family->list[i];
-
-		if (slice_equal(definition->name, name) &&
-		    (!version.len || slice_equal(definition->version, version)))
-			return definition;
-	}
-	return NULL;
-}
 
 /* --- one place ------------------------------------------------------------------------- */
 
@@ -214,9 +202,9 @@ static void look_template(struct finder *finder, const struct template *template
 static void look_step(struct finder *finder, const struct step_definition *step)
 {
 	const struct definition *child =
-		step->form == FORM_SAGA
-			? family_find(finder->family, step->child, step->child_version)
-			: NULL;
+		step->form == FORM_SAGA ? family_find(finder->family->list, finder->family->n,
+						      step->child, step->child_version)
+					: NULL;
 
 	look(finder, step->when, TYPE_OF(JSON_BOOL));
 	look(finder, step->in, TYPE_OF(JSON_LIST));

@@ -38,10 +38,6 @@ struct family {
 	size_t n;
 };
 
-/* The newest of that name, or that version; NULL: there is none. */
-const struct definition *family_find(const struct family *family, struct slice name,
-				     struct slice version);
-
 /* In the arena. ERR_NOMEM. */
 CHECKED enum err shapes_find(const struct definition *definition, const struct family *family,
 			     struct arena *arena, struct shapes *out);
