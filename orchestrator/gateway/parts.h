@@ -85,9 +85,6 @@ CHECKED enum err gateway_read_saga(const struct gateway_parts *parts, struct sli
  * the request was answered that there is none of that name. */
 bool request_statuses(struct request *request, enum status statuses[STATUSES], size_t *n);
 
-/* The parameter `limit` of a page; false: the request was answered that it is none. */
-bool request_limit(struct request *request, size_t *out);
-
 /* The parameter, a time or how long ago it was; 0 where it is not there. False: the
  * request was answered that it is neither. */
 bool request_time(struct request *request, const char *name, int64_t *out);

@@ -1,6 +1,7 @@
 /* route_dead.c - dead letters: look at them, send them again, drop them. */
 #include "base/json_line.h"
 #include "base/utf8.h"
+#include "orchestrator/gateway/page.h"
 #include "orchestrator/gateway/parts.h"
 #include "orchestrator/gateway/routes.h"
 #include "proto/wire.h"
@@ -127,61 +128,31 @@ static void add_message(struct bytes *out, struct slice value, struct arena *are
 
 /* --- the list --------------------------------------------------------------------- */
 
-struct page {
-	struct request *request;
-	size_t n, limit;
-	struct slice last; /* id of the last one that is on the page */
-	bool more;
-};
-
 static enum err add_letter(void *context, const struct dead_letter *letter)
 {
 	struct page *page = context;
-	struct bytes *out = &page->request->out;
 
-	if (page->n == page->limit) { /* one more was asked for, to know */
-		page->more = true;
+	if (!page_wants(page))
 		return OK;
-	}
-	page->n++;
-	json_begin(out);
-	letter_members(out, letter);
-	json_end(out);
-	if (page->n == page->limit &&
-	    !arena_copy(&page->request->arena, letter->id, &page->last))
-		return ERR_NOMEM;
-	return out->err;
+	letter_members(&page->request->out, letter);
+	return page_add(page, letter->id);
 }
 
 void route_dead_list(struct request *request)
 {
-	struct page page = {.request = request};
 	struct slice cursor = request_query(request, "cursor");
+	struct page page;
 	enum err err;
 
-	if (!request_limit(request, &page.limit))
+	if (!page_begin(&page, request, "dead"))
 		return;
-	json_begin(&request->out);
-	json_add_name(&request->out, "dead");
-	json_begin_list(&request->out);
 	err = cursor.len && !dead_id_valid(cursor)
 		      ? ERR_NOT_FOUND
 		      : store_list_dead(request->gateway->parts.store, cursor, page.limit + 1,
 					add_letter, &page);
-	if (err == ERR_NOT_FOUND) {
-		request_fail(request, MHD_HTTP_GONE, "cursor-gone",
-			     "the last letter of the page before is not there any more; begin "
-			     "again without a cursor");
-		return;
-	}
-	if (err) {
-		request_fail_err(request, err);
-		return;
-	}
-	json_end_list(&request->out);
-	json_add_optional(&request->out, "next", page.more ? page.last : (struct slice){0});
-	json_end_line(&request->out);
-	request_answer_json(request, MHD_HTTP_OK);
+	page_end(&page, err,
+		 "the last letter of the page before is not there any more; begin again "
+		 "without a cursor");
 }
 
 /* --- one -------------------------------------------------------------------------- */

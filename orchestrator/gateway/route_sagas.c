@@ -4,14 +4,13 @@
 #include "base/problems.h"
 #include "base/rfc3339.h"
 #include "orchestrator/gateway/forward.h"
+#include "orchestrator/gateway/page.h"
 #include "orchestrator/gateway/parts.h"
 #include "orchestrator/gateway/routes.h"
 #include "orchestrator/gateway/saga_json.h"
 #include "orchestrator/store/record.h"
 
 #include <assert.h>
-
-enum { PAGE_DEFAULT = 100 };
 
 /* --- what is asked ---------------------------------------------------------------- */
 
@@ -81,29 +80,6 @@ bool request_time(struct request *request, const char *name, int64_t *out)
 	return false;
 }
 
-bool request_limit(struct request *request, size_t *out)
-{
-	struct slice text = request_query(request, "limit");
-	size_t n = 0;
-
-	*out = PAGE_DEFAULT;
-	if (!text.len)
-		return true;
-	for (size_t i = 0; i < text.len && n <= GATEWAY_PAGE_MAX; i++) {
-		if (text.at[i] < '0' || text.at[i] > '9')
-			n = GATEWAY_PAGE_MAX;
-		n = n * 10 + (size_t)(text.at[i] - '0');
-	}
-	*out = n;
-	if (n >= 1 && n <= GATEWAY_PAGE_MAX)
-		return true;
-	request_fail(request, MHD_HTTP_BAD_REQUEST, "bad-request",
-		     "limit has to be a number from 1 to %d; ask for the next page with the "
-		     "cursor that `next` gives",
-		     GATEWAY_PAGE_MAX);
-	return false;
-}
-
 static bool read_cursor(struct request *request, struct slice *out)
 {
 	*out = request_query(request, "cursor");
@@ -116,29 +92,14 @@ static bool read_cursor(struct request *request, struct slice *out)
 
 /* --- the list --------------------------------------------------------------------- */
 
-struct page {
-	struct bytes *out;
-	struct arena *arena;
-	size_t n, limit;
-	struct slice last; /* id of the last row that is on the page */
-	bool more;
-};
-
 static enum err add_row(void *context, const struct saga_row *row)
 {
 	struct page *page = context;
 
-	if (page->n == page->limit) { /* one more was asked for, to know */
-		page->more = true;
+	if (!page_wants(page))
 		return OK;
-	}
-	page->n++;
-	json_begin(page->out);
-	row_members(page->out, row);
-	json_end(page->out);
-	if (page->n == page->limit && !arena_copy(page->arena, row->id, &page->last))
-		return ERR_NOMEM;
-	return page->out->err;
+	row_members(&page->request->out, row);
+	return page_add(page, row->id);
 }
 
 void route_list(struct request *request)
@@ -146,7 +107,7 @@ void route_list(struct request *request)
 	struct saga_filter filter = {.saga = request_query(request, "saga"),
 				     .key = request_query(request, "key"),
 				     .step = request_query(request, "step")};
-	struct page page = {.out = &request->out, .arena = &request->arena};
+	struct page page;
 	enum status statuses[STATUSES];
 	struct slice cursor;
 	enum err err;
@@ -155,27 +116,13 @@ void route_list(struct request *request)
 	if (!request_statuses(request, statuses, &filter.n_statuses) ||
 	    !request_time(request, "since", &filter.since_ms) ||
 	    !request_time(request, "older", &filter.until_ms) ||
-	    !request_limit(request, &page.limit) || !read_cursor(request, &cursor))
+	    !read_cursor(request, &cursor) || !page_begin(&page, request, "sagas"))
 		return;
-	json_begin(&request->out);
-	json_add_name(&request->out, "sagas");
-	json_begin_list(&request->out);
 	err = store_list(request->gateway->parts.store, &filter, cursor, page.limit + 1,
 			 add_row, &page);
-	if (err == ERR_NOT_FOUND) {
-		request_fail(request, MHD_HTTP_GONE, "cursor-gone",
-			     "the last saga of the page before was removed since; begin again "
-			     "without a cursor");
-		return;
-	}
-	if (err) {
-		request_fail_err(request, err);
-		return;
-	}
-	json_end_list(&request->out);
-	json_add_optional(&request->out, "next", page.more ? page.last : (struct slice){0});
-	json_end_line(&request->out);
-	request_answer_json(request, MHD_HTTP_OK);
+	page_end(&page, err,
+		 "the last saga of the page before was removed since; begin again without a "
+		 "cursor");
 }
 
 /* --- one -------------------------------------------------------------------------- */
