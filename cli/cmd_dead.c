@@ -101,16 +101,7 @@ static enum exit_code list(struct remote *remote)
 
 /* --- one letter ------------------------------------------------------------------- */
 
-static const char *letter_path(struct arena *arena, const char *id, const char *behind)
-{
-	struct bytes path = BYTES(REMOTE_PATH_MAX, arena);
-
-	bytes_text(&path, "/v1/dead/");
-	remote_escape(&path, slice_of(id));
-	bytes_text(&path, behind);
-	bytes_add(&path, '\0');
-	return path.err ? NULL : path.at;
-}
+static const char dead_path[] = "/v1/dead/";
 
 static void print_member(const char *title, struct slice text)
 {
@@ -154,7 +145,7 @@ static void print_letter(struct arena *arena, struct json letter)
 static enum exit_code show(struct remote *remote, const char *id)
 {
 	const struct cli *cli = remote->cli;
-	const char *path = letter_path(cli->arena, id, "");
+	const char *path = remote_path(cli->arena, dead_path, id, "");
 	struct json letter;
 	enum exit_code code;
 
@@ -179,8 +170,10 @@ static enum exit_code act(struct remote *remote, const char *method, const char 
 
 	for (size_t i = 1; i < cli->options->n_args && code != EXIT_UNREACHABLE; i++) {
 		const char *id = cli->options->args[i];
-		struct remote_request request = {
-			method, letter_path(cli->arena, id, behind), {0}, cli->arena};
+		struct remote_request request = {method,
+						 remote_path(cli->arena, dead_path, id, behind),
+						 {0},
+						 cli->arena};
 		struct remote_answer answer;
 
 		if (!request.path)

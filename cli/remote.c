@@ -112,15 +112,21 @@ void remote_escape(struct bytes *out, struct slice text)
 	}
 }
 
-const char *remote_saga_path(struct arena *arena, const char *id, const char *behind)
+const char *remote_path(struct arena *arena, const char *before, const char *id,
+			const char *behind)
 {
 	struct bytes path = BYTES(REMOTE_PATH_MAX, arena);
 
-	bytes_text(&path, "/v1/sagas/");
+	bytes_text(&path, before);
 	remote_escape(&path, slice_of(id));
 	bytes_text(&path, behind);
 	bytes_add(&path, '\0');
 	return path.err ? NULL : path.at;
+}
+
+const char *remote_saga_path(struct arena *arena, const char *id, const char *behind)
+{
+	return remote_path(arena, "/v1/sagas/", id, behind);
 }
 
 /* --- answers ---------------------------------------------------------------------- */

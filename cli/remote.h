@@ -68,7 +68,11 @@ enum exit_code remote_call(struct remote *remote, const char *method, const char
 /* Append a part of a path, or the value of a parameter, escaped. */
 void remote_escape(struct bytes *out, struct slice text);
 
-/* "/v1/sagas/ID" and what comes behind it; NULL: out of memory or too long. */
+/* "/v1/dead/" and an id, and what comes behind it; NULL: out of memory or too long. */
+const char *remote_path(struct arena *arena, const char *before, const char *id,
+			const char *behind);
+
+/* The same of a saga. */
 const char *remote_saga_path(struct arena *arena, const char *id, const char *behind);
 
 /* --- streams ---------------------------------------------------------------------- */
