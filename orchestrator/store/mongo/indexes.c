@@ -21,15 +21,7 @@ static enum err read_layout(struct store_mongo *store, int64_t *out)
 
 static enum err write_layout(struct store_mongo *store)
 {
-	bson_t *document = BCON_NEW("_id", "layout", "layout", BCON_INT32(LAYOUT));
-	bson_error_t error = {0};
-	enum err err = OK;
-
-	if (!mongoc_collection_insert_one(store->owners, document, NULL, NULL, &error) &&
-	    error.code != MONGOC_ERROR_DUPLICATE_KEY)
-		err = mongo_trouble(store, &error);
-	bson_destroy(document);
-	return err;
+	return mongo_make_owner(store, BCON_NEW("_id", "layout", "layout", BCON_INT32(LAYOUT)));
 }
 
 static enum err check_layout(struct store_mongo *store)

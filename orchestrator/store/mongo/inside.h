@@ -69,6 +69,9 @@ int64_t mongo_next_order(struct store_mongo *store);
 /* An error of the library, with its sentence in `trouble`. Never OK. */
 CHECKED enum err mongo_trouble(struct store_mongo *store, const bson_error_t *error);
 
+/* A document of the owners, where it is not there yet; it is destroyed. */
+CHECKED enum err mongo_make_owner(struct store_mongo *store, bson_t *document);
+
 /* For a commit: it may be that they do again. */
 void mongo_ask_again(struct store_mongo *store);
 

@@ -59,9 +59,8 @@ static enum err read_named(struct store_mongo *store, const char *name, bson_t *
 	return err;
 }
 
-static enum err make_named(struct store_mongo *store, const char *name)
+enum err mongo_make_owner(struct store_mongo *store, bson_t *document)
 {
-	bson_t *document = BCON_NEW("_id", BCON_UTF8(name), "epoch", BCON_INT64(0));
 	bson_error_t error = {0};
 	enum err err = OK;
 
@@ -70,6 +69,12 @@ static enum err make_named(struct store_mongo *store, const char *name)
 		err = mongo_trouble(store, &error);
 	bson_destroy(document);
 	return err;
+}
+
+static enum err make_named(struct store_mongo *store, const char *name)
+{
+	return mongo_make_owner(store,
+				BCON_NEW("_id", BCON_UTF8(name), "epoch", BCON_INT64(0)));
 }
 
 enum err mongo_count(struct store_mongo *store, const char *what, int64_t *out)
