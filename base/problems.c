@@ -1,5 +1,7 @@
 #include "base/problems.h"
 
+#include "base/json_line.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -69,6 +71,23 @@ void problem_add(struct problems *problems, enum severity severity, struct place
 	}
 	problems->list[problems->n++] =
 		(struct problem){problems->file, place, severity, code, text};
+}
+
+const char *severity_text(enum severity severity)
+{
+	return severity == SEVERITY_ERROR ? "error" : "warning";
+}
+
+void problem_json(struct bytes *out, const struct problem *problem)
+{
+	json_begin(out);
+	json_add_text(out, "file", slice_of(problem->file));
+	json_add_number(out, "line", problem->place.line);
+	json_add_number(out, "column", problem->place.column);
+	json_add_text(out, "severity", slice_of(severity_text(problem->severity)));
+	json_add_text(out, "code", slice_of(problem->code));
+	json_add_text(out, "message", slice_of(problem->text));
+	json_end(out);
 }
 
 static int compare(const struct problem *a, const struct problem *b)

@@ -7,6 +7,7 @@
 #define SKALD_BASE_PROBLEMS_H
 
 #include "base/arena.h"
+#include "base/bytes.h"
 #include "base/err.h"
 
 /* Lines and columns count from 1; columns count characters, not bytes. A line
@@ -46,6 +47,12 @@ struct problems {
 void problem_add(struct problems *problems, enum severity severity, struct place place,
 		 const char *code, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
+
+const char *severity_text(enum severity severity);
+
+/* As a JSON object: {"file":...,"line":...,"column":...,"severity":...,"code":...,
+ * "message":...}. */
+void problem_json(struct bytes *out, const struct problem *problem);
 
 /* By file, then place, errors before warnings of the same place. */
 void problems_sort(struct problems *problems);

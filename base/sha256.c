@@ -107,3 +107,24 @@ void sha256_hex(const uint8_t hash[SHA256_SIZE], char out[SHA256_HEX_SIZE])
 	}
 	out[2 * SHA256_SIZE] = '\0';
 }
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool sha256_parse(struct slice hex, uint8_t out[SHA256_SIZE])
+{
+	if (hex.len != 2 * SHA256_SIZE)
+		return false;
+	for (size_t i = 0; i < SHA256_SIZE; i++) {
+		int high = hex_digit(hex.at[2 * i]), low = hex_digit(hex.at[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return false;
+		out[i] = (uint8_t)(high << 4 | low);
+	}
+	return true;
+}

@@ -13,4 +13,7 @@ void sha256(struct slice bytes, uint8_t out[SHA256_SIZE]);
 /* Lower-case digits and a terminator. */
 void sha256_hex(const uint8_t hash[SHA256_SIZE], char out[SHA256_HEX_SIZE]);
 
+/* Such digits, without a terminator. False: they are none. */
+bool sha256_parse(struct slice hex, uint8_t out[SHA256_SIZE]);
+
 #endif

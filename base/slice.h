@@ -43,4 +43,17 @@ static inline int slice_compare(struct slice a, struct slice b)
 	return order ? order : (a.len > b.len) - (a.len < b.len);
 }
 
+/* Take the next line off, and give it without its end; false: there is none. */
+static inline bool slice_line(struct slice *rest, struct slice *line)
+{
+	const char *end = rest->len ? memchr(rest->at, '\n', rest->len) : NULL;
+	size_t taken;
+
+	*line = (struct slice){rest->at, end ? (size_t)(end - rest->at) : rest->len};
+	taken = line->len + (end != NULL);
+	if (taken)
+		*rest = (struct slice){rest->at + taken, rest->len - taken};
+	return taken > 0;
+}
+
 #endif

@@ -123,17 +123,12 @@ static enum err check_line(struct checking *checking, struct slice text, size_t 
 
 static enum err check_lines(struct checking *checking, struct slice rest)
 {
+	struct slice line;
 	size_t number = 0;
 	enum err err = OK;
 
-	while (!err && rest.len) {
-		const char *end = memchr(rest.at, '\n', rest.len);
-		size_t len = end ? (size_t)(end - rest.at) : rest.len;
-
-		err = check_line(checking, (struct slice){rest.at, len}, ++number);
-		rest.at += len + (end != NULL);
-		rest.len -= len + (end != NULL);
-	}
+	while (!err && slice_line(&rest, &line))
+		err = check_line(checking, line, ++number);
 	if (!err && !number)
 		err = diag_set(checking->diag, ERR_CORRUPT, "%s: its audit is empty",
 			       checking->service);

@@ -198,22 +198,17 @@ static void post_starts(struct runner *runner)
 static void check_starts(struct runner *runner)
 {
 	const struct cli *cli = runner->remote->cli;
-	struct slice rest = bytes_slice(&runner->answer), why = {0};
+	struct slice rest = bytes_slice(&runner->answer), line, why = {0};
 	uint32_t n = 0;
 
-	while (rest.len) {
-		const char *end = memchr(rest.at, '\n', rest.len);
-		size_t len = end ? (size_t)(end - rest.at) : rest.len;
-		struct json line;
+	while (slice_line(&rest, &line)) {
+		struct json result;
 
-		if (!json_parse((struct slice){rest.at, len}, ANSWER_MAX, &runner->arena, &line,
-				NULL) &&
-		    member_bool(line, "created"))
+		if (!json_parse(line, ANSWER_MAX, &runner->arena, &result, NULL) &&
+		    member_bool(result, "created"))
 			n++;
 		else if (!why.len)
-			why = (struct slice){rest.at, len};
-		rest.at += len + (end != NULL);
-		rest.len -= len + (end != NULL);
+			why = line;
 		arena_reset(&runner->arena);
 	}
 	if (n == runner->n_asked)

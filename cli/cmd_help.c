@@ -87,24 +87,12 @@ static void man_line(struct bytes *out, struct slice line)
 	bytes_add(out, '\n');
 }
 
-static struct slice next_line(struct slice *rest)
-{
-	const char *end = memchr(rest->at, '\n', rest->len);
-	struct slice line = {rest->at, end ? (size_t)(end - rest->at) : rest->len};
-	size_t taken = line.len + (end != NULL);
-
-	rest->at += taken;
-	rest->len -= taken;
-	return line;
-}
-
 static void man_summary(struct bytes *out, const char *summary)
 {
-	struct slice rest = slice_of(summary);
+	struct slice rest = slice_of(summary), line;
 	bool literal = false;
 
-	while (rest.len) {
-		struct slice line = next_line(&rest);
+	while (slice_line(&rest, &line)) {
 		bool example = line.len && line.at[0] == ' ';
 
 		if (literal && !example)

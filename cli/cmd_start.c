@@ -197,17 +197,6 @@ struct lines {
 	struct arena arena; /* of one batch */
 };
 
-static struct slice next_line(struct slice *rest)
-{
-	const char *end = memchr(rest->at, '\n', rest->len);
-	struct slice line = {rest->at, end ? (size_t)(end - rest->at) : rest->len};
-	size_t taken = line.len + (end != NULL);
-
-	rest->at += taken;
-	rest->len -= taken;
-	return line;
-}
-
 static bool is_blank(struct slice line)
 {
 	for (size_t i = 0; i < line.len; i++) {
@@ -238,10 +227,11 @@ static void make_batch(struct lines *lines, struct bytes *body, uint32_t numbers
 		       size_t *n)
 {
 	const struct cli *cli = lines->remote->cli;
+	struct slice line;
 
 	*n = 0;
-	while (lines->rest.len && *n < LINES_AT_ONCE && body->len < BYTES_AT_ONCE) {
-		struct slice line = next_line(&lines->rest);
+	while (*n < LINES_AT_ONCE && body->len < BYTES_AT_ONCE &&
+	       slice_line(&lines->rest, &line)) {
 		struct json input;
 
 		lines->number++;
@@ -284,6 +274,7 @@ static enum exit_code start_batch(struct lines *lines)
 	struct remote_request request = {"POST", "/v1/sagas:batch", {0}, &lines->arena};
 	uint32_t numbers[LINES_AT_ONCE];
 	struct remote_answer answer;
+	struct slice line;
 	size_t n;
 
 	make_batch(lines, &body, numbers, &n);
@@ -300,8 +291,8 @@ static enum exit_code start_batch(struct lines *lines)
 			 (unsigned long long)lines->n, (unsigned)numbers[0]);
 		return answer.code;
 	}
-	for (size_t i = 0; i < n && answer.text.len; i++)
-		print_result(lines, next_line(&answer.text), numbers[i]);
+	for (size_t i = 0; i < n && slice_line(&answer.text, &line); i++)
+		print_result(lines, line, numbers[i]);
 	return EXIT_DONE;
 }
 

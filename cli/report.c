@@ -16,30 +16,17 @@ struct quoted {
 	struct arena arena;
 };
 
-static const char *severity_text(enum severity severity)
-{
-	return severity == SEVERITY_ERROR ? "error" : "warning";
-}
-
 /* --- the line of the file ---------------------------------------------------------- */
 
 static struct slice find_line(struct slice text, uint32_t number)
 {
-	while (number > 1 && text.len) {
-		const char *end = memchr(text.at, '\n', text.len);
-		size_t taken = end ? (size_t)(end - text.at) + 1 : text.len;
+	struct slice line = {0};
 
-		text = (struct slice){text.at + taken, text.len - taken};
-		number--;
-	}
-	if (text.len) {
-		const char *end = memchr(text.at, '\n', text.len);
-
-		text.len = end ? (size_t)(end - text.at) : text.len;
-	}
-	if (text.len && text.at[text.len - 1] == '\r')
-		text.len--;
-	return text;
+	for (; number; number--)
+		(void)slice_line(&text, &line);
+	if (line.len && line.at[line.len - 1] == '\r')
+		line.len--;
+	return line;
 }
 
 /* So much of the line as stands before the column, which counts characters. */
@@ -127,18 +114,6 @@ static void write_text(const struct cli *cli, const struct problem *problem,
 		quote(cli, problem, *text, out);
 }
 
-static void write_json(const struct problem *problem, struct bytes *out)
-{
-	json_begin(out);
-	json_add_text(out, "file", slice_of(problem->file));
-	json_add_number(out, "line", problem->place.line);
-	json_add_number(out, "column", problem->place.column);
-	json_add_text(out, "severity", slice_of(severity_text(problem->severity)));
-	json_add_text(out, "code", slice_of(problem->code));
-	json_add_text(out, "message", slice_of(problem->text));
-	json_end_line(out);
-}
-
 enum err report_problems(const struct cli *cli, enum report_style style,
 			 struct problems *problems)
 {
@@ -149,10 +124,12 @@ enum err report_problems(const struct cli *cli, enum report_style style,
 
 	problems_sort(problems);
 	for (size_t i = 0; i < problems->n; i++) {
-		if (style == REPORT_JSON)
-			write_json(&problems->list[i], &out);
-		else
+		if (style == REPORT_JSON) {
+			problem_json(&out, &problems->list[i]);
+			bytes_add(&out, '\n');
+		} else {
 			write_text(cli, &problems->list[i], &quoted, &out);
+		}
 	}
 	if (out.len)
 		fwrite(out.at, 1, out.len, style == REPORT_JSON ? stdout : stderr);

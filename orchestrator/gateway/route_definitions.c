@@ -67,33 +67,12 @@ void route_definitions(struct request *request)
 	request_answer_json(request, MHD_HTTP_OK);
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static bool parse_hash(struct slice text, uint8_t out[SHA256_SIZE])
-{
-	if (text.len != 2 * SHA256_SIZE)
-		return false;
-	for (size_t i = 0; i < SHA256_SIZE; i++) {
-		int high = hex_digit(text.at[2 * i]), low = hex_digit(text.at[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return false;
-		out[i] = (uint8_t)(high << 4 | low);
-	}
-	return true;
-}
-
 void route_definition(struct request *request)
 {
 	const struct definition *definition = NULL;
 	uint8_t hash[SHA256_SIZE];
 
-	if (parse_hash(request->parameters[0], hash))
+	if (sha256_parse(request->parameters[0], hash))
 		definition = gateway_definition(&request->gateway->parts, hash);
 	if (!definition) {
 		request_fail(request, MHD_HTTP_NOT_FOUND, "unknown-definition",
@@ -106,20 +85,6 @@ void route_definition(struct request *request)
 }
 
 /* --- deploying -------------------------------------------------------------------- */
-
-static void add_problem(struct bytes *out, const struct problem *problem)
-{
-	bool warning = problem->severity == SEVERITY_WARNING;
-
-	json_begin(out);
-	json_add_text(out, "file", slice_of(problem->file));
-	json_add_number(out, "line", problem->place.line);
-	json_add_number(out, "column", problem->place.column);
-	json_add_text(out, "severity", slice_of(warning ? "warning" : "error"));
-	json_add_text(out, "code", slice_of(problem->code));
-	json_add_text(out, "message", slice_of(problem->text));
-	json_end(out);
-}
 
 static void refuse_definition(struct request *request, const struct problems *problems)
 {
@@ -138,7 +103,7 @@ static void refuse_definition(struct request *request, const struct problems *pr
 	json_add_name(out, "problems");
 	json_begin_list(out);
 	for (size_t i = 0; i < problems->n; i++)
-		add_problem(out, &problems->list[i]);
+		problem_json(out, &problems->list[i]);
 	json_end_list(out);
 	json_end_line(out);
 	request_answer(request, MHD_HTTP_UNPROCESSABLE_CONTENT, "application/problem+json");

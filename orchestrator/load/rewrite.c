@@ -187,21 +187,15 @@ static void write_line(struct rewriter *rewriter, uint32_t number, struct slice 
 
 static void write_all(struct rewriter *rewriter)
 {
-	struct slice rest = rewriter->normal;
+	struct slice rest = rewriter->normal, line;
 
 	if (rewriter->top.first) {
 		write_alone(rewriter, &rewriter->top, 0);
 		bytes_add(rewriter->out, '\n');
 	}
-	for (uint32_t number = 1; rest.len; number++) {
-		const char *end = memchr(rest.at, '\n', rest.len);
-		struct slice line = {rest.at, end ? (size_t)(end - rest.at) : rest.len};
-		size_t taken = line.len + (end != NULL);
-
-		rest = (struct slice){rest.at + taken, rest.len - taken};
+	for (uint32_t number = 1; slice_line(&rest, &line); number++)
 		if (number <= rewriter->schema_first || number > rewriter->schema_last)
 			write_line(rewriter, number, line);
-	}
 	write_alone(rewriter, &rewriter->bottom, 0);
 }
 

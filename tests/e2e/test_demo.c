@@ -168,7 +168,7 @@ static struct slice commands_at_the_end(struct slice out)
 
 	ck_assert_ptr_nonnull(end);
 	out = slice_of(end);
-	while (typed_line(&out, &line)) {
+	while (slice_line(&out, &line)) {
 		if (line.len < 3 || memcmp(line.at, "  ", 2) != 0 ||
 		    memcmp(line.at, "  cd ", 5) == 0)
 			continue;

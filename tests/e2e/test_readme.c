@@ -23,7 +23,7 @@ static struct slice commands_of(struct slice page, const char *mark)
 	bool inside = false;
 	struct slice line;
 
-	while (typed_line(&page, &line)) {
+	while (slice_line(&page, &line)) {
 		if (line.len > 3 && !memcmp(line.at, "```", 3) &&
 		    slice_is((struct slice){line.at + 3, line.len - 3}, mark)) {
 			inside = true;

@@ -12,18 +12,6 @@
 /* A failure shows the end of what was printed. */
 enum { SCRIPT_MAX = 1024 * 1024, SHOWN_MAX = 6000 };
 
-bool typed_line(struct slice *rest, struct slice *line)
-{
-	const char *end = rest->len ? memchr(rest->at, '\n', rest->len) : NULL;
-	size_t taken;
-
-	*line = (struct slice){rest->at, end ? (size_t)(end - rest->at) : rest->len};
-	taken = line->len + (end != NULL);
-	rest->at += taken;
-	rest->len -= taken;
-	return taken > 0;
-}
-
 /* Below those that the system gives away, and another one in every process. */
 static int free_port(void)
 {
@@ -60,7 +48,7 @@ static struct slice next_command(struct slice *rest)
 	struct slice command = {rest->at, 0}, line;
 	bool quoted = false;
 
-	while (typed_line(rest, &line)) {
+	while (slice_line(rest, &line)) {
 		command.len = (size_t)(rest->at - command.at);
 		for (size_t i = 0; i < line.len; i++)
 			quoted ^= line.at[i] == '\'';

@@ -17,7 +17,4 @@
 struct slice typed_run(const char *build, const char *tree, struct slice commands,
 		       struct arena *arena);
 
-/* The lines of a text one after another; false: there are no more. */
-bool typed_line(struct slice *rest, struct slice *line);
-
 #endif

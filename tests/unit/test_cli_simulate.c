@@ -383,7 +383,7 @@ static struct slice printed(struct slice *rest)
 {
 	struct slice text = {rest->at, 0}, line;
 
-	while (typed_line(rest, &line) && !slice_is(line, "```"))
+	while (slice_line(rest, &line) && !slice_is(line, "```"))
 		text.len += line.len + 1;
 	ck_assert(arena_copy(&arena, text, &text));
 	return text;
@@ -425,7 +425,7 @@ START_TEST(test_page)
 	folder_enter();
 	ck_assert_int_eq(symlink(sagas, "sagas"), 0);
 	folder_write("typo.yaml", "participants:\n  inventry: { latency: 1s }\n");
-	while (typed_line(&rest, &line)) {
+	while (slice_line(&rest, &line)) {
 		int exit_code;
 
 		if (line.len < 3 || memcmp(line.at, "$ ", 2) != 0)

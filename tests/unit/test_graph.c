@@ -116,16 +116,6 @@ END_TEST
 
 /* --- what holds of every width --------------------------------------------------------- */
 
-static struct slice next_line(struct slice *rest)
-{
-	const char *end = memchr(rest->at, '\n', rest->len);
-	struct slice line = {rest->at, end ? (size_t)(end - rest->at) : rest->len};
-	size_t taken = line.len + (end != NULL);
-
-	*rest = (struct slice){rest->at + taken, rest->len - taken};
-	return line;
-}
-
 static bool contains(struct slice text, struct slice part)
 {
 	for (size_t i = 0; i + part.len <= text.len; i++) {
@@ -142,16 +132,14 @@ START_TEST(test_no_width_loses_a_step_or_is_passed)
 	for (size_t width = 1; width <= 200; width++) {
 		struct bytes out = BYTES(GRAPH_MAX, NULL);
 		struct graph_style style = {.width = width, .ascii = width % 2};
-		struct slice rest;
+		struct slice rest, line;
 
 		ck_assert_int_eq(graph_text(definition, &style, &out), OK);
 		for (uint32_t i = 0; i < definition->n_steps; i++)
 			ck_assert_msg(contains(bytes_slice(&out), definition->steps[i].name),
 				      "%s: at %zu columns %.*s is missing", sagas[_i], width,
 				      SLICE_ARG(definition->steps[i].name));
-		for (rest = bytes_slice(&out); rest.len;) {
-			struct slice line = next_line(&rest);
-
+		for (rest = bytes_slice(&out); slice_line(&rest, &line);) {
 			ck_assert_msg(text_columns(line) <= (width < 66 ? 66 : width),
 				      "%s: at %zu columns: %.*s", sagas[_i], width,
 				      SLICE_ARG(line));
@@ -212,10 +200,13 @@ static struct slice first_word(struct slice text)
 
 static bool is_declared(struct slice source, struct slice node)
 {
-	while (source.len) {
-		struct slice line = trim(next_line(&source));
-		size_t len = first_word(line).len;
+	struct slice line;
 
+	while (slice_line(&source, &line)) {
+		size_t len;
+
+		line = trim(line);
+		len = first_word(line).len;
 		if (!slice_equal(first_word(line), node))
 			continue;
 		line = trim((struct slice){line.at + len, line.len - len});
@@ -240,11 +231,10 @@ static const char *behind(struct slice line, const char *arrow)
 /* Both ends of every way are nodes that are declared; returns how many ways. */
 static size_t check_ways(const char *saga, struct slice source)
 {
-	struct slice rest = source;
+	struct slice rest = source, line;
 	size_t n = 0;
 
-	while (rest.len) {
-		struct slice line = next_line(&rest);
+	while (slice_line(&rest, &line)) {
 		const char *end =
 			behind(line, "-> ") ? behind(line, "-> ") : behind(line, "=> ");
 		struct slice from = first_word(trim(line)), to;
@@ -278,12 +268,11 @@ START_TEST(test_sources_are_whole)
 
 	for (size_t format = 0; format < 2; format++) {
 		struct bytes out = BYTES(GRAPH_MAX, NULL);
+		struct slice rest, line;
 		int braces = 0;
 
 		ck_assert_int_eq(formats[format](definition, &out), OK);
-		for (struct slice rest = bytes_slice(&out); rest.len;) {
-			struct slice line = next_line(&rest);
-
+		for (rest = bytes_slice(&out); slice_line(&rest, &line);) {
 			check_line(sagas[_i], line, format == 0 ? '\\' : '\0');
 			if (line.len)
 				braces += (line.at[line.len - 1] == '{') -

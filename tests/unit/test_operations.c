@@ -109,7 +109,7 @@ START_TEST(test_every_command_of_the_page)
 	write_settings(rest.at);
 	serving_start(&serving, skald, NULL);
 	services_start(&services, "data/bus.sock");
-	while (typed_line(&rest, &line)) {
+	while (slice_line(&rest, &line)) {
 		if (line.len > 2 && memcmp(line.at, "$ ", 2) == 0) {
 			run_line(&serving, (struct slice){line.at + 2, line.len - 2});
 			n++;

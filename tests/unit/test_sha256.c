@@ -64,9 +64,36 @@ START_TEST(test_zero_slice_is_the_empty_text)
 }
 END_TEST
 
+#define DIGITS_60 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852"
+
+static const struct hex_row {
+	const char *name, *hex;
+	bool good;
+} hex_rows[] = {
+	{"all digits", DIGITS_60 "09af", true},        {"one too few", DIGITS_60 "09a", false},
+	{"one too many", DIGITS_60 "09af0", false},    {"none", "", false},
+	{"a letter too far", DIGITS_60 "09ag", false}, {"upper case", DIGITS_60 "09aF", false},
+	{"a sign", DIGITS_60 "0-af", false},
+};
+
+START_TEST(test_digits)
+{
+	const struct hex_row *row = &hex_rows[_i];
+	uint8_t hash[SHA256_SIZE];
+	char hex[SHA256_HEX_SIZE];
+
+	ck_assert_msg(sha256_parse(slice_of(row->hex), hash) == row->good, "%s", row->name);
+	if (!row->good)
+		return;
+	sha256_hex(hash, hex);
+	ck_assert_str_eq(hex, row->hex);
+}
+END_TEST
+
 static void add(TCase *tcase)
 {
 	tcase_add_loop_test(tcase, test_row, 0, ROWS(rows));
+	tcase_add_loop_test(tcase, test_digits, 0, ROWS(hex_rows));
 	tcase_add_test(tcase, test_zero_slice_is_the_empty_text);
 }
 

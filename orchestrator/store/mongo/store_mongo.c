@@ -468,25 +468,6 @@ struct defining {
 	void *context;
 };
 
-static int hex_digit(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static bool read_hash(struct slice hex, uint8_t out[SHA256_SIZE])
-{
-	if (hex.len != 2 * SHA256_SIZE)
-		return false;
-	for (size_t i = 0; i < SHA256_SIZE; i++) {
-		int high = hex_digit(hex.at[2 * i]), low = hex_digit(hex.at[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return false;
-		out[i] = (uint8_t)(high * 16 + low);
-	}
-	return true;
-}
-
 static enum err visit_definition(struct store_mongo *store, const bson_t *document,
 				 void *context)
 {
@@ -498,7 +479,7 @@ static enum err visit_definition(struct store_mongo *store, const bson_t *docume
 		.deployed_ms = document_number(document, "deployed_at"),
 	};
 
-	if (!read_hash(document_text(document, "_id"), definition.hash))
+	if (!sha256_parse(document_text(document, "_id"), definition.hash))
 		return damaged(store, "the hash of a definition is wrong");
 	return defining->visit(defining->context, &definition);
 }
