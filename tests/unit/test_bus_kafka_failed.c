@@ -41,7 +41,8 @@ static rd_kafka_t *client(rd_kafka_type_t type)
 
 static void set_up(void)
 {
-	static const char *const topics[] = {"inbox", "dead", "events", "cmd.stock", NULL};
+	static const char *const topics[] = {"inbox",     "dead",          "events",
+					     "cmd.stock", "inquiry.stock", NULL};
 
 	logged[0] = '\0';
 	kafka_prefix(prefix);
@@ -57,11 +58,18 @@ static void tear_down(void)
 	kafka_mock_stop(&mock);
 }
 
+/* A member that failed does not leave its group: the mock waits for it for nearly as long as
+ * its session lasts. */
 static struct kafka_setup kafka_setup(void)
 {
+	static const struct kafka_property soon[] = {{"session.timeout.ms", "4000"},
+						     {"heartbeat.interval.ms", "300"}};
+
 	return (struct kafka_setup){.brokers = mock.brokers,
 				    .prefix = prefix,
 				    .partitions = 1,
+				    .properties = soon,
+				    .n_properties = ROWS(soon),
 				    .clock = clock_system(),
 				    .log = &log_kept};
 }
