@@ -195,7 +195,7 @@ const struct subcommand subcommand_fmt = {
 			.arguments = "FILE...",
 			.summary = manual,
 			.own = {options, sizeof options / sizeof *options},
-			.common = {common_options, N_COMMON_OPTIONS},
+			.common = {common_options, N_REMOTE_OPTIONS},
 		},
 	.run = run,
 };

@@ -66,7 +66,7 @@ const struct subcommand subcommand_help = {
 		  .arguments = "[COMMAND...]",
 		  .summary = "Shows the list of commands, or what one of them does and its "
 			     "options.",
-		  .common = {common_options, N_COMMON_OPTIONS}},
+		  .common = {common_options, N_REMOTE_OPTIONS}},
 	.run = run_help,
 };
 
@@ -146,8 +146,9 @@ static void man_page(const struct cli *cli, struct bytes *out)
 			man_command(out, cli->commands.list[i]);
 	}
 	bytes_text(out, ".Sh COMMON OPTIONS\n"
-			"Every command has these;\n.Fl \\-server\nand\n.Fl \\-token\n"
-			"are of those that ask a server.\n");
+			"Every command has these, serve all but\n.Fl \\-server\nand\n"
+			".Fl \\-token .\n"
+			"Those that ask no server take no notice of the two.\n");
 	options_man(&common, out);
 	bytes_text(out,
 		   ".Sh ENVIRONMENT\n.Bl -tag -width Ds\n"

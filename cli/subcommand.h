@@ -53,10 +53,11 @@ struct subcommand {
 	enum exit_code (*run)(struct cli *cli);
 };
 
-/* --json, --no-color, --quiet, --help: every command has them, as
- *	.common = {common_options, N_COMMON_OPTIONS}
- * and what talks to a server has --server and --token, too, as
+/* --json, --no-color, --quiet, --help, --server, --token: every command has them, also
+ * what asks no server, so that scripts can give them to all, as
  *	.common = {common_options, N_REMOTE_OPTIONS}
+ * and only a server, which is none to ask, has the first four alone, as
+ *	.common = {common_options, N_COMMON_OPTIONS}
  */
 enum { N_COMMON_OPTIONS = 4, N_REMOTE_OPTIONS = 6 };
 extern const struct option common_options[N_REMOTE_OPTIONS];
