@@ -1,4 +1,5 @@
 /* skald reconcile */
+#include "cli/filter.h"
 #include "cli/members.h"
 #include "cli/remote.h"
 
@@ -151,6 +152,9 @@ static enum exit_code run(struct cli *cli)
 
 	if (!stream.path)
 		return complain_err(cli, ERR_TOO_LARGE);
+	code = filter_check_time(cli, "since");
+	if (code)
+		return code;
 	code = remote_open(cli, &remote);
 	if (code)
 		return code;

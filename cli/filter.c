@@ -43,26 +43,30 @@ static enum exit_code complain_status(const struct cli *cli, struct slice word)
 			      meant ? meant : "", meant ? "`?)" : "");
 }
 
+enum exit_code filter_check_time(const struct cli *cli, const char *name)
+{
+	const char *text = options_text(cli->options, name);
+
+	if (!text || is_time(text))
+		return EXIT_DONE;
+	return complain_usage(
+		cli,
+		"--%s: \"%s\" is neither a time span such as 15m, 24h or 7d nor a "
+		"time such as 2025-03-01T09:30:00Z",
+		name, text);
+}
+
 enum exit_code filter_check(const struct cli *cli)
 {
-	static const char *const times[] = {"since", "older"};
+	enum exit_code code;
 	struct slice word;
 
 	for (size_t i = 0; options_item(cli->options, "status", i, &word); i++) {
 		if (!is_status(word))
 			return complain_status(cli, word);
 	}
-	for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
-		const char *text = options_text(cli->options, times[i]);
-
-		if (text && !is_time(text))
-			return complain_usage(cli,
-					      "--%s: \"%s\" is neither a time span such as "
-					      "15m, 24h or 7d nor a time such as "
-					      "2025-03-01T09:30:00Z",
-					      times[i], text);
-	}
-	return EXIT_DONE;
+	code = filter_check_time(cli, "since");
+	return code ? code : filter_check_time(cli, "older");
 }
 
 bool filter_given(const struct options *options)

@@ -39,6 +39,9 @@
 /* Whether there are such statuses and times; otherwise what is wrong was said. */
 enum exit_code filter_check(const struct cli *cli);
 
+/* The same of one option that gives a time. */
+enum exit_code filter_check_time(const struct cli *cli, const char *name);
+
 bool filter_given(const struct options *options);
 
 /* Call for every saga that fits, the newest first, as one line of a list; at most

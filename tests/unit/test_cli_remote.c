@@ -802,6 +802,7 @@ START_TEST(test_wrong_usage)
 	check(RUN("ls", "--status", "finished"), 2, NULL, "there is no status `finished`");
 	check(RUN("ls", "--status", "running,parkd"), 2, NULL, "did you mean `parked`?");
 	check(RUN("ls", "--since", "soon"), 2, NULL, "--since: \"soon\" is neither");
+	check(RUN("reconcile", "--since", "soon"), 2, NULL, "--since: \"soon\" is neither");
 	check(RUN("cancel", "--status", "x", "--yes"), 2, NULL, "there is no status `x`");
 	check(RUN("pause", "--older", "1w", "--yes"), 2, NULL, "--older: \"1w\" is neither");
 	check(RUN("ls", "--since", "2025-03-01T09:30:00Z", "--server", "ftp://x"), 2, NULL,
