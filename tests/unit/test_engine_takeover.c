@@ -456,6 +456,80 @@ START_TEST(test_what_goes_gives_back_its_place_in_the_window)
 }
 END_TEST
 
+/* Somebody took it, and the first one hears of it when it stores something. What it cannot
+ * store is not its own any more, nor is what else there was in that shard. */
+START_TEST(test_who_stores_what_was_taken_is_told)
+{
+	static const struct limits narrow = {.others = {.window = 2}};
+	const struct operation cancel = {.saga_id = slice_of(sites_id(1, 1)),
+					 .type = EVENT_CANCEL};
+	struct said begins, operates, stays;
+
+	sites_enter(&narrow);
+	site_own(0, "01", SITE_SHARDS);
+	ck_assert_int_eq(site_start(0, "waits", sites_id(1, 1)), OK);
+	ck_assert_int_eq(site_start(0, "waits", sites_id(1, 2)), OK);
+	ck_assert_str_ne(site_commands(0, NULL), "");
+	site_own(1, "1", SITE_SHARDS);
+	ck_assert_uint_eq(site_live(0), 2);
+	ask_start(0, sites_id(1, 3), &begins);
+	ask_start(0, sites_id(0, 1), &stays);
+	operates = (struct said){0};
+	engine_operate(sites.all[0].engine, &cancel, hear, &operates);
+	ck_assert_int_eq(site_turn(0), OK);
+	check_said(&begins, ERR_BUSY, "moved");
+	check_said(&operates, ERR_BUSY, "moved");
+	check_said(&stays, OK, "");
+	ck_assert_uint_eq(site_live(0), 1);
+	site_run(0);
+	ck_assert_str_ne(site_commands(0, NULL), ""); /* there is room in the window */
+	ck_assert_int_eq(begins.n + operates.n, 2);
+	ck_assert_uint_eq(site_live(1), 2);
+	ck_assert_int_eq(site_cancel(1, sites_id(1, 1)), OK);
+	sites_leave();
+}
+END_TEST
+
+/* Somebody else began it, and whoever wants to begin it, too, goes on with it only where it
+ * is his to do. */
+static const struct stray_row {
+	const char *name, *saga;
+	uint32_t shard; /* of the saga that has the key */
+	int64_t after_ms;
+	size_t live; /* at the one that finds it */
+} stray_rows[] = {
+	{"in a shard of ours", "waits", 1, 1, 1},
+	{"in a shard of ours, and it has ended", "sleeps", 1, 60000, 0},
+	{"in a shard of the other one", "waits", 0, 1, 0},
+};
+
+START_TEST(test_what_has_the_key_is_gone_on_with_where_it_is_ours)
+{
+	const struct stray_row *row = &stray_rows[_i];
+	struct start_message start = {.saga = slice_of(row->saga),
+				      .key = SLICE_LITERAL("k"),
+				      .input = SLICE_LITERAL("{}")};
+	struct said said = {0};
+
+	sites_enter(NULL);
+	site_own(0, "01", SITE_SHARDS);
+	ask_all(1);
+	site_own(1, "1", SITE_SHARDS);
+	write_late();
+	start.id = slice_of(sites_id(row->shard, 1));
+	engine_start(sites.all[0].engine, &start, NULL, NULL);
+	ck_assert_int_eq(site_turn(0), OK);
+	sites_advance(row->after_ms);
+	ck_assert_int_eq(site_turn(0), OK);
+	start.id = slice_of(sites_id(1, 2));
+	engine_start(sites.all[1].engine, &start, hear, &said);
+	ck_assert_int_eq(site_turn(1), OK);
+	check_said(&said, OK, "");
+	ck_assert_msg(site_live(1) == row->live, "%s: %zu", row->name, site_live(1));
+	leave_late();
+}
+END_TEST
+
 START_TEST(test_it_is_said_what_came_and_what_went)
 {
 	sites_enter(NULL);
@@ -487,6 +561,9 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_what_went_before_it_was_loaded_is_not_loaded);
 	tcase_add_test(tcase, test_who_waits_for_what_goes_is_told);
 	tcase_add_test(tcase, test_what_goes_gives_back_its_place_in_the_window);
+	tcase_add_test(tcase, test_who_stores_what_was_taken_is_told);
+	tcase_add_loop_test(tcase, test_what_has_the_key_is_gone_on_with_where_it_is_ours, 0,
+			    ROWS(stray_rows));
 	tcase_add_test(tcase, test_it_is_said_what_came_and_what_went);
 }
 

@@ -33,11 +33,13 @@ static const struct key_row {
 	const char *name, *id, *key;
 } key_rows[] = {
 	{"the id of a saga is its key", "order-17", "order-17"},
+	{"an id may be a letter", "o", "o"},
 	{"a child is where its parent is", "order-17:ship.5f0c8e1b2a9d4c37", "order-17"},
 	{"a command is where its saga is", "order-17/reserve#0/0/do", "order-17"},
 	{"a command of a child is where the parent is", "order-17:ship.5f/pack#0/0/do",
 	 "order-17"},
 	{"nothing has an empty key", "", ""},
+	{"nor has what begins with the end of one", "/reserve", ""},
 };
 
 START_TEST(test_key)
@@ -75,6 +77,57 @@ START_TEST(test_a_set_has_what_was_added)
 }
 END_TEST
 
+/* What the set has to say of every number, and what it may not. */
+static void check_set(const struct shards *shards, const bool *wanted)
+{
+	uint32_t count = 0, next = shards->n;
+
+	for (uint32_t i = shards->n; i-- > 0;) {
+		next = wanted[i] ? i : next;
+		count += wanted[i];
+		ck_assert_msg(shards_has(shards, i) == wanted[i], "%u of %u", (unsigned)i,
+			      (unsigned)shards->n);
+		ck_assert_uint_eq(shards_next(shards, i), next);
+	}
+	ck_assert_uint_eq(shards_count(shards), count);
+	ck_assert_uint_eq(shards_next(shards, shards->n), shards->n);
+	ck_assert_uint_eq(shards_next(shards, UINT32_MAX), shards->n);
+}
+
+static const uint32_t sizes[] = {1, 63, 64, 65, 200, SHARDS_MAX};
+
+START_TEST(test_a_set_of_any_size)
+{
+	static bool wanted[SHARDS_MAX];
+	struct shards shards = {.n = sizes[_i]};
+	uint32_t dice = 1;
+
+	for (int round = 0; round < 8; round++) {
+		for (uint32_t i = 0; i < shards.n; i++) {
+			dice = dice * 1103515245 + 12345;
+			wanted[i] = round ? dice >> 16 & 1 : true;
+			(wanted[i] ? shards_add : shards_remove)(&shards, i);
+		}
+		check_set(&shards, wanted);
+	}
+}
+END_TEST
+
+/* Of a set that was larger. */
+START_TEST(test_what_is_beyond_a_set_is_not_in_it)
+{
+	struct shards shards = {.n = 201};
+
+	shards_add(&shards, 200);
+	shards.n = 200;
+	ck_assert(!shards_has(&shards, 200));
+	ck_assert_uint_eq(shards_count(&shards), 0);
+	shards_remove(&shards, 200);
+	shards.n = 201;
+	ck_assert(shards_has(&shards, 200));
+}
+END_TEST
+
 START_TEST(test_what_is_not_divided_covers_all)
 {
 	struct shards shards = {0};
@@ -94,6 +147,8 @@ static void add(TCase *tcase)
 	tcase_add_loop_test(tcase, test_hash_is_that_of_kafka, 0, ROWS(hash_rows));
 	tcase_add_loop_test(tcase, test_key, 0, ROWS(key_rows));
 	tcase_add_test(tcase, test_a_set_has_what_was_added);
+	tcase_add_loop_test(tcase, test_a_set_of_any_size, 0, ROWS(sizes));
+	tcase_add_test(tcase, test_what_is_beyond_a_set_is_not_in_it);
 	tcase_add_test(tcase, test_what_is_not_divided_covers_all);
 }
 
