@@ -115,8 +115,6 @@ void drop_lost(struct engine *engine)
 	engine->shards.n = ours->n;
 	subtract(&engine->to_load, &lost, &staying);
 	engine->to_load = staying;
-	if (engine->to_load.n != ours->n)
-		engine->to_load = (struct shards){.n = ours->n};
 	owners_forget(engine->owners, &lost);
 	drop_changes(engine);
 	log_shards(engine, LOG_LEVEL_WARN, "shards-lost", &lost, drop_sagas(engine));

@@ -281,7 +281,11 @@ START_TEST(test_what_never_arrives_is_published_by_each)
 	site_own(0, "1", SITE_SHARDS);
 	ck_assert_int_eq(site_start(0, "waits", id), OK);
 	ck_assert(heard_all(0));
-	site_own(1, "1", SITE_SHARDS);
+	site_own(1, "0", SITE_SHARDS); /* where batches have numbers of their own */
+	for (int n = 1; n < 4; n++)
+		ck_assert_int_eq(site_start(1, "waits", sites_id(0, n)), OK);
+	sites.all[1].heard = 0;
+	site_own(1, "01", SITE_SHARDS);
 	ck_assert(heard_all(1));
 	ck_assert_int_eq(site_cancel(1, id), OK); /* the first that it stores */
 	site_close(0);

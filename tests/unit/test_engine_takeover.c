@@ -433,6 +433,33 @@ START_TEST(test_who_waits_for_what_goes_is_told)
 	ck_assert_int_eq(site_start(0, "waits", sites_id(0, 3)), OK);
 	ck_assert_int_eq(sites_status(sites_id(0, 3)), STATUS_RUNNING);
 	ck_assert_int_eq(goes[0].n + goes[1].n, 2);
+	/* Nothing of what went is counted with what is under way. */
+	asked.fails[ASK_COMMIT] = true;
+	sites.all[0].logged[0] = '\0';
+	ask_start(0, sites_id(0, 4), &later);
+	ck_assert_int_eq(site_turn(0), ERR_UNAVAILABLE);
+	ck_assert_ptr_nonnull(strstr(sites.all[0].logged, "event=store-failed"));
+	ck_assert_ptr_nonnull(strstr(sites.all[0].logged, " sagas=1 "));
+	sites_leave();
+}
+END_TEST
+
+/* It is found out in the turn that would store it, and the rest of that turn is as ever. */
+START_TEST(test_what_is_decided_behind_what_goes_is_stored)
+{
+	struct said goes;
+
+	sites_enter(NULL);
+	site_own(0, "01", SITE_SHARDS);
+	ck_assert_int_eq(site_start(0, "sleeps", sites_id(0, 1)), OK);
+	site_own(1, "1", SITE_SHARDS);
+	sites_advance(60000);
+	ask_start(0, sites_id(1, 1), &goes);
+	ck_assert_int_eq(goes.n, 0);
+	ck_assert_int_eq(site_turn(0), OK);
+	check_said(&goes, ERR_BUSY, "moved");
+	ck_assert_int_eq(sites_status(sites_id(0, 1)), STATUS_COMPLETED);
+	ck_assert_uint_eq(site_live(0), 0);
 	sites_leave();
 }
 END_TEST
@@ -534,6 +561,8 @@ START_TEST(test_it_is_said_what_came_and_what_went)
 {
 	sites_enter(NULL);
 	site_own(0, "012", SITE_SHARDS);
+	ck_assert_str_eq(sites.all[0].logged,
+			 "level=info event=shards-taken n=3 of=4 first=0 sagas=0 ours=3\n");
 	ck_assert_int_eq(site_start(0, "waits", sites_id(1, 1)), OK);
 	sites.all[0].logged[0] = '\0';
 	site_own(0, "03", SITE_SHARDS);
@@ -543,6 +572,9 @@ START_TEST(test_it_is_said_what_came_and_what_went)
 	sites.all[0].logged[0] = '\0';
 	site_own(0, "03", SITE_SHARDS);
 	ck_assert_str_eq(sites.all[0].logged, "");
+	site_own(0, "", SITE_SHARDS);
+	ck_assert_str_eq(sites.all[0].logged,
+			 "level=warn event=shards-lost n=2 of=4 first=0 sagas=0 ours=0\n");
 	sites_leave();
 }
 END_TEST
@@ -560,6 +592,7 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_what_was_told_is_settled_once);
 	tcase_add_test(tcase, test_what_went_before_it_was_loaded_is_not_loaded);
 	tcase_add_test(tcase, test_who_waits_for_what_goes_is_told);
+	tcase_add_test(tcase, test_what_is_decided_behind_what_goes_is_stored);
 	tcase_add_test(tcase, test_what_goes_gives_back_its_place_in_the_window);
 	tcase_add_test(tcase, test_who_stores_what_was_taken_is_told);
 	tcase_add_loop_test(tcase, test_what_has_the_key_is_gone_on_with_where_it_is_ours, 0,
