@@ -1,11 +1,13 @@
 #include "tests/lib/asked.h"
 
+#include <assert.h>
 #include <check.h>
 
 struct asked asked;
 
 static enum err note(enum ask ask)
 {
+	assert(!asked.visiting); /* see store.h */
 	asked.n[ask]++;
 	return asked.fails[ask] ? ERR_UNAVAILABLE : OK;
 }
@@ -17,7 +19,11 @@ static enum err ask_load(struct store *store, const struct shards *which,
 {
 	enum err err = note(ASK_LOAD);
 
-	return err ? err : sites.real->load(store, which, newest, visit, context);
+	asked.visiting = true;
+	if (!err)
+		err = sites.real->load(store, which, newest, visit, context);
+	asked.visiting = false;
+	return err;
 }
 
 static enum err ask_look(struct store *store,
@@ -29,7 +35,9 @@ static enum err ask_look(struct store *store,
 
 	if (err || !asked.late)
 		return err;
+	asked.visiting = true;
 	err = sites.real->load(asked.late, &store->shards, &newest, visit, context);
+	asked.visiting = false;
 	store->stirred = err != OK;
 	return err;
 }
@@ -108,6 +116,32 @@ void ask_all(int i)
 	ops->definition_changes = ask_changes;
 	ops->definitions = ask_definitions;
 	ops->commit = ask_commit;
+}
+
+static enum err never_check(struct store *store)
+{
+	return OK;
+}
+
+static enum err commit_late(struct store *store, const struct store_batch *batch,
+			    struct saga_write *writes, size_t n,
+			    const struct audit_entry *audit, size_t n_audit)
+{
+	return sites.real->commit(asked.late, batch, writes, n, audit, n_audit);
+}
+
+void asked_late(void)
+{
+	asked.late = store_memory_open(sites.vault);
+	sites.all[0].store_ops.check = never_check;
+	sites.all[0].store_ops.commit = commit_late;
+}
+
+void asked_leave(void)
+{
+	store_close(asked.late);
+	asked.late = NULL;
+	sites_leave();
 }
 
 void check_asked(enum ask ask, int n)

@@ -22,6 +22,7 @@ struct asked {
 	int n[ASKS];
 	bool fails[ASKS];
 	struct store *late; /* it looks here, for all that there is; NULL: for nothing */
+	bool visiting;      /* it passes sagas, and is not to be asked */
 };
 
 extern struct asked asked;
@@ -30,5 +31,10 @@ extern struct asked asked;
 void ask_all(int i);
 
 void check_asked(enum ask ask, int n);
+
+/* From now on the first site does not hear what it lost, and writes it all the same: where
+ * such a store looks it finds that. Then sites_leave is asked_leave. */
+void asked_late(void);
+void asked_leave(void);
 
 #endif

@@ -163,33 +163,6 @@ END_TEST
 
 /* --- what came too late ------------------------------------------------------------------ */
 
-static enum err never_check(struct store *store)
-{
-	return OK;
-}
-
-static enum err commit_late(struct store *store, const struct store_batch *batch,
-			    struct saga_write *writes, size_t n,
-			    const struct audit_entry *audit, size_t n_audit)
-{
-	return sites.real->commit(asked.late, batch, writes, n, audit, n_audit);
-}
-
-/* The first one writes all the same what it does not have any more. */
-static void write_late(void)
-{
-	asked.late = store_memory_open(sites.vault);
-	sites.all[0].store_ops.check = never_check;
-	sites.all[0].store_ops.commit = commit_late;
-}
-
-static void leave_late(void)
-{
-	store_close(asked.late);
-	asked.late = NULL;
-	sites_leave();
-}
-
 /* One that has ended, one that turned back, and one that was begun, each found without
  * memory. */
 START_TEST(test_no_memory_to_look)
@@ -208,7 +181,7 @@ START_TEST(test_no_memory_to_look)
 		ask_all(1);
 		site_own(1, "1", SITE_SHARDS);
 		ck_assert_uint_eq(site_live(1), 2);
-		write_late();
+		asked_late();
 		sites_advance(60000);
 		ck_assert_int_eq(site_start(0, "waits", comes), OK);
 		ck_assert_int_eq(site_cancel(0, turns), OK);
@@ -227,7 +200,7 @@ START_TEST(test_no_memory_to_look)
 		}
 		ck_assert_int_eq(sites_status(turns), STATUS_COMPENSATED);
 		ck_assert_int_eq(sites_status(ends), STATUS_COMPLETED);
-		leave_late();
+		asked_leave();
 	}
 }
 END_TEST
@@ -249,7 +222,7 @@ START_TEST(test_a_child_that_ended_too_late_tells_its_parent)
 	ask_all(1);
 	site_own(1, "2", SITE_SHARDS);
 	ck_assert_uint_eq(site_live(1), 2);
-	write_late();
+	asked_late();
 	engine_signal(sites.all[0].engine, &go, NULL, NULL);
 	ck_assert_int_eq(site_turn(0), OK);
 	site_close(0);
@@ -259,7 +232,7 @@ START_TEST(test_a_child_that_ended_too_late_tells_its_parent)
 	site_run(1);
 	ck_assert_int_eq(sites_status(id), STATUS_COMPLETED);
 	ck_assert_uint_eq(site_live(1), 0);
-	leave_late();
+	asked_leave();
 }
 END_TEST
 
@@ -542,7 +515,7 @@ START_TEST(test_what_has_the_key_is_gone_on_with_where_it_is_ours)
 	site_own(0, "01", SITE_SHARDS);
 	ask_all(1);
 	site_own(1, "1", SITE_SHARDS);
-	write_late();
+	asked_late();
 	start.id = slice_of(sites_id(row->shard, 1));
 	engine_start(sites.all[0].engine, &start, NULL, NULL);
 	ck_assert_int_eq(site_turn(0), OK);
@@ -553,7 +526,7 @@ START_TEST(test_what_has_the_key_is_gone_on_with_where_it_is_ours)
 	ck_assert_int_eq(site_turn(1), OK);
 	check_said(&said, OK, "");
 	ck_assert_msg(site_live(1) == row->live, "%s: %zu", row->name, site_live(1));
-	leave_late();
+	asked_leave();
 }
 END_TEST
 
