@@ -1,7 +1,7 @@
 #include "bus/session.h"
 
+#include "bus/polled.h"
 #include "bus/stream.h"
-#include "bus/table.h"
 #include "proto/message_copy.h"
 #include "proto/wire.h"
 
@@ -15,9 +15,8 @@ enum { IN_BYTES_MAX = 4 * (WIRE_LENGTH_SIZE + WIRE_FRAME_MAX) };
 
 /* A command, from when it came until it is answered. */
 struct errand {
-	struct table_node by_id; /* first; only once it was polled */
-	struct errand *next;     /* of those that were not */
-	struct command_message *command;
+	struct polled polled; /* first */
+	struct errand *next;  /* of those that were not */
 };
 
 /* An inquiry that was not polled. */
@@ -56,7 +55,7 @@ struct session {
 
 static void free_errand(struct errand *errand)
 {
-	free(errand->command);
+	free(errand->polled.command);
 	free(errand);
 }
 
@@ -93,22 +92,10 @@ static void drop_fresh(struct session *session)
 	session->n_fresh = 0;
 }
 
-/* One that was polled, the latest of those attempts; NULL: there is none. */
 static struct errand *find_polled(const struct session *session, struct slice id,
 				  uint32_t attempt_max)
 {
-	struct table_node *node = table_first(&session->polled, table_hash(id));
-	struct errand *found = NULL;
-
-	for (; node; node = table_next(node)) {
-		struct errand *errand = (struct errand *)node;
-		uint32_t attempt = errand->command->attempt;
-
-		if (slice_equal(errand->command->id, id) && attempt <= attempt_max &&
-		    (!found || attempt > found->command->attempt))
-			found = errand;
-	}
-	return found;
+	return (struct errand *)polled_find(&session->polled, id, attempt_max);
 }
 
 /* It is being worked on, or a later attempt is, whose reply settles this one, too. */
@@ -116,7 +103,7 @@ static bool is_polled(const struct session *session, const struct command_messag
 {
 	const struct errand *newest = find_polled(session, command->id, UINT32_MAX);
 
-	return newest && newest->command->attempt >= command->attempt;
+	return newest && newest->polled.command->attempt >= command->attempt;
 }
 
 /* One that is being worked on already came again because a connection was lost. */
@@ -134,8 +121,8 @@ static enum err take_command(struct session *session, const struct command_messa
 	errand = calloc(1, sizeof *errand);
 	if (!errand)
 		return ERR_NOMEM;
-	errand->command = command_message_copy(command);
-	if (!errand->command) {
+	errand->polled.command = command_message_copy(command);
+	if (!errand->polled.command) {
 		free(errand);
 		return ERR_NOMEM;
 	}
@@ -163,14 +150,15 @@ bool session_poll(struct session *session, struct command_message *out)
 {
 	struct errand *errand;
 
-	while ((errand = take_fresh(session)) && is_polled(session, errand->command))
+	while ((errand = take_fresh(session)) && is_polled(session, errand->polled.command))
 		free_errand(errand);
 	if (!errand) {
 		take_again(session);
 		return false;
 	}
-	table_add(&session->polled, &errand->by_id, table_hash(errand->command->id));
-	*out = *errand->command;
+	table_add(&session->polled, &errand->polled.by_id,
+		  table_hash(errand->polled.command->id));
+	*out = *errand->polled.command;
 	return true;
 }
 
@@ -280,7 +268,7 @@ enum err session_reply(struct session *session, const struct reply_message *repl
 	if (err) {
 		/* Its command comes again, but not in this round. */
 		if (errand && err_retriable(err)) {
-			table_remove(&session->polled, &errand->by_id);
+			table_remove(&session->polled, &errand->polled.by_id);
 			errand->next = session->again;
 			session->again = errand;
 		}
@@ -288,7 +276,7 @@ enum err session_reply(struct session *session, const struct reply_message *repl
 	}
 	/* The reply may well point at the texts of one of them. */
 	for (; errand; errand = find_polled(session, reply->id, reply->attempt)) {
-		table_remove(&session->polled, &errand->by_id);
+		table_remove(&session->polled, &errand->polled.by_id);
 		errand->next = settled;
 		settled = errand;
 	}

@@ -52,22 +52,10 @@ static int64_t now_ms(const struct port_kafka *port)
 
 /* --- errands ------------------------------------------------------------------------ */
 
-/* One that was polled, the latest of those attempts; NULL: there is none. */
 static struct errand *find_polled(const struct port_kafka *port, struct slice id,
 				  uint32_t attempt_max)
 {
-	struct table_node *node = table_first(&port->polled, table_hash(id));
-	struct errand *found = NULL;
-
-	for (; node; node = table_next(node)) {
-		struct errand *errand = (struct errand *)node;
-		uint32_t attempt = errand->command->attempt;
-
-		if (slice_equal(errand->command->id, id) && attempt <= attempt_max &&
-		    (!found || attempt > found->command->attempt))
-			found = errand;
-	}
-	return found;
+	return (struct errand *)polled_find(&port->polled, id, attempt_max);
 }
 
 static void store_progress(struct port_kafka *port)
@@ -248,7 +236,7 @@ static struct errand *collect(struct port_kafka *port, const struct reply_messag
 	struct errand *first = NULL, *errand;
 
 	while ((errand = find_polled(port, reply->id, reply->attempt))) {
-		table_remove(&port->polled, &errand->by_id);
+		table_remove(&port->polled, &errand->polled.by_id);
 		errand->next = first;
 		first = errand;
 	}
@@ -264,8 +252,8 @@ static enum err kafka_reply(struct port *base, const struct reply_message *reply
 
 	if (!err) {
 		for (; answered; answered = answered->next) {
-			free(answered->command);
-			answered->command = NULL;
+			free(answered->polled.command);
+			answered->polled.command = NULL;
 		}
 		return OK;
 	}
@@ -278,8 +266,8 @@ static enum err kafka_reply(struct port *base, const struct reply_message *reply
 			errand->next = port->again;
 			port->again = errand;
 		} else {
-			table_add(&port->polled, &errand->by_id,
-				  table_hash(errand->command->id));
+			table_add(&port->polled, &errand->polled.by_id,
+				  table_hash(errand->polled.command->id));
 		}
 	}
 	return err;
@@ -370,8 +358,9 @@ static enum err take(struct port_kafka *port, rd_kafka_message_t *message)
 	struct errand *errand = track ? calloc(1, sizeof *errand) : NULL;
 	struct diag diag = {""};
 	const char *reason = NULL;
-	enum err err = errand ? read_command(port, message, &errand->command, &reason, &diag)
-			      : ERR_NOMEM;
+	enum err err =
+		errand ? read_command(port, message, &errand->polled.command, &reason, &diag)
+		       : ERR_NOMEM;
 
 	if (err == ERR_NOMEM) {
 		free(errand);
@@ -653,11 +642,11 @@ static bool kafka_poll(struct port *base, struct command_message *out)
 
 	while (port->polled.n < port->setup.window && port->fresh.first) {
 		struct errand *errand = errands_take(&port->fresh);
-		const struct command_message *command = errand->command;
+		const struct command_message *command = errand->polled.command;
 		struct errand *newest = find_polled(port, command->id, UINT32_MAX);
 
-		table_add(&port->polled, &errand->by_id, table_hash(command->id));
-		if (newest && newest->command->attempt >= command->attempt)
+		table_add(&port->polled, &errand->polled.by_id, table_hash(command->id));
+		if (newest && newest->polled.command->attempt >= command->attempt)
 			continue;
 		*out = *command;
 		return true;

@@ -6,7 +6,7 @@
 
 void errand_free(struct errand *errand)
 {
-	free(errand->command);
+	free(errand->polled.command);
 	free(errand);
 }
 

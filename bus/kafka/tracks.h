@@ -8,7 +8,7 @@
 #define SKALD_BUS_KAFKA_TRACKS_H
 
 #include "bus/kafka/kafka.h"
-#include "bus/table.h"
+#include "bus/polled.h"
 
 struct track {
 	struct track *next;
@@ -24,14 +24,13 @@ struct tracks {
 
 /* A message, until it is answered and so are those before it. */
 struct errand {
-	struct table_node by_id; /* first; while it is polled */
-	struct errand *next;     /* of a list, or answered by the same reply */
+	struct polled polled; /* first; its command is NULL: none, or it is answered */
+	struct errand *next;  /* of a list, or answered by the same reply */
 	struct errand *next_in_track;
 	struct track *track; /* NULL: its partition is somebody else's now */
 	int64_t offset;
 	bool done;
-	struct command_message *command; /* NULL: none, or it is answered */
-	int32_t reply_partition;         /* -1: none was asked for */
+	int32_t reply_partition; /* -1: none was asked for */
 	char trace[KAFKA_TRACE_SIZE];
 };
 
