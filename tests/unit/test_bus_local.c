@@ -1,11 +1,10 @@
 /* test_bus_local.c - the local bus over real sockets, with several processes. */
-#include "bus/bus_local.h"
 #include "bus/client_local.h"
-#include "bus/port_local.h"
 #include "proto/wire.h"
 #include "tests/lib/clock_sim.h"
 #include "tests/lib/fail_malloc.h"
 #include "tests/lib/folder.h"
+#include "tests/lib/local_ends.h"
 #include "tests/lib/random.h"
 #include "tests/lib/suite.h"
 
@@ -26,25 +25,7 @@
 
 enum { PATIENCE_MS = 20000 };
 
-static const char path[] = "bus.sock";
-
 /* --- helpers ----------------------------------------------------------------------- */
-
-static struct bus *open_bus_with(const struct hub_limits *limits, const struct clock *clock)
-{
-	const struct bus_local_setup setup = {
-		.path = path, .server = "test", .clock = clock, .limits = limits};
-	struct bus *bus = NULL;
-	struct diag diag = {""};
-
-	ck_assert_msg(bus_local_open(&setup, &bus, &diag) == OK, "%s", diag.text);
-	return bus;
-}
-
-static struct bus *open_bus(void)
-{
-	return open_bus_with(NULL, clock_system());
-}
 
 static enum err try_bus(const char *at, struct diag *diag)
 {
@@ -57,42 +38,14 @@ static enum err try_bus(const char *at, struct diag *diag)
 	return err;
 }
 
-static struct port *open_port(uint32_t window, const struct clock *clock, int wake_fd)
-{
-	const struct port_local_setup setup = {
-		.link = {.path = path, .clock = clock, .wake_fd = wake_fd},
-		.session = {.participant = "stock", .name = "test", .window = window}};
-	struct port *port = NULL;
-	struct diag diag = {""};
-
-	if (port_local_open(&setup, &port, &diag))
-		abort();
-	return port;
-}
-
 static struct client_local *open_client(void)
 {
-	const struct link_setup link = {.path = path, .clock = clock_system(), .wake_fd = -1};
+	const struct link_setup link = {
+		.path = local_path, .clock = clock_system(), .wake_fd = -1};
 	struct client_local *client = NULL;
 
 	ck_assert_int_eq(client_local_open(&link, "test", &client, NULL), OK);
 	return client;
-}
-
-static enum err ask_for(struct bus *bus, int n, uint32_t attempt)
-{
-	char id[32], saga_id[16];
-	struct command_message command = {.participant = TEXT("stock"),
-					  .command = TEXT("take"),
-					  .saga = TEXT("order"),
-					  .attempt = attempt,
-					  .args = TEXT("{\"qty\":2}")};
-
-	snprintf(saga_id, sizeof saga_id, "s%d", n);
-	snprintf(id, sizeof id, "s%d/a#0/0/do", n);
-	command.id = slice_of(id);
-	command.saga_id = slice_of(saga_id);
-	return bus_send(bus, &command);
 }
 
 /* A connection without any of our code on this side. */
@@ -102,7 +55,7 @@ static int connect_raw(void)
 	struct timeval patience = {.tv_sec = PATIENCE_MS / 1000};
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
-	memcpy(address.sun_path, path, sizeof path);
+	memcpy(address.sun_path, local_path, sizeof local_path);
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience),
 			 0);
@@ -179,12 +132,12 @@ START_TEST(test_the_file_is_for_its_owner_and_goes_with_the_bus)
 	struct bus *bus;
 
 	folder_enter();
-	bus = open_bus();
-	ck_assert_int_eq(stat(path, &status), 0);
+	bus = local_bus();
+	ck_assert_int_eq(stat(local_path, &status), 0);
 	ck_assert(S_ISSOCK(status.st_mode));
 	ck_assert_uint_eq(status.st_mode & 0777, 0600);
 	bus_close(bus);
-	ck_assert_int_eq(stat(path, &status), -1);
+	ck_assert_int_eq(stat(local_path, &status), -1);
 	folder_leave();
 }
 END_TEST
@@ -195,13 +148,13 @@ START_TEST(test_a_file_that_somebody_else_put_there_stays)
 	struct bus *bus, *other;
 
 	folder_enter();
-	bus = open_bus();
-	ck_assert_int_eq(unlink(path), 0);
-	other = open_bus();
+	bus = local_bus();
+	ck_assert_int_eq(unlink(local_path), 0);
+	other = local_bus();
 	bus_close(bus);
-	ck_assert_int_eq(stat(path, &status), 0);
+	ck_assert_int_eq(stat(local_path, &status), 0);
 	bus_close(other);
-	ck_assert_int_eq(stat(path, &status), -1);
+	ck_assert_int_eq(stat(local_path, &status), -1);
 	folder_leave();
 }
 END_TEST
@@ -215,13 +168,13 @@ START_TEST(test_a_file_that_a_crash_left_is_replaced)
 	folder_enter();
 	pid = fork();
 	if (pid == 0) {
-		bus = open_bus();
+		bus = local_bus();
 		kill(getpid(), SIGKILL);
 	}
 	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
-	ck_assert_int_eq(access(path, F_OK), 0);
-	bus = open_bus();
-	port = open_port(1, clock_system(), -1);
+	ck_assert_int_eq(access(local_path, F_OK), 0);
+	bus = local_bus();
+	port = local_port(1, clock_system(), -1);
 	port_pump(port, 0);
 	bus_pump(bus);
 	port_pump(port, 0);
@@ -239,8 +192,8 @@ START_TEST(test_paths_that_are_no_good)
 	struct bus *bus;
 
 	folder_enter();
-	bus = open_bus();
-	ck_assert_int_eq(try_bus(path, &diag), ERR_CONFLICT);
+	bus = local_bus();
+	ck_assert_int_eq(try_bus(local_path, &diag), ERR_CONFLICT);
 	ck_assert_str_eq(diag.text, "another process listens at bus.sock: stop it, or choose "
 				    "another path");
 	bus_close(bus);
@@ -275,10 +228,10 @@ START_TEST(test_the_descriptor_says_when_there_is_something_to_do)
 	struct bus *bus;
 
 	folder_enter();
-	bus = open_bus();
+	bus = local_bus();
 	bus_pump(bus);
 	ck_assert(!is_readable(bus));
-	port = open_port(1, clock_system(), -1);
+	port = local_port(1, clock_system(), -1);
 	port_pump(port, 0);
 	ck_assert(is_readable(bus)); /* somebody knocks, and says hello */
 	bus_pump(bus);
@@ -286,7 +239,7 @@ START_TEST(test_the_descriptor_says_when_there_is_something_to_do)
 	ck_assert(!is_readable(bus));
 	port_pump(port, 0);
 	ck_assert(!is_readable(bus));
-	ck_assert_int_eq(ask_for(bus, 1, 1), OK);
+	ck_assert_int_eq(local_ask(bus, 1, 1), OK);
 	ck_assert(is_readable(bus)); /* there is something to push out */
 	bus_pump(bus);
 	ck_assert(!is_readable(bus));
@@ -320,13 +273,13 @@ START_TEST(test_what_somebody_leaves_goes_on_at_once)
 	struct bus *bus;
 
 	folder_enter();
-	bus = open_bus();
-	a = open_port(5, clock_system(), -1);
+	bus = local_bus();
+	a = local_port(5, clock_system(), -1);
 	port_pump(a, 0);
 	bus_pump(bus);
-	ck_assert_int_eq(ask_for(bus, 1, 1), OK);
+	ck_assert_int_eq(local_ask(bus, 1, 1), OK);
 	bus_pump(bus);
-	b = open_port(5, clock_system(), -1);
+	b = local_port(5, clock_system(), -1);
 	port_pump(b, 0);
 	bus_pump(bus);
 	bus_pump(bus);
@@ -351,14 +304,14 @@ START_TEST(test_garbage_ends_its_own_connection)
 	int fd;
 
 	folder_enter();
-	bus = open_bus();
-	port = open_port(1, clock_system(), -1);
+	bus = local_bus();
+	port = local_port(1, clock_system(), -1);
 	port_pump(port, 0);
 	fd = connect_raw();
 	ck_assert_int_eq(write(fd, "GET / HTTP/1.1\r\n\r\n", 18), 18);
 	ck_assert_ptr_nonnull(strstr(hear_raw(bus, fd), "so these are no frames"));
 	close(fd);
-	ck_assert_int_eq(ask_for(bus, 1, 1), OK);
+	ck_assert_int_eq(local_ask(bus, 1, 1), OK);
 	bus_pump(bus);
 	port_pump(port, 0);
 	ck_assert(port_poll(port, &command));
@@ -381,8 +334,8 @@ START_TEST(test_leaving_in_the_middle_of_a_frame)
 	size_t whole;
 
 	folder_enter();
-	bus = open_bus();
-	ck_assert_int_eq(ask_for(bus, 1, 1), OK);
+	bus = local_bus();
+	ck_assert_int_eq(local_ask(bus, 1, 1), OK);
 	ck_assert_int_eq(wire_write(&hello, &bytes, NULL), OK);
 	whole = bytes.len;
 	ck_assert_int_eq(wire_write(&reply, &bytes, NULL), OK);
@@ -416,8 +369,8 @@ START_TEST(test_the_last_words_count)
 	int fd;
 
 	folder_enter();
-	bus = open_bus();
-	ck_assert_int_eq(ask_for(bus, 1, 1), OK);
+	bus = local_bus();
+	ck_assert_int_eq(local_ask(bus, 1, 1), OK);
 	fd = connect_raw();
 	say_raw(fd, &hello);
 	say_raw(fd, &reply);
@@ -438,7 +391,7 @@ START_TEST(test_who_says_no_hello_is_sent_away)
 
 	folder_enter();
 	clock_sim_init(&clock, 0);
-	bus = open_bus_with(NULL, &clock.base);
+	bus = local_bus_with(NULL, &clock.base);
 	fd = connect_raw();
 	bus_pump(bus);
 	clock_sim_advance(&clock, hub_default_limits.hello_ms);
@@ -458,7 +411,7 @@ START_TEST(test_too_many_connections_are_turned_away)
 
 	limits.connections = 3;
 	folder_enter();
-	bus = open_bus_with(&limits, clock_system());
+	bus = local_bus_with(&limits, clock_system());
 	for (int i = 0; i < 3; i++) {
 		guests[i] = connect_raw();
 		bus_pump(bus);
@@ -494,7 +447,7 @@ START_TEST(test_no_descriptor_is_left)
 	bool quiet;
 
 	folder_enter();
-	bus = open_bus();
+	bus = local_bus();
 	guest = connect_raw();
 	getrlimit(RLIMIT_NOFILE, &limit);
 	tight = (struct rlimit){.rlim_cur = (rlim_t)guest + 4, .rlim_max = limit.rlim_max};
@@ -533,7 +486,7 @@ START_TEST(test_who_does_not_read_holds_nobody_up)
 	int fd, got = 0;
 
 	folder_enter();
-	bus = open_bus();
+	bus = local_bus();
 	fd = connect_raw();
 	say_raw(fd, &hello);
 	bus_pump(bus);
@@ -547,7 +500,7 @@ START_TEST(test_who_does_not_read_holds_nobody_up)
 	}
 	ck_assert_uint_gt(look(bus)->held, 10);
 	ck_assert_uint_gt(look(bus)->inflight, 2);
-	port = open_port(1000, clock_system(), -1);
+	port = local_port(1000, clock_system(), -1);
 	for (int i = 0; i < 1000 && look(bus)->held; i++) {
 		struct reply_message reply = {.attempt = 1};
 
@@ -582,7 +535,7 @@ static pid_t start_process(void)
 
 	if (pid)
 		return pid;
-	port = open_port(50, clock_system(), -1);
+	port = local_port(50, clock_system(), -1);
 	for (;;) {
 		port_pump(port, 1000);
 		while (port_poll(port, &command)) {
@@ -618,7 +571,7 @@ static void take_answers(struct run *run)
 static void ask(struct run *run)
 {
 	while (run->n_sent < COMMANDS && run->n_sent - run->n_done < INFLIGHT)
-		ck_assert_int_eq(ask_for(run->bus, run->n_sent++, 1), OK);
+		ck_assert_int_eq(local_ask(run->bus, run->n_sent++, 1), OK);
 }
 
 START_TEST(test_processes_that_are_killed_lose_nothing)
@@ -629,7 +582,7 @@ START_TEST(test_processes_that_are_killed_lose_nothing)
 	int kills = 0;
 
 	folder_enter();
-	run.bus = open_bus();
+	run.bus = local_bus();
 	for (int i = 0; i < PROCESSES; i++)
 		pids[i] = start_process();
 	while (run.n_done < COMMANDS) {
@@ -668,9 +621,9 @@ START_TEST(test_every_allocation_fails_in_turn)
 	folder_enter();
 	for (size_t n = 0; fired; n++) {
 		const struct bus_local_setup bus_setup = {
-			.path = path, .server = "test", .clock = clock_system()};
+			.path = local_path, .server = "test", .clock = clock_system()};
 		const struct port_local_setup port_setup = {
-			.link = {.path = path, .clock = clock_system(), .wake_fd = -1},
+			.link = {.path = local_path, .clock = clock_system(), .wake_fd = -1},
 			.session = {.participant = "stock", .name = "test", .window = 1}};
 		struct client_local *client = NULL;
 		struct port *port = NULL;
@@ -689,7 +642,7 @@ START_TEST(test_every_allocation_fails_in_turn)
 		port_close(port);
 		client_local_close(client);
 		bus_close(bus);
-		ck_assert_int_eq(access(path, F_OK), -1);
+		ck_assert_int_eq(access(local_path, F_OK), -1);
 	}
 	folder_leave();
 }
@@ -714,8 +667,8 @@ START_TEST(test_every_allocation_at_work_fails_in_turn)
 		struct bus *bus;
 
 		clock_sim_init(&clock, 0);
-		port = open_port(1, &clock.base, -1);
-		bus = open_bus_with(NULL, &clock.base);
+		port = local_port(1, &clock.base, -1);
+		bus = local_bus_with(NULL, &clock.base);
 		fail_malloc_at(n);
 		for (int i = 0; i < 3; i++) {
 			port_pump(port, 0);
@@ -723,7 +676,7 @@ START_TEST(test_every_allocation_at_work_fails_in_turn)
 			bus_pump(bus);
 		}
 		(void)!client_local_start(client, 1, &start, false, NULL);
-		(void)!ask_for(bus, 1, 1);
+		(void)!local_ask(bus, 1, 1);
 		bus_pump(bus);
 		port_pump(port, 0);
 		if (port_poll(port, &command))
@@ -731,7 +684,7 @@ START_TEST(test_every_allocation_at_work_fails_in_turn)
 		fired = fail_malloc_off();
 		for (uint32_t attempt = 2; !answered && attempt < 100; attempt++) {
 			clock_sim_advance(&clock, LINK_PAUSE_MAX_MS);
-			ck_assert_int_eq(ask_for(bus, 1, attempt), OK);
+			ck_assert_int_eq(local_ask(bus, 1, attempt), OK);
 			bus_pump(bus);
 			port_pump(port, 0);
 			while (port_poll(port, &command)) {

@@ -1,9 +1,8 @@
 /* test_port_local.c - a participant that loses its orchestrator, and finds it. */
-#include "bus/bus_local.h"
 #include "bus/client_local.h"
-#include "bus/port_local.h"
 #include "tests/lib/clock_sim.h"
 #include "tests/lib/folder.h"
+#include "tests/lib/local_ends.h"
 #include "tests/lib/suite.h"
 
 #include <stdio.h>
@@ -13,53 +12,6 @@
 #define TEXT SLICE_LITERAL
 
 enum { PATIENCE_MS = 20000 };
-
-static const char path[] = "bus.sock";
-
-static struct bus *open_bus_with(const struct hub_limits *limits, const struct clock *clock)
-{
-	const struct bus_local_setup setup = {
-		.path = path, .server = "test", .clock = clock, .limits = limits};
-	struct bus *bus = NULL;
-	struct diag diag = {""};
-
-	ck_assert_msg(bus_local_open(&setup, &bus, &diag) == OK, "%s", diag.text);
-	return bus;
-}
-
-static struct bus *open_bus(void)
-{
-	return open_bus_with(NULL, clock_system());
-}
-
-static struct port *open_port(uint32_t window, const struct clock *clock, int wake_fd)
-{
-	const struct port_local_setup setup = {
-		.link = {.path = path, .clock = clock, .wake_fd = wake_fd},
-		.session = {.participant = "stock", .name = "test", .window = window}};
-	struct port *port = NULL;
-	struct diag diag = {""};
-
-	if (port_local_open(&setup, &port, &diag))
-		abort();
-	return port;
-}
-
-static enum err ask_for(struct bus *bus, int n, uint32_t attempt)
-{
-	char id[32], saga_id[16];
-	struct command_message command = {.participant = TEXT("stock"),
-					  .command = TEXT("take"),
-					  .saga = TEXT("order"),
-					  .attempt = attempt,
-					  .args = TEXT("{\"qty\":2}")};
-
-	snprintf(saga_id, sizeof saga_id, "s%d", n);
-	snprintf(id, sizeof id, "s%d/a#0/0/do", n);
-	command.id = slice_of(id);
-	command.saga_id = slice_of(saga_id);
-	return bus_send(bus, &command);
-}
 
 static int64_t now_ms(void)
 {
@@ -76,11 +28,11 @@ START_TEST(test_a_participant_waits_until_it_is_woken)
 
 	folder_enter();
 	ck_assert_int_eq(pipe(wake), 0);
-	port = open_port(1, clock_system(), wake[0]);
+	port = local_port(1, clock_system(), wake[0]);
 	port_pump(port, 1);
 	ck_assert_str_eq(port_local_trouble(port),
 			 "no orchestrator answers at bus.sock: No such file or directory");
-	bus = open_bus();
+	bus = local_bus();
 	while (port_local_trouble(port) && now_ms() < started_ms + PATIENCE_MS) {
 		port_pump(port, 1);
 		bus_pump(bus);
@@ -90,7 +42,7 @@ START_TEST(test_a_participant_waits_until_it_is_woken)
 	ck_assert_int_eq(write(wake[1], "x", 1), 1);
 	port_pump(port, PATIENCE_MS);
 	ck_assert_int_eq(read(wake[0], &byte, 1), 1);
-	ck_assert_int_eq(ask_for(bus, 1, 1), OK);
+	ck_assert_int_eq(local_ask(bus, 1, 1), OK);
 	bus_pump(bus);
 	port_pump(port, PATIENCE_MS);
 	port_pump(port, PATIENCE_MS); /* a command is there: no reason to wait */
@@ -113,11 +65,11 @@ START_TEST(test_connecting_again_takes_its_time)
 
 	folder_enter();
 	clock_sim_init(&clock, 0);
-	port = open_port(1, &clock.base, -1);
+	port = local_port(1, &clock.base, -1);
 	for (int i = 0; i < ROWS(pauses_ms); i++) {
 		port_pump(port, 0);
 		clock_sim_advance(&clock, pauses_ms[i] - 1);
-		bus = open_bus_with(NULL, &clock.base);
+		bus = local_bus_with(NULL, &clock.base);
 		port_pump(port, 0);
 		bus_pump(bus);
 		port_pump(port, 0);
@@ -126,7 +78,7 @@ START_TEST(test_connecting_again_takes_its_time)
 		clock_sim_advance(&clock, 1);
 	}
 	for (int i = 0; i < 3; i++) {
-		bus = open_bus_with(NULL, &clock.base);
+		bus = local_bus_with(NULL, &clock.base);
 		port_pump(port, 0);
 		bus_pump(bus);
 		port_pump(port, 0);
@@ -157,14 +109,14 @@ START_TEST(test_an_orchestrator_that_is_started_again_gets_the_replies_again)
 
 	folder_enter();
 	clock_sim_init(&clock, 0);
-	port = open_port(10, &clock.base, -1);
+	port = local_port(10, &clock.base, -1);
 	for (n = 0; n < 100; n++) {
 		snprintf(id, sizeof id, "r%d", n);
 		reply.id = slice_of(id);
 		ck_assert_int_eq(port_reply(port, &reply), OK);
 	}
 	for (int life = 0; port_local_unsettled(port) && life < 1000; life++) {
-		bus = open_bus_with(NULL, &clock.base);
+		bus = local_bus_with(NULL, &clock.base);
 		for (int i = 0; i < 5; i++) {
 			clock_sim_advance(&clock, LINK_PAUSE_MAX_MS);
 			port_pump(port, 0);
@@ -192,7 +144,7 @@ END_TEST
 START_TEST(test_what_a_port_is_not_opened_with)
 {
 	struct port_local_setup setup = {
-		.link = {.path = path, .clock = clock_system(), .wake_fd = -1},
+		.link = {.path = local_path, .clock = clock_system(), .wake_fd = -1},
 		.session = {.participant = "stock", .name = "test", .window = 1}};
 	struct client_local *client = NULL;
 	struct port *port = NULL;
