@@ -223,7 +223,7 @@ $(B)/tests/unit/test_bench: | $(B)/skald $(SERVICES:%=$(B)/skald-%)
 # A test of the whole, as processes: a program a file test_*.c, and what they share.
 E2E := $(patsubst %.c,$(B)/%,$(wildcard tests/e2e/test_*.c))
 e2e_shared := $(patsubst %.c,$(B)/%.o,$(filter-out tests/e2e/test_%,$(wildcard tests/e2e/*.c)))
-$(E2E): %: %.o $(e2e_shared) $(patsubst %.c,$(B)/%.o,$(unit_only)) $(call archives,$(LIBRARIES)) | $(PROGRAMS)
+$(E2E): %: %.o $(e2e_shared) $(patsubst %.c,$(B)/%.o,$(unit_only)) $(call archives,$(LIBRARIES)) | $(PROGRAMS) $(B)/skald-shifted
 $(B)/tests/e2e/test_kafka_bench: | $(FLOOR_KAFKA)
 $(E2E): private all_ldflags += $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup)
 
@@ -243,11 +243,16 @@ sim_mongo_objects := $(patsubst %.c,$(B)/%.o,$(wildcard tests/sim/mongo/*.c))
 $(SIM) $(patsubst %,$(B)/tests/unit/test_%,sim store_torn): $(sim_mongo_objects)
 OBJECTS += $(sim_mongo_objects)
 
+# The server with a clock that may be wrong, for tests of several.
+SHIFTED := $(B)/skald-shifted
+$(SHIFTED): $(B)/cli/main.o $(B)/tests/lib/clock_shift.o $(call archives,$(filter-out testing,$(LIBRARIES)))
+$(SHIFTED): private all_ldflags += -Wl$(comma)--wrap=clock_gettime
+
 # What the loader says of a definition, for tests/editor/compare.py.
 JUDGE := $(B)/tests/editor/judge
 $(JUDGE): %: %.o $(call archives,load core base)
 
-LINKED := $(PROGRAMS) $(EXAMPLE) $(BENCHES) $(FLOOR) $(FLOOR_KAFKA) $(TESTS) $(E2E) $(FUZZERS) $(JUDGE) $(SIM)
+LINKED := $(PROGRAMS) $(EXAMPLE) $(BENCHES) $(FLOOR) $(FLOOR_KAFKA) $(TESTS) $(E2E) $(FUZZERS) $(JUDGE) $(SIM) $(SHIFTED)
 OBJECTS += $(floor_objects) $(floor_kafka_objects) $(patsubst %.c,$(B)/%.o,$(unit_only) $(wildcard cli/main.c bench/bench_*.c \
 	tests/editor/*.c tests/e2e/*.c tests/sim/main.c tests/unit/test_*.c tests/fuzz/*.c))
 
@@ -344,8 +349,8 @@ e2e: $(if $(T),$(B)/tests/e2e/test_$(T),$(E2E)) ## Run server and services as pr
 torture: ## Kill and hold server and services while 5,000 orders are under way
 	@$(MAKE) --no-print-directory T=torture TORTURE_ORDERS=5000 e2e
 
-storm: ## Let orchestrators come and go for 2 minutes while orders are under way
-	@$(MAKE) --no-print-directory T=cluster STORM_SECONDS=120 e2e
+storm: ## Hold Kafka and MongoDB for 30 s under three orchestrators, and let these come and go for 2 minutes
+	@$(MAKE) --no-print-directory T=cluster_outage STORM_SECONDS=120 OUTAGE_HELD_MS=30000 e2e
 
 # In a flavour of its own, in which programs have such places (base/fault_point.h).
 FAULTS_AT ?= 1,3

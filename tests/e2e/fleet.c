@@ -7,26 +7,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 struct fleet fleet;
 struct arena fleet_arena;
 
-const char *const fleet_names[N_SERVICES] = {"inventory", "payment", "notification"};
-
-static char skald[FLEET_PATH_SIZE], services[N_SERVICES][FLEET_PATH_SIZE];
-static char definitions[FLEET_PATH_SIZE];
+static char shifted[4096]; /* the server with a clock that is wrong */
+static char definitions[4096];
 
 bool fleet_find(const char *argv0)
 {
-	char name[64];
-
-	process_find(argv0, "skald", skald, sizeof skald);
-	for (int i = 0; i < N_SERVICES; i++) {
-		snprintf(name, sizeof name, "skald-%s", fleet_names[i]);
-		process_find(argv0, name, services[i], FLEET_PATH_SIZE);
-	}
+	works_find(argv0);
+	process_find(argv0, "skald-shifted", shifted, sizeof shifted);
 	if (!getcwd(definitions, sizeof definitions - sizeof "/sagas"))
 		return false;
 	memcpy(definitions + strlen(definitions), "/sagas", sizeof "/sagas");
@@ -35,7 +27,7 @@ bool fleet_find(const char *argv0)
 
 const char *fleet_program(void)
 {
-	return skald;
+	return works_program(SERVER);
 }
 
 /* --- the processes ------------------------------------------------------------------ */
@@ -53,17 +45,19 @@ void fleet_enter(const char *brokers, const char *store)
 void fleet_start_server(int n)
 {
 	struct fleet_server *server = &fleet.servers[n];
-	char data[32], prefix[KAFKA_PREFIX_SIZE + 32];
+	char data[32], prefix[KAFKA_PREFIX_SIZE + 32], clock[64];
 	const char *listen = server->url[0] ? server->url + strlen("http://") : "127.0.0.1:0";
 	const struct process_setup setup = {
-		.argv = {skald, "serve", "--data", data, "--listen", listen, "--sagas",
-			 definitions, "--bus", fleet.bus, "--kafka", "session.timeout.ms=6000"},
-		.env = {fleet.store, prefix}};
+		.argv = {server->ahead_s ? shifted : fleet_program(), "serve", "--data", data,
+			 "--listen", listen, "--sagas", definitions, "--bus", fleet.bus,
+			 "--kafka", "session.timeout.ms=6000"},
+		.env = {fleet.store, prefix, clock}};
 	const char *url;
 	struct slice log;
 
 	snprintf(data, sizeof data, "data-%d", n);
 	snprintf(prefix, sizeof prefix, "SKALD_KAFKA_PREFIX=%s", fleet.prefix);
+	snprintf(clock, sizeof clock, "TEST_CLOCK_AHEAD_S=%d", server->ahead_s);
 	snprintf(server->log, sizeof server->log, "server-%d.log", n);
 	background_start(&server->process, &setup, server->log);
 	log = background_until(&server->process, "event=ready", &fleet_arena);
@@ -74,46 +68,82 @@ void fleet_start_server(int n)
 		 url + 4);
 	memcpy(server->env, "SKALD_SERVER=", sizeof "SKALD_SERVER=");
 	memcpy(server->env + strlen(server->env), server->url, strlen(server->url) + 1);
+	if (n == fleet.asked)
+		fleet_ask_server(n);
 }
 
-void fleet_start_service(int service)
+/* Small batches, and some time for each, so that there is a middle. */
+void fleet_start_service(enum work service, int twin)
 {
-	/* Small batches, and some time for each, so that there is a middle. */
-	const struct process_setup setup = {
-		.argv = {services[service], "--bus", fleet.bus, "--kafka-prefix", fleet.prefix,
-			 "--data", ".", "--window", "5", "--faults", "slow=20ms", "--kafka",
-			 "session.timeout.ms=6000"}};
+	struct fleet_service *it = &fleet.services[service][twin];
+	const char *const *more = fleet.works.args[service];
+	struct process_setup setup = {.argv = {works_program(service), "--bus", fleet.bus,
+					       "--kafka-prefix", fleet.prefix, "--data", ".",
+					       "--window", "5", "--faults", "slow=20ms",
+					       "--kafka", "session.timeout.ms=6000"}};
 
-	background_start(&fleet.services[service], &setup, fleet_names[service]);
-	background_until(&fleet.services[service], ": ready: ", &fleet_arena);
+	for (int n = 13, i = 0; more[i]; i++)
+		setup.argv[n++] = more[i];
+	snprintf(it->log, sizeof it->log, "%s-%d.log", work_names[service], twin);
+	background_start(&it->process, &setup, it->log);
+	background_until(&it->process, ": ready: ", &fleet_arena);
 }
 
-void fleet_start(int n_servers)
+void fleet_start(int n_servers, int n_twins)
 {
 	for (int i = 0; i < n_servers; i++)
 		fleet_start_server(i);
-	for (int i = 0; i < N_SERVICES; i++)
-		fleet_start_service(i);
+	for (enum work service = INVENTORY; service < N_WORKS; service++)
+		for (int twin = 0; twin < n_twins; twin++)
+			fleet_start_service(service, twin);
+}
+
+static void kill_one(struct background *process)
+{
+	ck_assert_int_eq(background_stop(process, SIGKILL), 128 + SIGKILL);
+}
+
+void fleet_kill_server(int n)
+{
+	kill_one(&fleet.servers[n].process);
+}
+
+void fleet_kill_service(enum work service, int twin)
+{
+	kill_one(&fleet.services[service][twin].process);
+}
+
+static void stop(struct background *process)
+{
+	if (process->pid)
+		ck_assert_int_eq(background_stop(process, SIGTERM), 0);
 }
 
 void fleet_leave(void)
 {
-	for (int i = 0; i < N_SERVICES; i++)
-		if (fleet.services[i].pid)
-			ck_assert_int_eq(background_stop(&fleet.services[i], SIGTERM), 0);
+	for (enum work service = INVENTORY; service < N_WORKS; service++)
+		for (int twin = 0; twin < FLEET_TWINS; twin++)
+			stop(&fleet.services[service][twin].process);
 	for (int i = 0; i < FLEET_SERVERS; i++)
-		if (fleet.servers[i].process.pid)
-			ck_assert_int_eq(background_stop(&fleet.servers[i].process, SIGTERM),
-					 0);
+		stop(&fleet.servers[i].process);
 	folder_leave();
 	arena_release(&fleet_arena);
 }
 
 /* --- asking ------------------------------------------------------------------------- */
 
+void fleet_ask_server(int n)
+{
+	const struct fleet_server *server = &fleet.servers[n];
+
+	fleet.asked = n;
+	memcpy(fleet.works.server.url, server->url, sizeof server->url);
+}
+
 struct process_result fleet_ask(const char *const *args)
 {
-	struct process_setup setup = {.argv = {skald}, .env = {fleet.servers[fleet.asked].env}};
+	struct process_setup setup = {.argv = {fleet_program()},
+				      .env = {fleet.servers[fleet.asked].env}};
 	struct process_result result;
 
 	for (size_t i = 0; args[i]; i++)
@@ -122,6 +152,41 @@ struct process_result fleet_ask(const char *const *args)
 	ck_assert_msg(result.exit_code == 0, "skald %s: exit %d: %s", args[0], result.exit_code,
 		      result.errs.at);
 	return result;
+}
+
+int fleet_shards_of(int server)
+{
+	const char *log = folder_read(fleet.servers[server].log, &fleet_arena).at;
+	int n = 0;
+
+	for (const char *at = log; (at = strstr(at, "event=shards-")); at++) {
+		const char *ours = strstr(at, " ours=");
+
+		if (ours && ours < at + strcspn(at, "\n"))
+			n = (int)strtol(ours + strlen(" ours="), NULL, 10);
+	}
+	return n;
+}
+
+void fleet_await_shards_of(int server, int n)
+{
+	for (int ms = 0; ms < SAGAS_MS && fleet_shards_of(server) != n; ms += TURN_MS)
+		works_sleep_ms(TURN_MS);
+	ck_assert_int_eq(fleet_shards_of(server), n);
+}
+
+void fleet_await_shards(int n)
+{
+	int sum = -1;
+
+	for (int ms = 0; ms < SAGAS_MS && sum != n; ms += TURN_MS) {
+		if (sum >= 0)
+			works_sleep_ms(TURN_MS);
+		sum = 0;
+		for (int i = 0; i < FLEET_SERVERS; i++)
+			sum += fleet.servers[i].process.pid ? fleet_shards_of(i) : 0;
+	}
+	ck_assert_int_eq(sum, n);
 }
 
 /* --- sagas ------------------------------------------------------------------------- */
@@ -169,23 +234,16 @@ long fleet_ended(void)
 
 void fleet_await(long n)
 {
-	const struct timespec turn = {0, TURN_MS * 1000000};
 	long ended = 0;
 
 	for (int ms = 0; (ended = fleet_ended()) < n && ms < SAGAS_MS; ms += TURN_MS)
-		nanosleep(&turn, NULL);
+		works_sleep_ms(TURN_MS);
 	ck_assert_msg(ended >= n, "%ld of %ld sagas have ended", ended, n);
 }
 
-struct slice fleet_books(int service)
+struct slice fleet_books(enum work service)
 {
-	const struct process_setup setup = {
-		.argv = {services[service], "audit", "--json", "--data", "."}};
-	struct process_result result = process_run(&setup, &fleet_arena);
-
-	ck_assert_msg(result.exit_code == 0, "%s: %s%s", fleet_names[service], result.out.at,
-		      result.errs.at);
-	return result.out;
+	return works_audit(&fleet.works, service, &fleet_arena);
 }
 
 void fleet_check_books(long n)

@@ -37,13 +37,19 @@ void orders_init(struct orders *orders, uint32_t seed, int n);
 
 /* Clients that send every order until it was accepted, in batches and one by one. */
 void orders_begin(struct orders *orders, const char *url);
+
+/* The same of several servers: whoever is not heard by one asks the next one. The URLs
+ * stay as they are. */
+enum { ORDER_URLS_MAX = 4 };
+void orders_begin_at(struct orders *orders, const char *const *urls, int n);
 void orders_allow(struct orders *orders, int goal);
 int orders_accepted(const struct orders *orders);
 
 /* Allow the next 1 of `parts` of all orders, and wait until half of them are accepted. */
 void orders_send_part(struct orders *orders, int part, int parts);
 
-/* Allow all, and wait until they are accepted. */
+/* Wait until so many are accepted; allow all, and wait for them. */
+void orders_await_accepted(struct orders *orders, int n);
 void orders_await(struct orders *orders);
 
 /* How an order must end. Where it may have been given up because nobody answered in
@@ -54,8 +60,8 @@ struct order_ends {
 	int completed, compensated, given_up;
 };
 
-/* Every order has ended, as it must; stock, ledger and outbox say the same of each,
- * and nothing of anybody else. */
+/* Every order that was allowed has ended, as it must; stock, ledger and outbox say the same of
+ * each, and nothing of anybody else. */
 struct order_ends orders_check(const struct orders *orders, const struct works *works,
 			       enum order_rule rule);
 

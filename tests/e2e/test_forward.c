@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { SHARDS = 12, SAGAS = 24, STEP_MS = 100 };
+enum { SAGAS = 24, STEP_MS = 100 };
 
 static const char *kafka;
 static char database[MONGO_URI_SIZE], store[MONGO_URI_SIZE + 8];
@@ -25,7 +25,7 @@ static void enter(void)
 	mongo_database(database);
 	snprintf(store, sizeof store, "mongo:%s", database);
 	fleet_enter(kafka, store);
-	fleet_start(2);
+	fleet_start(2, 1);
 }
 
 static void leave(void)
@@ -76,7 +76,7 @@ static void await_orchestrators(int server, int wanted)
 		for (const char *at = answer.status == 200 ? answer.text.at : "";
 		     (at = strstr(at, "\"shards\":")) != NULL; n++)
 			shards += (int)strtol(at += strlen("\"shards\":"), NULL, 10);
-		if (n == wanted && shards == SHARDS)
+		if (n == wanted && shards == FLEET_SHARDS)
 			return;
 		sleep_step();
 	}
@@ -157,8 +157,7 @@ START_TEST(test_what_a_dead_one_had_is_soon_somebodys)
 	await_orchestrators(1, 2);
 	check(ask(0, talk, "/v1/definitions"), 201, "\"untold\":[]");
 	start_talks(0, SAGAS);
-	background_stop(&fleet.servers[1].process, SIGKILL);
-	fleet.servers[1].process.pid = 0;
+	fleet_kill_server(1);
 	/* All can be shown at once, if not all of it. */
 	for (int i = 0; i < SAGAS; i++) {
 		struct http_answer answer = ask(0, NULL, "/v1/sagas/talk-%d", i);

@@ -27,7 +27,7 @@ START_TEST(test_orders_complete_or_turn_back)
 	enum { N = 20 };
 
 	enter();
-	fleet_start(1);
+	fleet_start(1, 1);
 	fleet_start_sagas(0, N);
 	fleet_await(N);
 	fleet_check_books(N);
@@ -75,7 +75,7 @@ START_TEST(test_a_service_starts_a_saga)
 	struct slice log;
 
 	enter();
-	fleet_start(1);
+	fleet_start(1, 1);
 	producer = new_producer();
 	put_start(producer, "no-such-saga", "s-1"); /* and it is in nobody's way */
 	put_start(producer, "order", "s-2");
@@ -255,7 +255,7 @@ START_TEST(test_poison_on_every_topic)
 	char id[KAFKA_PREFIX_SIZE + 32];
 
 	enter();
-	fleet_start(1);
+	fleet_start(1, 1);
 	fleet_start_sagas(0, 1); /* now all topics are there */
 	fleet_await(1);
 	FLEET_ASK("reconcile");
@@ -292,7 +292,7 @@ START_TEST(test_a_start_is_replayed)
 	const char *at, *end;
 
 	enter();
-	fleet_start(1);
+	fleet_start(1, 1);
 	producer = new_producer();
 	put_start(producer, "late", "s-1");
 	wait_for_dead("unknown-definition", 1);
@@ -370,8 +370,8 @@ START_TEST(test_a_participant_in_python_stands_in)
 
 	enter();
 	fleet_start_server(0);
-	fleet_start_service(INVENTORY);
-	fleet_start_service(NOTIFICATION);
+	fleet_start_service(INVENTORY, 0);
+	fleet_start_service(NOTIFICATION, 0);
 	background_start(&payment, &setup, "payment-python");
 	background_until(&payment, "payment: ready: ", &fleet_arena);
 	fleet_start_sagas(0, N);
@@ -411,8 +411,8 @@ START_TEST(test_a_second_orchestrator_is_turned_away)
 	ck_assert_int_eq(result.exit_code, 1);
 	ck_assert_msg(strstr(result.errs.at, "another orchestrator reads ") != NULL, "%s",
 		      result.errs.at);
-	for (int i = 0; i < N_SERVICES; i++)
-		fleet_start_service(i);
+	for (enum work service = INVENTORY; service < N_WORKS; service++)
+		fleet_start_service(service, 0);
 	fleet_start_sagas(0, 10); /* and the first goes on */
 	fleet_await(10);
 	fleet_check_books(10);

@@ -7,6 +7,7 @@
  */
 #include "base/clock.h"
 #include "tests/e2e/orders.h"
+#include "tests/lib/engines.h"
 #include "tests/lib/folder.h"
 #include "tests/lib/kafka_broker.h"
 #include "tests/lib/random.h"
@@ -23,7 +24,6 @@ enum {
 	N_OUTAGES = 2,
 	HELD_MS = 30000,
 	SECONDS = 240, /* for a whole test */
-	ANSWER_MS = 10000,
 };
 
 /* A service that takes its time has more at hand when it dies. */
@@ -46,20 +46,12 @@ static long setting(const char *name, long otherwise)
 
 /* --- the world -------------------------------------------------------------------- */
 
-static pid_t broker_pid(void)
-{
-	char path[sizeof dir + 8];
-
-	snprintf(path, sizeof path, "%s/pid", dir);
-	return (pid_t)strtol(folder_read(path, &arena).at, NULL, 10);
-}
-
 /* As it should be, whatever a test before has left. */
 static void broker_up(void)
 {
 	const char *address;
 
-	kill(broker_pid(), SIGCONT);
+	(void)engines_signal(dir, SIGCONT);
 	address = kafka_engine("up", dir);
 	ck_assert_msg(address != NULL, "no broker of our own");
 	snprintf(broker, sizeof broker, "%s", address);
@@ -68,7 +60,7 @@ static void broker_up(void)
 /* Of the whole program, so that it is gone whatever becomes of a test. */
 static void broker_down(void)
 {
-	kill(broker_pid(), SIGCONT);
+	(void)engines_signal(dir, SIGCONT);
 	(void)kafka_engine("down", dir);
 }
 
@@ -166,13 +158,11 @@ END_TEST
 START_TEST(test_brokers_are_held)
 {
 	int64_t held_ms = setting("KAFKA_HELD_MS", HELD_MS), begin_ms, passed_ms;
-	pid_t pid;
 
 	begin();
-	pid = broker_pid();
 	send_part(0, 3);
 	begin_ms = clock_monotonic_ms(clock_system());
-	ck_assert_int_eq(kill(pid, SIGSTOP), 0);
+	ck_assert(engines_signal(dir, SIGSTOP));
 	send_part(1, 3);
 	background_until(&works.server.process, "event=kafka-unreachable", &arena);
 	for (enum work work = INVENTORY; work < N_WORKS; work++)
@@ -180,7 +170,7 @@ START_TEST(test_brokers_are_held)
 	passed_ms = clock_monotonic_ms(clock_system()) - begin_ms;
 	if (passed_ms < held_ms)
 		works_sleep_ms((int)(held_ms - passed_ms));
-	ck_assert_int_eq(kill(pid, SIGCONT), 0);
+	ck_assert(engines_signal(dir, SIGCONT));
 	background_until(&works.server.process, "event=kafka-reachable", &arena);
 	for (enum work work = INVENTORY; work < N_WORKS; work++)
 		background_until(&works.services[work], "event=kafka-reachable", &arena);
@@ -190,49 +180,20 @@ END_TEST
 
 /* --- topics get more partitions --------------------------------------------------------- */
 
-static void grow(rd_kafka_t *rk, const char *name, size_t n)
-{
-	rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
-	rd_kafka_NewPartitions_t *wanted;
-	const rd_kafka_topic_result_t **topics;
-	rd_kafka_event_t *event;
-	char topic[KAFKA_PREFIX_SIZE + 32], why[256];
-
-	snprintf(topic, sizeof topic, "%s.%s", prefix, name);
-	wanted = rd_kafka_NewPartitions_new(topic, n, why, sizeof why);
-	rd_kafka_CreatePartitions(rk, &wanted, 1, NULL, queue);
-	event = rd_kafka_queue_poll(queue, ANSWER_MS);
-	ck_assert(event && !rd_kafka_event_error(event));
-	topics = rd_kafka_CreatePartitions_result_topics(
-		rd_kafka_event_CreatePartitions_result(event), &n);
-	ck_assert_msg(!rd_kafka_topic_result_error(topics[0]), "%s: %s", topic,
-		      rd_kafka_topic_result_error_string(topics[0]));
-	rd_kafka_event_destroy(event);
-	rd_kafka_NewPartitions_destroy(wanted);
-	rd_kafka_queue_destroy(queue);
-}
-
 /* What is under way, and comes later, finds its way; so it does after a crash. */
 START_TEST(test_partitions_are_added)
 {
 	static const char *const topics[] = {"inbox", "cmd.inventory", "cmd.payment",
 					     "cmd.notification"};
-	rd_kafka_conf_t *conf = rd_kafka_conf_new();
-	rd_kafka_t *rk;
-	char why[256];
 
 	begin();
-	rd_kafka_conf_set(conf, "bootstrap.servers", broker, why, sizeof why);
-	rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
-	ck_assert_ptr_nonnull(rk);
 	for (int i = 0; i < ROWS(topics); i++) {
 		send_part(i, ROWS(topics) + 1);
-		grow(rk, topics[i], 15 + (size_t)i);
+		kafka_grow(broker, prefix, topics[i], 15 + (size_t)i);
 	}
 	background_until(&works.server.process, " partitions=15 of=15", &arena);
 	works_kill(&works, SERVER);
 	works_start_one(&works, SERVER);
-	rd_kafka_destroy(rk);
 	end();
 }
 END_TEST

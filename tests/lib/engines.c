@@ -3,6 +3,7 @@
 #include "tests/lib/engines.h"
 
 #include <mongoc/mongoc.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,7 +55,35 @@ const char *engine_ask(const char *kind, const char *verb, const char *dir)
 	return !status && waitpid(pid, &status, 0) == pid && status == 0 ? out : NULL;
 }
 
+bool engines_signal(const char *dir, int signal)
+{
+	char path[4200], text[32] = "";
+	FILE *file;
+	long pid;
+
+	snprintf(path, sizeof path, "%s/pid", dir);
+	file = fopen(path, "r");
+	if (!file)
+		return false;
+	pid = fgets(text, sizeof text, file) ? strtol(text, NULL, 10) : 0;
+	fclose(file);
+	return pid > 1 && kill((pid_t)pid, signal) == 0;
+}
+
 /* --- MongoDB ------------------------------------------------------------------------ */
+
+/* False: it was said that its tests are skipped. */
+static bool use(const char *uri)
+{
+	if (uri) {
+		snprintf(mongo, sizeof mongo, "%s", uri);
+		return true;
+	}
+	printf("0 passed, 0 failed, 1 skipped: MongoDB could not be started; see above, or "
+	       "set SKALD_TEST_MONGO=URI\n");
+	fflush(stdout);
+	return false;
+}
 
 bool mongo_find(const char *kind)
 {
@@ -64,14 +93,17 @@ bool mongo_find(const char *kind)
 	snprintf(dir, sizeof dir, "build/engines/%s", kind);
 	if (!given || !*given)
 		given = engines_here() ? engine_ask(kind, "up", dir) : NULL;
-	if (given) {
-		snprintf(mongo, sizeof mongo, "%s", given);
-		return true;
-	}
-	printf("0 passed, 0 failed, 1 skipped: MongoDB could not be started; see above, or "
-	       "set SKALD_TEST_MONGO=URI\n");
-	fflush(stdout);
-	return false;
+	return use(given);
+}
+
+bool mongo_find_own(char *dir, size_t size)
+{
+	char root[4096];
+
+	if (!engines_here() || !getcwd(root, sizeof root))
+		return use(NULL);
+	snprintf(dir, size, "%s/build/engines/mongo-own", root);
+	return use(engine_ask("mongo", "up", dir));
 }
 
 /* What the URI says of a database makes way. */

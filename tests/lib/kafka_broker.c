@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { ANSWER_MS = 10000 };
+
 const char *kafka_engine(const char *verb, const char *dir)
 {
 	return engine_ask("kafka", verb, dir);
@@ -62,6 +64,42 @@ bool kafka_broker_own(char *dir, size_t size)
 	printf("0 passed, 0 failed, 1 skipped: Kafka could not be started; see above\n");
 	fflush(stdout);
 	return false;
+}
+
+static rd_kafka_t *new_producer(const char *brokers)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	char why[256] = "";
+	rd_kafka_t *rk;
+
+	rd_kafka_conf_set(conf, "bootstrap.servers", brokers, why, sizeof why);
+	rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
+	ck_assert_msg(rk != NULL, "%s", why);
+	return rk;
+}
+
+void kafka_grow(const char *brokers, const char *prefix, const char *name, size_t n)
+{
+	rd_kafka_t *rk = new_producer(brokers);
+	rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+	rd_kafka_NewPartitions_t *wanted;
+	const rd_kafka_topic_result_t **topics;
+	rd_kafka_event_t *event;
+	char topic[KAFKA_PREFIX_SIZE + 32], why[256];
+
+	snprintf(topic, sizeof topic, "%s.%s", prefix, name);
+	wanted = rd_kafka_NewPartitions_new(topic, n, why, sizeof why);
+	rd_kafka_CreatePartitions(rk, &wanted, 1, NULL, queue);
+	event = rd_kafka_queue_poll(queue, ANSWER_MS);
+	ck_assert(event && !rd_kafka_event_error(event));
+	topics = rd_kafka_CreatePartitions_result_topics(
+		rd_kafka_event_CreatePartitions_result(event), &n);
+	ck_assert_msg(!rd_kafka_topic_result_error(topics[0]), "%s: %s", topic,
+		      rd_kafka_topic_result_error_string(topics[0]));
+	rd_kafka_event_destroy(event);
+	rd_kafka_NewPartitions_destroy(wanted);
+	rd_kafka_queue_destroy(queue);
+	rd_kafka_destroy(rk);
 }
 
 static char tls_folder[4096];

@@ -24,6 +24,9 @@ bool kafka_broker_own(char *dir, size_t size);
  * Its HOST:PORT; NULL: it was said why not. Valid until it is asked again. */
 const char *kafka_engine(const char *verb, const char *dir);
 
+/* PREFIX.NAME has so many partitions from now on. */
+void kafka_grow(const char *brokers, const char *prefix, const char *name, size_t n);
+
 /* A broker that wants TLS and a password, always one of tools/engines: its HOST:PORT, and
  * the folder with ca.pem, stranger.pem and user.properties, absolute. Asked by main; NULL:
  * it was said that its tests are skipped. */
