@@ -21,6 +21,7 @@ enum {
 	FLUSH_MS = 2000,
 	ALONE_MS = 15000,
 	LET_GO_MS = 1000,
+	JOIN_AGAIN_MS = 1000,
 	GOING_MS = 5000
 };
 
@@ -42,6 +43,7 @@ struct bus_kafka {
 	rd_kafka_topic_partition_list_t *going; /* once what was taken is done; NULL: none */
 	int64_t going_ms;                       /* they go then whatever happens */
 	struct progress progress;
+	int64_t join_ms;           /* it is not joined again before */
 	int64_t seen;              /* behind the last message of the inbox that was read */
 	rd_kafka_message_t *stash; /* comes next */
 	struct arena arena;        /* of the messages that were taken */
@@ -214,22 +216,17 @@ static bool pass_on(struct bus_kafka *bus, struct taken *taken, struct slice key
 
 /* --- taking ------------------------------------------------------------------------ */
 
-/* The next message, an error of the consumer left out; NULL: none. */
+/* NULL: there is none. */
 static rd_kafka_message_t *next_message(struct bus_kafka *bus, int timeout_ms)
 {
 	rd_kafka_message_t *message = bus->stash ? bus->stash : progress_again(&bus->progress);
 
 	bus->stash = NULL;
-	while (!message && bus->consumer.rk &&
-	       (message = rd_kafka_consumer_poll(bus->consumer.rk, timeout_ms))) {
-		if (!message->err) {
-			if (strcmp(rd_kafka_topic_name(message->rkt), bus->topic) == 0)
-				bus->seen = message->offset + 1;
-			break;
-		}
-		rd_kafka_message_destroy(message);
-		message = NULL;
-	}
+	if (message || !bus->consumer.rk)
+		return message;
+	message = kafka_client_poll(&bus->consumer, timeout_ms);
+	if (message && strcmp(rd_kafka_topic_name(message->rkt), bus->topic) == 0)
+		bus->seen = message->offset + 1;
 	return message;
 }
 
@@ -444,8 +441,9 @@ static enum err join(struct bus_kafka *bus, struct diag *diag)
 	return err;
 }
 
-/* After an outage the brokers may take us for an impostor of ourselves, and librdkafka
- * gives up for good then. A new member takes our place, as after a crash. */
+/* After an outage the brokers may take us for an impostor of ourselves, or not know where
+ * we had come to, and librdkafka gives up for good then. A new member takes our place, as after
+ * a crash. */
 static void join_again(struct bus_kafka *bus)
 {
 	struct diag diag = {""};
@@ -459,6 +457,7 @@ static void join_again(struct bus_kafka *bus)
 	rd_kafka_topic_partition_list_destroy(bus->waiting);
 	bus->waiting = rd_kafka_topic_partition_list_new(16);
 	kafka_client_close(&bus->consumer, 0);
+	bus->join_ms = now_ms(bus) + JOIN_AGAIN_MS;
 	if (join(bus, &diag))
 		log_plain(bus, LOG_LEVEL_ERROR, "inbox-not-joined", diag.text);
 }
@@ -504,7 +503,7 @@ static void kafka_pump(struct bus *base)
 	advance(bus);
 	if (bus->going && now_ms(bus) > bus->going_ms) /* nobody has any until then */
 		finish_going(bus);
-	if (!bus->progress.n_taken &&
+	if (!bus->progress.n_taken && now_ms(bus) >= bus->join_ms &&
 	    (!bus->consumer.rk || kafka_client_failed(&bus->consumer)))
 		join_again(bus);
 	if (!bus->going && !bus->stash && !progress_full(&bus->progress))

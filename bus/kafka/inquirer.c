@@ -351,8 +351,8 @@ static void take(struct inquirer *inquirer, const rd_kafka_message_t *message)
 	struct frame frame;
 
 	arena_reset(&inquirer->arena);
-	if (message->err || value.len > WIRE_FRAME_MAX ||
-	    wire_read(value, &inquirer->arena, &frame, NULL) || frame.type != FRAME_RECORDS)
+	if (value.len > WIRE_FRAME_MAX || wire_read(value, &inquirer->arena, &frame, NULL) ||
+	    frame.type != FRAME_RECORDS)
 		return;
 	if (inquiries_answered(&inquirer->inquiries, 0, &frame.records))
 		return; /* without memory it is as if it had not come */
@@ -365,7 +365,7 @@ static void take_some(struct inquirer *inquirer)
 	rd_kafka_message_t *message;
 
 	for (int n = 0; n < ANSWERS_PER_TURN; n++) {
-		message = rd_kafka_consumer_poll(inquirer->consumer.rk, 0);
+		message = kafka_client_poll(&inquirer->consumer, 0);
 		if (!message)
 			return;
 		take(inquirer, message);

@@ -170,10 +170,28 @@ bool kafka_client_failed(const struct kafka_client *client)
 {
 	char why[DIAG_MAX] = "";
 
-	if (!rd_kafka_fatal_error(client->rk, why, sizeof why))
-		return false;
+	if (!rd_kafka_fatal_error(client->rk, why, sizeof why)) {
+		if (!client->stuck)
+			return false;
+		snprintf(why, sizeof why, "it was not told where to begin reading: %s",
+			 rd_kafka_err2str(client->stuck));
+	}
 	tell(client, LOG_LEVEL_WARN, "kafka-client-failed", why);
 	return true;
+}
+
+/* What concerns no topic is said where a place to read from was asked for in vain: brokers
+ * that have just come back do not know yet who keeps such places. Nobody asks again then. */
+rd_kafka_message_t *kafka_client_poll(struct kafka_client *client, int timeout_ms)
+{
+	rd_kafka_message_t *message;
+
+	while ((message = rd_kafka_consumer_poll(client->rk, timeout_ms)) && message->err) {
+		if (!message->rkt && message->err != RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED)
+			client->stuck = message->err;
+		rd_kafka_message_destroy(message);
+	}
+	return message;
 }
 
 static const char *trouble_of(const struct kafka_client *client)
@@ -328,6 +346,7 @@ static enum err open_client(struct kafka_client *client, const struct kafka_setu
 	char why[256] = "";
 
 	client->log = setup->log;
+	client->stuck = RD_KAFKA_RESP_ERR_NO_ERROR;
 	client->reachable = true; /* until we know better */
 	client->refused = false;
 	client->trouble[0] = '\0';

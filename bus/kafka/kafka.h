@@ -91,11 +91,12 @@ struct kafka_client {
 	const struct kafka_user *user;
 	void *context;
 	const struct log *log;
-	bool cooperative;       /* partitions come and go one by one, not all at once */
-	bool reachable;         /* a broker answers */
-	bool refused;           /* and none will, as long as the settings are what they are */
-	bool filled;            /* set by whoever produced something that is to leave soon */
-	char trouble[DIAG_MAX]; /* the last reason why none does, and what to do about it */
+	bool cooperative; /* partitions come and go one by one, not all at once */
+	bool reachable;   /* a broker answers */
+	bool refused;     /* and none will, as long as the settings are what they are */
+	bool filled;      /* set by whoever produced something that is to leave soon */
+	rd_kafka_resp_err_t stuck; /* why a consumer has no place to read from; 0: it has */
+	char trouble[DIAG_MAX];    /* the last reason why none does, and what to do about it */
 };
 
 /* ERR_INVALID: a property is none, or is ours to set. ERR_NOMEM. The setup is
@@ -138,6 +139,10 @@ void kafka_client_close(struct kafka_client *client, int flush_ms);
 
 /* Make the descriptor, an eventfd, readable when there is something to serve. */
 void kafka_client_wake(struct kafka_client *client, int fd);
+
+/* The next message of a consumer, which is to be destroyed; NULL: none. Those that say
+ * what went wrong are left out, and what they say is kept in mind. */
+rd_kafka_message_t *kafka_client_poll(struct kafka_client *client, int timeout_ms);
 
 /* Whether it is of no use any more: it has to be closed, and opened again. Each time that
  * it is asked, that is logged. */

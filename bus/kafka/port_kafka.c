@@ -400,26 +400,23 @@ static bool may_take(struct port_kafka *port)
 
 static void take_all(struct port_kafka *port)
 {
-	rd_kafka_message_t *message;
-
 	while (may_take(port)) {
-		message = port->stash ? port->stash
-				      : rd_kafka_consumer_poll(port->commands.consumer.rk, 0);
+		rd_kafka_message_t *message =
+			port->stash ? port->stash
+				    : kafka_client_poll(&port->commands.consumer, 0);
+		enum err err;
+
 		port->stash = NULL;
 		if (!message)
 			return;
-		if (!message->err) {
-			enum err err = take(port, message);
-
-			if (err == ERR_BUSY)
-				tracks_untake(&port->tracks, message->partition,
-					      message->offset);
-			if (err) {
-				port->stash = message;
-				return;
-			}
-			port->seen = message->offset + 1;
+		err = take(port, message);
+		if (err == ERR_BUSY)
+			tracks_untake(&port->tracks, message->partition, message->offset);
+		if (err) {
+			port->stash = message;
+			return;
 		}
+		port->seen = message->offset + 1;
 		rd_kafka_message_destroy(message);
 	}
 }

@@ -43,8 +43,8 @@ static struct inquiry_message *read_inquiry(struct questions *questions,
 	struct frame frame;
 
 	arena_reset(&questions->arena);
-	if (message->err || value.len > WIRE_FRAME_MAX ||
-	    wire_read(value, &questions->arena, &frame, NULL) || frame.type != FRAME_INQUIRY)
+	if (value.len > WIRE_FRAME_MAX || wire_read(value, &questions->arena, &frame, NULL) ||
+	    frame.type != FRAME_INQUIRY)
 		return NULL;
 	return inquiry_message_copy(&frame.inquiry);
 }
@@ -57,7 +57,7 @@ void questions_pump(struct questions *questions)
 	if (!subscription_pump(&questions->subscription))
 		return;
 	while (!questions->next &&
-	       (message = rd_kafka_consumer_poll(questions->subscription.consumer.rk, 0))) {
+	       (message = kafka_client_poll(&questions->subscription.consumer, 0))) {
 		questions->next = read_inquiry(questions, message);
 		rd_kafka_message_destroy(message);
 	}

@@ -315,6 +315,29 @@ START_TEST(test_a_failed_consumer_of_the_inbox_is_replaced)
 }
 END_TEST
 
+/* Brokers that have just come back may not know yet who keeps the offsets of a group;
+ * librdkafka says so then, and reads nothing for good. */
+static void forget_offsets(int times)
+{
+	enum { OFFSET_FETCH = 9 };
+
+	for (int i = 0; i < times; i++)
+		rd_kafka_mock_push_request_errors(mock.cluster, OFFSET_FETCH, 1,
+						  RD_KAFKA_RESP_ERR_NOT_COORDINATOR);
+}
+
+START_TEST(test_an_inbox_whose_offsets_nobody_knew_is_read)
+{
+	struct bus *bus;
+
+	forget_offsets(2);
+	bus = open_bus();
+	produce(inbox, &signal_frame);
+	next(bus);
+	bus_close(bus);
+}
+END_TEST
+
 /* --- a participant's end ---------------------------------------------------------------- */
 
 static struct port *open_port(void)
@@ -453,6 +476,18 @@ START_TEST(test_a_failed_consumer_of_commands_is_replaced)
 }
 END_TEST
 
+START_TEST(test_commands_whose_offsets_nobody_knew_are_read)
+{
+	struct port *port;
+
+	forget_offsets(4); /* those of inquiries are asked for, too */
+	port = open_port();
+	ask(0);
+	next_command(port);
+	port_close(port);
+}
+END_TEST
+
 static void add(TCase *tcase)
 {
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
@@ -462,10 +497,12 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_a_bus_whose_producer_failed_says_busy_until_it_is_replaced);
 	tcase_add_test(tcase, test_a_bus_that_is_closed_with_a_failed_producer);
 	tcase_add_test(tcase, test_a_failed_consumer_of_the_inbox_is_replaced);
+	tcase_add_test(tcase, test_an_inbox_whose_offsets_nobody_knew_is_read);
 	tcase_add_loop_test(tcase, test_replies_of_a_failed_producer_arrive, 0,
 			    ROWS(producer_rows));
 	tcase_add_test(tcase, test_a_port_that_is_closed_with_a_failed_producer);
 	tcase_add_test(tcase, test_a_failed_consumer_of_commands_is_replaced);
+	tcase_add_test(tcase, test_commands_whose_offsets_nobody_knew_are_read);
 }
 
 int main(void)
