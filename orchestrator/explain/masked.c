@@ -212,6 +212,68 @@ static const struct template *hide(const struct hiding *hiding, const struct tem
 	return copy;
 }
 
+/* --- the output ------------------------------------------------------------------- */
+
+/* What an expression gave: what it passes on has masks of its own. */
+static void write_given(struct bytes *out, const struct definition *definition,
+			const struct expression *expression, struct json value)
+{
+	const struct hiding hiding = {.definition = definition};
+	struct arena arena = {0};
+	struct masks masks = {0};
+	struct slice *list = arena_array(&arena, definition->n_mask, sizeof *list);
+
+	for (size_t i = 0; list && i < definition->n_mask; i++)
+		if (expression_reads(expression, ROOT_INPUT, definition->mask[i]) ==
+		    READS_AROUND)
+			list[masks.n++] = expression_rest(expression, definition->mask[i]);
+	masks.list = list;
+	if (!list)
+		out->err = out->err ? out->err : ERR_NOMEM;
+	else if (tells(&hiding, expression))
+		bytes_append(out, hidden.literal.text);
+	else
+		write_masked(out, masks, value);
+	arena_release(&arena);
+}
+
+/* The value has the form of the template that it was made of. */
+static void write_output(struct bytes *out, const struct definition *definition,
+			 const struct template *template, struct json value)
+{
+	bool object = template->kind == TEMPLATE_OBJECT;
+	struct json_each each = json_each(value);
+
+	if (template->kind == TEMPLATE_LITERAL)
+		bytes_append(out, value.text);
+	if (template->kind == TEMPLATE_EXPRESSION)
+		write_given(out, definition, template->expression, value);
+	if (template->kind == TEMPLATE_LITERAL || template->kind == TEMPLATE_EXPRESSION)
+		return;
+	bytes_add(out, object ? '{' : '[');
+	for (size_t i = 0; i < template->n_entries && json_next(&each); i++) {
+		bytes_text(out, i ? "," : "");
+		if (object) {
+			bytes_append(out, each.name.text);
+			bytes_add(out, ':');
+		}
+		write_output(out, definition, template->entries[i].value, each.value);
+	}
+	bytes_add(out, object ? '}' : ']');
+}
+
+void masked_output(struct bytes *out, const struct definition *definition, struct json output)
+{
+	if (!definition || !output.text.len)
+		bytes_text(out, "null");
+	else if (definition->n_mask && definition->output && json_type(output) == JSON_OBJECT)
+		write_output(out, definition, definition->output, output);
+	else
+		bytes_append(out, output.text);
+}
+
+/* --- undos ------------------------------------------------------------------------ */
+
 static enum err hide_undo(struct hiding *hiding, struct step_definition *step)
 {
 	struct element_masks element;

@@ -8,6 +8,11 @@
  * definition that could tell. Failures are in out->err. */
 void masked_json(struct bytes *out, const struct definition *definition, struct json input);
 
+/* Append the output of a completed saga, with "***" where an expression of it depends on
+ * what is masked; one that only passes on what contains it shows the rest. Otherwise as
+ * above. */
+void masked_output(struct bytes *out, const struct definition *definition, struct json output);
+
 /* What undos may be shown over: a definition whose undos tell nothing that is masked, if
  * they are evaluated over the input and the elements that are here, too. An expression
  * that depends on what is masked is "***", one that only passes on what contains it

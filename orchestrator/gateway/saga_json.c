@@ -305,7 +305,8 @@ void saga_json(struct bytes *out, const struct saga_view *view)
 	json_add_time(out, "deadline_at", saga->deadline_ms);
 	json_add_name(out, "input");
 	masked_json(out, view->definition, (struct json){saga->input});
-	json_add_json(out, "output", saga->output);
+	json_add_name(out, "output");
+	masked_output(out, view->definition, (struct json){saga->output});
 	absent_member(out, view);
 	json_add_name(out, "steps");
 	steps_json(out, view);

@@ -469,6 +469,32 @@ START_TEST(test_what_is_masked_is_shown_nowhere)
 }
 END_TEST
 
+START_TEST(test_what_is_masked_is_in_no_output)
+{
+	static const char definition[] =
+		"saga: told\nversion: 1.0.0\ninput: { mask: [pin, cards.number] }\n"
+		"steps: [ { a: { undo: { call: desk.free } } } ]\n"
+		"output: { pin: =input.pin, said: [ \"='pin ' + input.pin\", =input.no, it ],\n"
+		"  all: =input, cards: { them: =input.cards, one: \"=input.cards[0]\" } }\n";
+	static const char body[] =
+		"{\"saga\":\"told\",\"id\":\"t1\",\"input\":{\"pin\":\"4111\",\"no\":7,"
+		"\"cards\":[{\"number\":\"4111\",\"name\":\"Ann\"}]}}";
+	struct lobby_answer answer;
+	struct lobby lobby;
+
+	lobby_open(&lobby);
+	ck_assert_int_eq(lobby_ask(&lobby, "POST", "/v1/definitions", definition).status, 201);
+	ck_assert_int_eq(lobby_ask(&lobby, "POST", "/v1/sagas", body).status, 201);
+	answer = lobby_ask(&lobby, "GET", "/v1/sagas/t1", NULL);
+	HAS(answer, "\"output\":{\"pin\":\"***\",\"said\":[\"***\",7,\"it\"],\"all\":{\"pin\":"
+		    "\"***\",\"no\":7,\"cards\":[{\"number\":\"***\",\"name\":\"Ann\"}]},"
+		    "\"cards\":{\"them\":[{\"number\":\"***\",\"name\":\"Ann\"}],"
+		    "\"one\":{\"number\":\"***\",\"name\":\"Ann\"}}}");
+	ck_assert_ptr_null(strstr(answer.body.at, "4111"));
+	lobby_close(&lobby);
+}
+END_TEST
+
 START_TEST(test_pages_have_every_saga_once)
 {
 	enum { N = 25, PAGE = 10 };
@@ -666,6 +692,7 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_a_step_tells_of_its_present_command);
 	tcase_add_test(tcase, test_what_limits_hold_back_is_shown);
 	tcase_add_test(tcase, test_what_is_masked_is_shown_nowhere);
+	tcase_add_test(tcase, test_what_is_masked_is_in_no_output);
 	tcase_add_test(tcase, test_pages_have_every_saga_once);
 	tcase_add_test(tcase, test_a_definition_comes_back_in_its_normal_form);
 	tcase_add_test(tcase, test_the_newest_version_is_started);
