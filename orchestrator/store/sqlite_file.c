@@ -355,7 +355,10 @@ static enum err copy_to(struct sqlite_file *from, struct sqlite_file *to, struct
 		err = identify(from, &version, diag);
 	if (!err && sqlite3_open_v2(to->path, &to->handle,
 				    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL))
-		err = sqlite_file_failed(to, false, diag);
+		err = diag_set(diag, ERR_IO,
+			       "%s cannot be made: %s; name a file in a folder that is there "
+			       "and may be written to",
+			       to->path, sqlite3_errmsg(to->handle));
 	if (!err)
 		err = copy_pages(from, to, diag);
 	sqlite3_close(from->handle);

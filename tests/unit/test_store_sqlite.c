@@ -569,6 +569,9 @@ START_TEST(test_backups_that_are_not_made)
 	long_name[sizeof long_name - 1] = '\0';
 	ck_assert_int_eq(store_backup(shelf.store, long_name, &diag), ERR_TOO_LARGE);
 	ck_assert_int_eq(store_backup(shelf.store, "/nowhere/at/all", &diag), ERR_IO);
+	ck_assert_str_eq(diag.text,
+			 "/nowhere/at/all.part cannot be made: unable to open database file; "
+			 "name a file in a folder that is there and may be written to");
 	shelf_close(&shelf);
 	shelf_open(&shelf, SHELF_MEMORY);
 	ck_assert_int_eq(store_backup(shelf.store, path, &diag), ERR_INVALID);
