@@ -58,13 +58,10 @@ uint8_t *mongo_wire_take(int from, uint32_t *len)
 	return NULL;
 }
 
-/* It is the name of the first member of a document, behind flags and a 0; or behind flags,
- * the name of a collection, and two numbers. */
-const char *mongo_wire_command(const uint8_t *message, uint32_t len)
+/* It is behind flags and a 0; or behind flags, the name of a collection, and two numbers. */
+static bool find_document(const uint8_t *message, uint32_t len, bson_t *out)
 {
 	size_t at = MONGO_WIRE_HEAD + 4;
-	static bson_t document;
-	bson_iter_t iter;
 
 	if (mongo_wire_number(message + MONGO_WIRE_KIND_AT) == MONGO_WIRE_QUERY) {
 		const uint8_t *end = at < len ? memchr(message + at, 0, len - at) : NULL;
@@ -73,11 +70,30 @@ const char *mongo_wire_command(const uint8_t *message, uint32_t len)
 	} else {
 		at++;
 	}
-	if (at + 4 > len || mongo_wire_number(message + at) > len - at ||
-	    !bson_init_static(&document, message + at, mongo_wire_number(message + at)) ||
-	    !bson_iter_init(&iter, &document) || !bson_iter_next(&iter))
+	return at + 4 <= len && mongo_wire_number(message + at) <= len - at &&
+	       bson_init_static(out, message + at, mongo_wire_number(message + at));
+}
+
+const char *mongo_wire_command(const uint8_t *message, uint32_t len)
+{
+	static bson_t document;
+	bson_iter_t iter;
+
+	if (!find_document(message, len, &document) || !bson_iter_init(&iter, &document) ||
+	    !bson_iter_next(&iter))
 		return "";
 	return bson_iter_key(&iter);
+}
+
+const char *mongo_wire_text(const uint8_t *message, uint32_t len, const char *path)
+{
+	static bson_t document;
+	bson_iter_t iter, found;
+
+	if (!find_document(message, len, &document) || !bson_iter_init(&iter, &document) ||
+	    !bson_iter_find_descendant(&iter, path, &found) || !BSON_ITER_HOLDS_UTF8(&found))
+		return "";
+	return bson_iter_utf8(&found, NULL);
 }
 
 int mongo_wire_listen(int *port)

@@ -17,8 +17,9 @@ uint8_t *mongo_wire_put(uint8_t *at, uint32_t number); /* the place behind it */
 /* A message, which is to be freed; NULL: there are no more. */
 uint8_t *mongo_wire_take(int from, uint32_t *len);
 
-/* The name of its command, and "" where it is none that is known. */
+/* The name of its command; a text of it, "writeConcern.w". "" where there is none. */
 const char *mongo_wire_command(const uint8_t *message, uint32_t len);
+const char *mongo_wire_text(const uint8_t *message, uint32_t len, const char *path);
 
 /* A socket that listens at a free port of 127.0.0.1. */
 int mongo_wire_listen(int *port);

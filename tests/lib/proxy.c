@@ -22,7 +22,7 @@ struct proxy_orders {
 	atomic_int left; /* questions before the one that is lost; -1: none is */
 	atomic_bool answer;
 	atomic_bool lost;
-	atomic_int asked, written;
+	atomic_int asked, written, careless;
 };
 
 /* In one piece, for which nobody waits. */
@@ -31,15 +31,26 @@ static bool give(int to, const uint8_t *message, uint32_t len)
 	return write(to, message, len) == (ssize_t)len;
 }
 
-static bool is_write(const char *command)
+static bool is_one_of(const char *command, const char *const *names)
 {
-	static const char *const names[] = {"insert", "update", "delete", "findAndModify",
-					    "createIndexes"};
+	while (*names && strcmp(command, *names) != 0)
+		names++;
+	return *names;
+}
 
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (strcmp(command, names[i]) == 0)
-			return true;
-	return false;
+static void count(struct proxy_orders *orders, const uint8_t *message, uint32_t len)
+{
+	static const char *const writes[] = {"insert",        "update",        "delete",
+					     "findAndModify", "createIndexes", NULL};
+	static const char *const reads[] = {"find", "aggregate", NULL};
+	const char *command = mongo_wire_command(message, len);
+	bool write = is_one_of(command, writes), read = is_one_of(command, reads);
+	const char *majority =
+		mongo_wire_text(message, len, write ? "writeConcern.w" : "readConcern.level");
+
+	orders->asked++;
+	orders->written += write;
+	orders->careless += (write || read) && strcmp(majority, "majority") != 0;
 }
 
 /* To nobody where `to` is -1; false: that was all. */
@@ -65,8 +76,7 @@ static void serve(struct proxy_orders *orders, int client, int server)
 		lose = left == 0;
 		orders->left = left < 0 ? -1 : left - 1;
 		orders->lost = orders->lost || lose;
-		orders->asked++;
-		orders->written += is_write(mongo_wire_command(message, len));
+		count(orders, message, len);
 		if (!pass(message, lose && !answer ? -1 : server, len) || (lose && !answer))
 			return;
 		message = mongo_wire_take(server, &len);
@@ -143,5 +153,6 @@ bool proxy_lost(struct proxy *proxy)
 
 struct proxy_counts proxy_counts(const struct proxy *proxy)
 {
-	return (struct proxy_counts){proxy->orders->asked, proxy->orders->written};
+	return (struct proxy_counts){proxy->orders->asked, proxy->orders->written,
+				     proxy->orders->careless};
 }

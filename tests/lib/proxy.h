@@ -31,8 +31,9 @@ bool proxy_lost(struct proxy *proxy);
 
 /* What was asked since the start. */
 struct proxy_counts {
-	int asked;   /* the library's own questions as well */
-	int written; /* those of them that write */
+	int asked;    /* the library's own questions as well */
+	int written;  /* those of them that write */
+	int careless; /* that do not wait for the majority, or read what it may not have */
 };
 struct proxy_counts proxy_counts(const struct proxy *proxy);
 

@@ -4,10 +4,12 @@
 #include "skald/mongo.h"
 #include "tests/lib/barriers.h"
 #include "tests/lib/engines.h"
+#include "tests/lib/proxy.h"
 #include "tests/lib/suite.h"
 
 #include <mongoc/mongoc.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static bool found;
 static char uri[MONGO_URI_SIZE];
@@ -21,29 +23,37 @@ static struct desk {
 	skald_barrier *barrier;
 	int runs;
 	enum message_outcome outcome;
+	char output[64]; /* of the last answer */
 } desks[2];
+
+/* In the database of the test, wherever that is. */
+static void enter(struct desk *desk, const char *where)
+{
+	*desk = (struct desk){.client = mongoc_client_new(where)};
+	desk->collection =
+		mongoc_client_get_collection(desk->client, strrchr(uri, '/') + 1, "charges");
+	desk->barrier = skald_mongo_barrier(desk->collection, &desk->mongo, NULL);
+	ck_assert_ptr_nonnull(desk->barrier);
+}
+
+static void leave(struct desk *desk)
+{
+	skald_barrier_free(desk->barrier);
+	mongoc_collection_destroy(desk->collection);
+	mongoc_client_destroy(desk->client);
+}
 
 static void set_up(void)
 {
 	mongo_database(uri);
-	for (int i = 0; i < 2; i++) {
-		struct desk *desk = &desks[i];
-
-		*desk = (struct desk){.client = mongoc_client_new(uri)};
-		desk->collection = mongoc_client_get_collection(
-			desk->client, strrchr(uri, '/') + 1, "charges");
-		desk->barrier = skald_mongo_barrier(desk->collection, &desk->mongo, NULL);
-		ck_assert_ptr_nonnull(desk->barrier);
-	}
+	for (int i = 0; i < 2; i++)
+		enter(&desks[i], uri);
 }
 
 static void tear_down(void)
 {
-	for (int i = 0; i < 2; i++) {
-		skald_barrier_free(desks[i].barrier);
-		mongoc_collection_destroy(desks[i].collection);
-		mongoc_client_destroy(desks[i].client);
-	}
+	for (int i = 0; i < 2; i++)
+		leave(&desks[i]);
 	arena_release(&arena);
 	mongo_drop(uri);
 }
@@ -83,16 +93,24 @@ static void begin(struct desk *desk)
 	ck_assert_int_eq(barrier->ops->begin(barrier), OK);
 }
 
-/* One of a transaction. */
-static enum message_outcome answer_one(struct desk *desk, int saga, enum message_verb verb)
+static enum err try_one(struct desk *desk, int saga, enum message_verb verb,
+			struct reply_message *reply)
 {
 	const struct barrier_desk at = {
 		barrier_of(desk->barrier), 1000, 0, handle, desk, &arena};
 	struct command_message message = command(saga, verb);
-	struct reply_message reply;
 	enum barrier_answer how;
 
-	ck_assert_int_eq(barrier_answer(&at, &message, &reply, &how), OK);
+	return barrier_answer(&at, &message, reply, &how);
+}
+
+/* One of a transaction. */
+static enum message_outcome answer_one(struct desk *desk, int saga, enum message_verb verb)
+{
+	struct reply_message reply;
+
+	ck_assert_int_eq(try_one(desk, saga, verb, &reply), OK);
+	snprintf(desk->output, sizeof desk->output, "%.*s", SLICE_ARG(reply.output));
 	return reply.outcome;
 }
 
@@ -160,6 +178,7 @@ START_TEST(test_what_a_command_does_and_its_record_are_one_document)
 	ck_assert_int_eq(run(&desks[0], MESSAGE_UNDO), MESSAGE_OK);
 	check_document(" cents refunded");
 	ck_assert_int_eq(run(&desks[1], MESSAGE_UNDO), MESSAGE_OK);
+	ck_assert_str_eq(desks[1].output, "{\"receipt\":1}");
 	ck_assert_int_eq(run(&desks[1], MESSAGE_DO), MESSAGE_REFUSED);
 	ck_assert_int_eq(desks[0].runs, 2);
 	ck_assert_int_eq(desks[1].runs, 0);
@@ -261,6 +280,7 @@ END_TEST
 START_TEST(test_fields_that_are_not_the_services)
 {
 	static const char *const names[] = {"_id", "skald", "skald.state", "$set", ""};
+	bson_t *like = BCON_NEW("skalds", BCON_INT32(1));
 
 	for (int i = 0; i < ROWS(names); i++) {
 		bson_t fields = BSON_INITIALIZER;
@@ -269,24 +289,143 @@ START_TEST(test_fields_that_are_not_the_services)
 		ck_assert_msg(!skald_mongo_set(desks[0].mongo, &fields), "%s", names[i]);
 		bson_destroy(&fields);
 	}
+	ck_assert(skald_mongo_set(desks[0].mongo, like));
+	bson_destroy(like);
 }
 END_TEST
+
+static void keep_bare(struct desk *desk, const char *id)
+{
+	begin(desk);
+	keep_record(barrier_of(desk->barrier), id, BARRIER_BARRED, "", "", "");
+	ck_assert_int_eq(end(desk), OK);
+}
+
+static void prune(struct desk *desk, size_t limit)
+{
+	struct barrier *barrier = barrier_of(desk->barrier);
+
+	begin(desk);
+	ck_assert_int_eq(barrier->ops->prune(barrier, 5000, limit), OK);
+	ck_assert_int_eq(end(desk), OK);
+}
+
+static int64_t n_documents(void)
+{
+	bson_t all = BSON_INITIALIZER;
+	int64_t n = mongoc_collection_count_documents(desks[0].collection, &all, NULL, NULL,
+						      NULL, NULL);
+
+	bson_destroy(&all);
+	return n;
+}
 
 /* Records that hold something of the service's stay, however old. */
 START_TEST(test_pruning_leaves_the_services_data)
 {
-	struct barrier *barrier = barrier_of(desks[0].barrier);
-
 	ck_assert_int_eq(run(&desks[0], MESSAGE_DO), MESSAGE_OK);
-	ck_assert_int_eq(barrier->ops->begin(barrier), OK);
-	keep_record(barrier, "bare", BARRIER_BARRED, "", "", "");
-	ck_assert_int_eq(end(&desks[0]), OK);
-	ck_assert_int_eq(barrier->ops->begin(barrier), OK);
-	ck_assert_int_eq(barrier->ops->prune(barrier, 5000, 100), OK);
-	ck_assert_int_eq(end(&desks[0]), OK);
+	keep_bare(&desks[0], "bare");
+	prune(&desks[0], 100);
 	check_document(" cents");
 	ck_assert_int_eq(run(&desks[0], MESSAGE_DO), MESSAGE_OK);
 	ck_assert_int_eq(desks[0].runs, 1);
+}
+END_TEST
+
+/* It is a question, which is not asked with every transaction. */
+START_TEST(test_pruning_goes_on_while_there_is_more_and_then_rests)
+{
+	enum { REST = 16 };
+	struct desk *desk = &desks[0];
+	struct barrier *barrier = barrier_of(desk->barrier);
+
+	for (int i = 0; i < 3; i++)
+		keep_bare(desk, (const char *const[]){"a", "b", "c"}[i]);
+	begin(desk);
+	ck_assert_int_eq(barrier->ops->prune(barrier, 5000, 9), OK);
+	barrier->ops->rollback(barrier);
+	keep_bare(desk, "d");
+	ck_assert_int_eq(n_documents(), 4);
+	prune(desk, 2);
+	ck_assert_int_eq(n_documents(), 2);
+	prune(desk, 2);
+	ck_assert_int_eq(n_documents(), 0);
+	prune(desk, 2);
+	keep_bare(desk, "e");
+	for (int i = 0; i < REST; i++)
+		prune(desk, 2);
+	ck_assert_int_eq(n_documents(), 1);
+	prune(desk, 2);
+	ck_assert_int_eq(n_documents(), 0);
+}
+END_TEST
+
+START_TEST(test_an_id_has_a_limit)
+{
+	struct barrier *barrier = barrier_of(desks[0].barrier);
+	const struct barrier_record record = {.state = BARRIER_BARRED};
+	char id[257];
+
+	memset(id, 'x', sizeof id);
+	begin(&desks[0]);
+	ck_assert_int_eq(barrier->ops->keep(barrier, (struct slice){id, 255}, &record), OK);
+	ck_assert_int_ne(barrier->ops->keep(barrier, (struct slice){id, 256}, &record), OK);
+	barrier->ops->rollback(barrier);
+}
+END_TEST
+
+static void fail_to_find(struct desk *desk, struct proxy *proxy, bool answered)
+{
+	struct barrier *barrier = barrier_of(desk->barrier);
+	struct reply_message reply;
+
+	begin(desk);
+	proxy_lose(proxy, 0, answered);
+	ck_assert_int_ne(try_one(desk, 0, MESSAGE_DO, &reply), OK);
+	ck_assert(proxy_lost(proxy));
+	barrier->ops->rollback(barrier);
+}
+
+/* Nobody knows whether the command was done before, so it is not done now. */
+START_TEST(test_without_an_answer_nothing_is_begun)
+{
+	struct desk *desk = &desks[0];
+	char behind[MONGO_URI_SIZE];
+	struct barrier *barrier;
+	struct proxy proxy;
+
+	leave(desk);
+	proxy_start(&proxy, uri, behind);
+	enter(desk, behind);
+	barrier = barrier_of(desk->barrier);
+	fail_to_find(desk, &proxy, _i == 1);
+	ck_assert_int_eq(desk->runs, 0);
+	ck_assert_int_eq(run(desk, MESSAGE_DO), MESSAGE_OK);
+	ck_assert_int_eq(desk->runs, 1);
+	fail_to_find(desk, &proxy, _i == 1);
+	proxy_stop(&proxy);
+	ck_assert_int_ne(barrier->ops->begin(barrier), OK);
+}
+END_TEST
+
+/* Whatever the URI says. */
+START_TEST(test_the_majority_has_what_is_written_and_read)
+{
+	char behind[MONGO_URI_SIZE], where[MONGO_URI_SIZE + 64];
+	struct desk *desk = &desks[0];
+	struct proxy proxy;
+
+	leave(desk);
+	proxy_start(&proxy, uri, behind);
+	snprintf(where, sizeof where, "%s&w=1&readConcernLevel=local", behind);
+	enter(desk, where);
+	ck_assert_int_eq(run(desk, MESSAGE_DO), MESSAGE_OK);
+	ck_assert_int_eq(run(desk, MESSAGE_UNDO), MESSAGE_OK);
+	keep_bare(desk, "bare");
+	prune(desk, 100);
+	ck_assert_int_ge(proxy_counts(&proxy).written, 5);
+	ck_assert_int_eq(proxy_counts(&proxy).careless, 0);
+	proxy_stop(&proxy);
 }
 END_TEST
 
@@ -317,6 +456,12 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_fields_that_are_not_the_services);
 	tcase_add_test(tcase, test_pruning_leaves_the_services_data);
 	tcase_add_test(tcase, test_a_server_that_is_not_there);
+	tcase_add_test(tcase, test_pruning_goes_on_while_there_is_more_and_then_rests);
+	tcase_add_test(tcase, test_an_id_has_a_limit);
+	if (getenv("SKALD_TEST_MONGO")) /* the proxy is for one server of this machine */
+		return;
+	tcase_add_loop_test(tcase, test_without_an_answer_nothing_is_begun, 0, 2);
+	tcase_add_test(tcase, test_the_majority_has_what_is_written_and_read);
 }
 
 int main(void)

@@ -252,6 +252,61 @@ START_TEST(test_every_question_is_lost_in_turn)
 }
 END_TEST
 
+/* --- the majority ------------------------------------------------------------------------ */
+
+static enum err note_definition(void *context, const struct stored_definition *definition)
+{
+	++*(int *)context;
+	return OK;
+}
+
+/* The others of what a store does, once. */
+static void do_the_rest(struct store *store)
+{
+	const struct stored_definition definition = {.name = SLICE_LITERAL("order"),
+						     .version = SLICE_LITERAL("1.0.0"),
+						     .normal = SLICE_LITERAL("saga: order\n")};
+	const struct dead_letter letter = {.id = SLICE_LITERAL("d"),
+					   .reason = SLICE_LITERAL("unreadable")};
+	struct dead_letter found;
+	size_t n = 0;
+	int n_definitions = 0;
+
+	ck_assert_int_eq(store_put_definition(store, &definition), OK);
+	ck_assert_int_eq(store_definitions(store, note_definition, &n_definitions), OK);
+	ck_assert_int_eq(store_put_dead(store, &letter, 1, &n), OK);
+	ck_assert_int_eq(store_get_dead(store, letter.id, &arena, &found), OK);
+	ck_assert_int_eq(store_remove_dead(store, letter.id), OK);
+	ck_assert_int_eq(store_prune(store, INT64_MAX, 9, &n), OK);
+	ck_assert_uint_eq(n, 1);
+}
+
+/* Whatever the URI says. */
+START_TEST(test_the_majority_has_what_is_written_and_read)
+{
+	struct audit_entry audit = {1, SLICE_LITERAL("a"), SLICE_LITERAL("pause"), {0}, {0}};
+	struct saga_write ended = shelf_write((struct shelf_saga){
+		.id = "z", .status = STATUS_COMPLETED, .started_ms = SHELF_START_MS});
+	char behind[MONGO_URI_SIZE], where[MONGO_URI_SIZE + 64];
+	struct proxy proxy;
+	struct store *store;
+
+	proxy_start(&proxy, uri, behind);
+	snprintf(where, sizeof where, "%s&w=1&readConcernLevel=local", behind);
+	store = open_at(where, "a test");
+	ck_assert_int_eq(commit(store, "a", 1, "one"), OK);
+	ck_assert_int_eq(commit(store, "b", 1, "one"), OK);
+	ck_assert_int_eq(read_all(store), OK);
+	ck_assert_int_eq(commit(store, "a", 2, "two"), OK);
+	ck_assert_int_eq(store_commit(store, &shelf_batch, &ended, 1, &audit, 1), OK);
+	do_the_rest(store);
+	store_close(store);
+	ck_assert_int_ge(proxy_counts(&proxy).written, 15);
+	ck_assert_int_eq(proxy_counts(&proxy).careless, 0);
+	proxy_stop(&proxy);
+}
+END_TEST
+
 /* --- opening ---------------------------------------------------------------------------------
  */
 
@@ -309,17 +364,26 @@ static const struct refusal {
 	const char *name;
 	struct impostor_setup server;
 	const char *user; /* "ann:s3cret@" */
+	const char *options;
 	enum err err;
 	const char *why;
 } refusals[] = {
 	{"a server that does not know the password",
 	 {.refused = "saslStart", .code = 18, .text = "Authentication failed."},
 	 "ann:s3cret@",
+	 "",
 	 ERR_IO,
 	 " does not accept the user ann with this password: Authentication failed.; correct "
 	 "the URI of the store"},
+	{"a certificate that there is not",
+	 {.refused = NULL},
+	 "",
+	 "?authMechanism=MONGODB-X509",
+	 ERR_IO,
+	 " does not accept who asks: "},
 	{"a server that wants a password, where there is none",
 	 {.refused = "find", .code = 13, .text = "command find requires authentication"},
+	 "",
 	 "",
 	 ERR_IO,
 	 " wants to know who asks: command find requires authentication; write "
@@ -327,25 +391,30 @@ static const struct refusal {
 	{"a server that says it is too old",
 	 {.version = 4},
 	 "",
+	 "",
 	 ERR_INVALID,
 	 " is version 4.4.29; 5.0 or later is needed"},
 	{"a server whose protocol is too old",
 	 {.wire_version = 5},
+	 "",
 	 "",
 	 ERR_INVALID,
 	 "; 5.0 or later is needed"},
 	{"a secondary that is named alone",
 	 {.secondary = true},
 	 "",
+	 "",
 	 ERR_UNAVAILABLE,
 	 " is not the primary of its replicas and takes no writes; name all of them"},
 	{"a server that is no primary any more when something is written",
 	 {.refused = "createIndexes", .code = 10107, .text = "not primary"},
 	 "",
+	 "",
 	 ERR_UNAVAILABLE,
 	 " does not answer: not primary; see whether it runs there"},
 	{"a server that does not do what it is asked for",
 	 {.refused = "createIndexes", .code = 59, .text = "no such command"},
+	 "",
 	 "",
 	 ERR_IO,
 	 ": no such command"},
@@ -358,7 +427,8 @@ START_TEST(test_a_server_that_cannot_be_used)
 	char where[MONGO_URI_SIZE], why[256];
 
 	impostor_start(&impostor, &row->server);
-	snprintf(where, sizeof where, "mongodb://%s127.0.0.1:%d/x", row->user, impostor.port);
+	snprintf(where, sizeof where, "mongodb://%s127.0.0.1:%d/x%s", row->user, impostor.port,
+		 row->options);
 	snprintf(why, sizeof why, "MongoDB at 127.0.0.1:%d", impostor.port);
 	check_refused(where, row->err, why);
 	check_refused(where, row->err, row->why);
@@ -383,6 +453,7 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_a_batch_that_the_record_does_not_know_counts);
 	tcase_add_test(tcase, test_every_message_of_a_commit_is_lost_in_turn);
 	tcase_add_test(tcase, test_every_question_is_lost_in_turn);
+	tcase_add_test(tcase, test_the_majority_has_what_is_written_and_read);
 }
 
 int main(void)

@@ -251,17 +251,18 @@ static enum err refused(const struct link *link, const bson_error_t *error, stru
 {
 	const char *user = mongoc_uri_get_username(link->uri);
 
+	if (is_credentials(error))
+		return diag_set(diag, ERR_IO,
+				"MongoDB at %s does not accept %s%.64s%s: %.200s; correct the "
+				"URI of the store",
+				link->where, user ? "the user " : "who asks", user ? user : "",
+				user ? " with this password" : "", error->message);
 	if (!user)
 		return diag_set(diag, ERR_IO,
 				"MongoDB at %s wants to know who asks: %.200s; write "
 				"mongodb://USER:PASSWORD@HOST:PORT/DATABASE as the URI of the "
 				"store",
 				link->where, error->message);
-	if (is_credentials(error))
-		return diag_set(diag, ERR_IO,
-				"MongoDB at %s does not accept the user %.64s with this "
-				"password: %.200s; correct the URI of the store",
-				link->where, user, error->message);
 	return diag_set(diag, ERR_IO,
 			"MongoDB at %s does not allow the user %.64s to do it: %.200s; give "
 			"the user the role readWrite for the database %s",
