@@ -163,6 +163,19 @@ static bool read_option(const struct service_kind *kind, int argc, char **argv, 
 	return true;
 }
 
+static bool read_bus(const struct service_kind *kind, const struct settings *settings,
+		     skald_error *error)
+{
+	if (strncmp(settings->bus, "local:", 6) == 0 ||
+	    strncmp(settings->bus, "kafka:", 6) == 0)
+		return true;
+	snprintf(error->text, sizeof error->text,
+		 "--bus: \"%.100s\" is none; give local:PATH, with the path of the "
+		 "orchestrator's socket, or kafka:HOST:PORT; see skald-%s --help",
+		 settings->bus, kind->name);
+	return false;
+}
+
 /* What is behind the scheme, where a store is given. */
 static bool read_store(const struct service_kind *kind, struct settings *out,
 		       skald_error *error)
@@ -203,7 +216,7 @@ bool settings_read(const struct service_kind *kind, int argc, char **argv, struc
 			return false;
 		}
 	}
-	return read_store(kind, out, error);
+	return read_bus(kind, out, error) && read_store(kind, out, error);
 }
 
 /* --- help --------------------------------------------------------------------------------- */

@@ -240,8 +240,8 @@ static const struct row {
 	 NULL,
 	 INVENTORY,
 	 {"--bus", "smoke:signals"},
-	 1,
-	 "give local:PATH, with the path of the orchestrator's socket\n"},
+	 2,
+	 "give local:PATH, with the path of the orchestrator's socket, or kafka:HOST:PORT;"},
 };
 
 START_TEST(test_what_cannot_begin)
