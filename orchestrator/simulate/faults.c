@@ -89,25 +89,31 @@ static enum err refuse(struct diag *diag, struct slice part, const char *likely)
 			"\"%.*s\" is no fault%s%s%s drop, dup, delay, decline, fail, timeout, "
 			"crash, restart, stall, clock and cancel, each with a chance as in "
 			"drop=1%%; behind delay, crash, restart, stall and clock may stand how "
-			"long at most, as in delay=1%%:30s; or write none",
+			"long at most, as in delay=1%%:30s; slow=50ms; or write none",
 			part.len < 60 ? (int)part.len : 60, part.at ? part.at : "",
 			likely ? "; did you mean " : "", likely ? likely : "",
 			likely ? "? There are" : "; there are");
 }
 
+static const char slow[] = "slow";
+
 static enum err parse_one(struct slice part, struct faults *faults, struct diag *diag)
 {
-	const char *names[FAULTS];
+	const char *names[FAULTS + 1];
 	struct slice value, most, name = cut_at(part, '=', &value);
 	struct slice chance = cut_at(value, ':', &most);
 	size_t i = 0;
 
 	for (size_t k = 0; k < FAULTS; k++)
 		names[k] = kinds[k].name;
+	names[FAULTS] = slow;
 	while (i < FAULTS && !slice_is(name, names[i]))
 		i++;
+	if (i == FAULTS && slice_is(name, slow))
+		return duration_parse(value, &faults->slow_ms, NULL) ? refuse(diag, part, NULL)
+								     : OK;
 	if (i == FAULTS)
-		return refuse(diag, part, suggest(name, names, FAULTS));
+		return refuse(diag, part, suggest(name, names, FAULTS + 1));
 	faults->most_ms[i] = kinds[i].most_ms;
 	if (!chance_parse(chance, &faults->chance[i]) || (most.at && !kinds[i].most_ms) ||
 	    (most.at &&
@@ -158,6 +164,10 @@ void faults_write(struct bytes *out, const struct faults *faults)
 		write_chance(out, faults->chance[i]);
 		if (kinds[i].most_ms && duration_format(faults->most_ms[i], most))
 			bytes_format(out, ":%s", most);
+		first = false;
+	}
+	if (faults->slow_ms && duration_format(faults->slow_ms, most)) {
+		bytes_format(out, "%s%s=%s", first ? "" : ",", slow, most);
 		first = false;
 	}
 	if (first)

@@ -3,7 +3,9 @@
  *     drop=1%,dup=5%,delay=1%:30s,crash=0.1%,restart=0.5%,decline=10%
  *
  * A chance is a percentage with up to four decimals. Behind a colon stands how long
- * it lasts at most, where that means something. What is not named does not happen.
+ * it lasts at most, where that means something. slow=50ms has no chance: participants take
+ * so much longer for everything. What is not named does not happen. So whatever the
+ * example services are given as faults is understood here, but for deadly.
  */
 #ifndef SKALD_SIMULATE_FAULTS_H
 #define SKALD_SIMULATE_FAULTS_H
@@ -30,6 +32,7 @@ enum { FAULTS = FAULT_CANCEL + 1 };
 struct faults {
 	uint32_t chance[FAULTS]; /* in millionths */
 	int64_t most_ms[FAULTS]; /* of those that last */
+	int64_t slow_ms;         /* that an attempt takes longer */
 };
 
 extern const struct faults faults_default;

@@ -294,7 +294,7 @@ static int64_t latency_ms(const struct letter *letter)
 
 	if (world_fault(world, FAULT_TIMEOUT, command->id, command->attempt, NULL))
 		ms += command->timeout_ms;
-	return ms;
+	return ms + world->simulation->setup.faults.slow_ms;
 }
 
 void service_arrive(void *context, uint64_t argument)

@@ -118,6 +118,10 @@ static const struct end_row {
 	 "participants: { rooms: { latency: 100ms }, bank: { latency: 1s }, post: { latency: "
 	 "10ms } }",
 	 "none", RUN_COMPLETED, NULL, 1 + 102 + 1002 + 12, "ok hold {\"id\":\"id-"},
+	{"so much longer where all are slow", HEAD HOLD PAY MAIL,
+	 "participants: { rooms: { latency: 100ms }, bank: { latency: 1s }, post: { latency: "
+	 "10ms } }",
+	 "slow=50ms", RUN_COMPLETED, NULL, 1 + 152 + 1052 + 62, NULL},
 	{"a command that is always declined", HEAD HOLD PAY MAIL,
 	 "participants: { bank: { commands: { pay: { decline: { chance: 100%, code: poor } } } "
 	 "} }",

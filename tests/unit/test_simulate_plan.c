@@ -26,6 +26,11 @@ static const struct fault_row {
 	{"as long as usual", "delay=1%,restart=1%", "delay=1%:1m,restart=1%:10s", NULL},
 	{"the last one counts", "drop=1%,drop=3%", "drop=3%", NULL},
 	{"a chance of zero", "drop=0%", "none", NULL},
+	{"slow participants", "slow=50ms", "slow=50ms", NULL},
+	{"what the services are given, too", "decline=10%,fail=1%,slow=50ms,crash=0.1%",
+	 "decline=10%,fail=1%,crash=0.1%:10s,slow=50ms", NULL},
+	{"slow by a chance", "slow=1%", NULL, "\"slow=1%\" is no fault"},
+	{"a word that is like slow", "slov=1s", NULL, "did you mean slow?"},
 	{"a word that is like one", "dorp=1%", NULL, "did you mean drop?"},
 	{"a word like no other", "sharks=1%", NULL,
 	 "\"sharks=1%\" is no fault; there are drop, dup"},
@@ -61,6 +66,7 @@ START_TEST(test_faults)
 	ck_assert_msg(slice_is(bytes_slice(&written), row->written), "%s: %.*s", row->name,
 		      SLICE_ARG(bytes_slice(&written)));
 	ck_assert_int_eq(faults_parse(bytes_slice(&written), &again, NULL), OK);
+	ck_assert_int_eq(faults.slow_ms, again.slow_ms);
 	for (int i = 0; i < FAULTS; i++) {
 		ck_assert_uint_eq(faults.chance[i], again.chance[i]);
 		ck_assert(!faults.chance[i] || faults.most_ms[i] == again.most_ms[i]);
