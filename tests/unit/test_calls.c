@@ -3,6 +3,7 @@
 #include "orchestrator/gateway/calls.h"
 #include "orchestrator/gateway/forward.h"
 #include "orchestrator/gateway/parts.h"
+#include "orchestrator/gateway/tell.h"
 #include "tests/lib/pair.h"
 #include "tests/lib/suite.h"
 
@@ -519,6 +520,97 @@ START_TEST(test_an_operation_has_a_connection_of_its_own)
 }
 END_TEST
 
+/* --- another one that is told, and heard -------------------------------------------- */
+
+static const char other[] = "saga: other\nversion: 1.0.0\nsteps:\n"
+			    "  - book: { call: desk.book, undo: { call: desk.unbook } }\n";
+
+/* Somebody deploys, and the other one says nothing: the answer comes when its time is over,
+ * or the gateway closes before, or whoever asked has gone. */
+enum { WAITS, CLOSES, GOES };
+static const char *const endings[] = {"it waits", "it closes", "the visitor goes"};
+
+START_TEST(test_who_says_nothing_is_not_waited_for)
+{
+	const struct lobby_request request = {
+		"POST", "/v1/definitions", {other, sizeof other - 1}, {NULL}};
+	struct visitor visitor;
+	struct rude rude;
+	struct pair pair;
+
+	rude_open(&rude);
+	pair_open(&pair);
+	snprintf(pair.urls[1], sizeof pair.urls[1], "%s", rude.url);
+	visitor_begin(&visitor, &pair.lobbies[0], &request);
+	while (!rude_listen(&rude))
+		lobby_turn(&pair.lobbies[0]);
+	ck_assert_ptr_nonnull(strstr(rude.heard, "\r\nSkald-Forwarded: 1\r\n"));
+	if (_i == WAITS) {
+		pair_advance(&pair, TELL_MS - 1);
+		ck_assert(!visitor.done);
+		pair_advance(&pair, 1);
+		visitor_finish(&visitor);
+		ck_assert_int_eq(visitor.status, 201);
+		ck_assert(visitor_has(&visitor, "\"untold\":[\"http://127.0.0.1:"));
+	} else if (_i == CLOSES) {
+		gateway_close(pair.lobbies[0].gateway);
+		pair.lobbies[0].gateway = NULL;
+		visitor_finish(&visitor);
+		ck_assert_msg(visitor.status == 503, "%s: %ld", endings[_i], visitor.status);
+	}
+	visitor_end(&visitor);
+	pair_close(&pair);
+	rude_close(&rude);
+}
+END_TEST
+
+/* It says things in pieces, and some that nobody can read. */
+START_TEST(test_of_what_is_heard_only_events_are_told)
+{
+	static const struct lobby_request request = {"GET", "/v1/events", {0}, {NULL}};
+	static const char *const pieces[] = {
+		"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n: watching\n\n",
+		"event: change\ndata: nonsense\n\n",
+		"event: change\ndata: {\"id\":\"b1\"}\n\n",
+		"event: change\ndata: {\"saga\":\"visit\",\"status\":\"odd\"}\n\n",
+		"event: other\ndata: {\"saga\":\"visit\",\"status\":\"running\"}\n\n",
+		"event: change\ndata: {\"id\":\"b2\",\"saga\":\"visit\",",
+		"\"status\":\"running\"}\n",
+		"\nevent: change\ndata: {\"id\":\"b3\",\"saga\":\"visit\",\"status\":",
+		"\"running\"}\n\nevent: change\ndata: {\"id\":\"b4\""};
+	static const char heard[] =
+		": watching\n\n"
+		"event: change\ndata: "
+		"{\"id\":\"b2\",\"saga\":\"visit\",\"status\":\"running\"}\n\n"
+		"event: change\ndata: "
+		"{\"id\":\"b3\",\"saga\":\"visit\",\"status\":\"running\"}\n\n"
+		"event: gap\ndata: {\"url\":\"http://127.0.0.1:";
+	struct visitor visitor;
+	struct rude rude;
+	struct pair pair;
+
+	rude_open(&rude);
+	pair_open(&pair);
+	snprintf(pair.urls[1], sizeof pair.urls[1], "%s", rude.url);
+	visitor_begin(&visitor, &pair.lobbies[0], &request);
+	while (!rude_listen(&rude))
+		lobby_turn(&pair.lobbies[0]);
+	for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+		rude_say(&rude, pieces[i]);
+		for (int n = 0; n < 20; n++)
+			lobby_turn(&pair.lobbies[0]);
+	}
+	visitor_until(&visitor, "\"b3\"");
+	rude_hang_up(&rude);
+	visitor_until(&visitor, "event: gap\ndata: {\"url\":\"http://127.0.0.1:");
+	ck_assert_msg(memcmp(visitor.body.at, heard, sizeof heard - 1) == 0, "%.*s",
+		      (int)visitor.body.len, visitor.body.at);
+	visitor_end(&visitor);
+	pair_close(&pair);
+	rude_close(&rude);
+}
+END_TEST
+
 /* Say it as far as it is taken; how much was. */
 static size_t rude_push(struct rude *rude, const char *bytes, size_t n)
 {
@@ -580,6 +672,9 @@ static void add(TCase *tests)
 	tcase_add_test(tests, test_what_has_no_turn_is_refused_in_time);
 	tcase_add_test(tests, test_an_operation_has_a_connection_of_its_own);
 	tcase_add_test(tests, test_a_refusal_comes_back_as_it_is);
+	tcase_add_loop_test(tests, test_who_says_nothing_is_not_waited_for, 0,
+			    sizeof endings / sizeof *endings);
+	tcase_add_test(tests, test_of_what_is_heard_only_events_are_told);
 	tcase_add_test(tests, test_a_stream_comes_no_faster_than_it_is_read);
 }
 

@@ -243,7 +243,7 @@ START_TEST(test_it_is_looked_twice_after_a_gain)
 {
 	sites_enter(NULL);
 	ask_all(1);
-	ck_assert_int_eq(site_claim(1, "1", SITE_SHARDS), OK);
+	ck_assert_int_eq(site_claim(1, "0", SITE_SHARDS), OK);
 	ck_assert_int_eq(engine_wake_ms(sites.all[1].engine), 0);
 	site_run(1);
 	ck_assert_int_eq(wakes_in(1), 1000);
@@ -275,6 +275,9 @@ START_TEST(test_it_is_looked_twice_after_a_gain)
 	ck_assert_int_eq(site_turn(1), OK);
 	check_asked(ASK_LOOK, 3);
 	sites.all[1].store->stirred = false;
+	site_run(1);
+	check_asked(ASK_LOOK, 3);
+	sites_advance(4000);
 	site_run(1);
 	check_asked(ASK_LOOK, 3);
 	sites_leave();
