@@ -96,6 +96,27 @@ const char *mongo_wire_text(const uint8_t *message, uint32_t len, const char *pa
 	return bson_iter_utf8(&found, NULL);
 }
 
+uint8_t *mongo_wire_add(uint8_t *answer, uint32_t *len, const bson_t *more)
+{
+	size_t at = MONGO_WIRE_HEAD + 4 + 1;
+	bson_t document, whole;
+	uint8_t *added;
+	bool good = find_document(answer, *len, &document);
+
+	assert(good);
+	bson_copy_to(&document, &whole);
+	bson_concat(&whole, more);
+	*len = (uint32_t)at + whole.len;
+	added = malloc(*len);
+	assert(added);
+	memcpy(added, answer, at);
+	mongo_wire_put(added, *len);
+	memcpy(added + at, bson_get_data(&whole), whole.len);
+	bson_destroy(&whole);
+	free(answer);
+	return added;
+}
+
 int mongo_wire_listen(int *port)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET};

@@ -21,6 +21,10 @@ uint8_t *mongo_wire_take(int from, uint32_t *len);
 const char *mongo_wire_command(const uint8_t *message, uint32_t len);
 const char *mongo_wire_text(const uint8_t *message, uint32_t len, const char *path);
 
+/* An answer of today with more in its document, in the place of the one, which is freed. */
+struct _bson_t;
+uint8_t *mongo_wire_add(uint8_t *answer, uint32_t *len, const struct _bson_t *more);
+
 /* A socket that listens at a free port of 127.0.0.1. */
 int mongo_wire_listen(int *port);
 

@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <mongoc/mongoc.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -22,6 +23,8 @@ struct proxy_orders {
 	atomic_int left; /* questions before the one that is lost; -1: none is */
 	atomic_bool answer;
 	atomic_bool lost;
+	atomic_int certain; /* writes before the one that is in doubt; -1: none is */
+	atomic_bool doubted;
 	atomic_int asked, written, careless;
 };
 
@@ -38,7 +41,8 @@ static bool is_one_of(const char *command, const char *const *names)
 	return *names;
 }
 
-static void count(struct proxy_orders *orders, const uint8_t *message, uint32_t len)
+/* Whether its answer is to be in doubt. */
+static bool count(struct proxy_orders *orders, const uint8_t *message, uint32_t len)
 {
 	static const char *const writes[] = {"insert",        "update",        "delete",
 					     "findAndModify", "createIndexes", NULL};
@@ -51,6 +55,11 @@ static void count(struct proxy_orders *orders, const uint8_t *message, uint32_t 
 	orders->asked++;
 	orders->written += write;
 	orders->careless += (write || read) && strcmp(majority, "majority") != 0;
+	if (!write || orders->certain < 0)
+		return false;
+	orders->doubted = orders->certain == 0;
+	orders->certain--;
+	return orders->doubted;
 }
 
 /* To nobody where `to` is -1; false: that was all. */
@@ -62,6 +71,17 @@ static bool pass(uint8_t *message, int to, uint32_t len)
 	return good;
 }
 
+static uint8_t *put_in_doubt(uint8_t *answer, uint32_t *len)
+{
+	enum { NOT_IN_TIME = 64 };
+	bson_t *doubt = BCON_NEW("writeConcernError", "{", "code", BCON_INT32(NOT_IN_TIME),
+				 "errmsg", "waiting for replication timed out", "}");
+
+	answer = mongo_wire_add(answer, len, doubt);
+	bson_destroy(doubt);
+	return answer;
+}
+
 /* Questions and answers in turn, until one is lost. */
 static void serve(struct proxy_orders *orders, int client, int server)
 {
@@ -71,15 +91,17 @@ static void serve(struct proxy_orders *orders, int client, int server)
 
 	while (!lose && (message = mongo_wire_take(client, &len)) != NULL) {
 		int left = orders->left;
-		bool answer = orders->answer;
+		bool answer = orders->answer, doubt;
 
 		lose = left == 0;
 		orders->left = left < 0 ? -1 : left - 1;
 		orders->lost = orders->lost || lose;
-		count(orders, message, len);
+		doubt = count(orders, message, len);
 		if (!pass(message, lose && !answer ? -1 : server, len) || (lose && !answer))
 			return;
 		message = mongo_wire_take(server, &len);
+		if (message && doubt)
+			message = put_in_doubt(message, &len);
 		if (!pass(message, lose ? -1 : client, len))
 			return;
 	}
@@ -121,6 +143,7 @@ void proxy_start(struct proxy *proxy, const char *uri, char behind[MONGO_URI_SIZ
 			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert(proxy->orders != MAP_FAILED);
 	proxy->orders->left = -1;
+	proxy->orders->certain = -1;
 	proxy->pid = fork();
 	assert(proxy->pid >= 0);
 	if (proxy->pid == 0) {
@@ -149,6 +172,18 @@ bool proxy_lost(struct proxy *proxy)
 {
 	proxy->orders->left = -1;
 	return proxy->orders->lost;
+}
+
+void proxy_doubt(struct proxy *proxy, int n)
+{
+	proxy->orders->doubted = false;
+	proxy->orders->certain = n;
+}
+
+bool proxy_doubted(struct proxy *proxy)
+{
+	proxy->orders->certain = -1;
+	return proxy->orders->doubted;
 }
 
 struct proxy_counts proxy_counts(const struct proxy *proxy)

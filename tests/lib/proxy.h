@@ -1,6 +1,7 @@
 /* proxy.h - something in between a client of MongoDB and its server, that counts what the
  * client asks, and loses one message: what the client asked, or what the server answered to
- * it. The connection ends with it; the next one is as good as new.
+ * it. The connection ends with it; the next one is as good as new. Or it says that the
+ * majority has not what was written.
  *
  * It is a process of its own, which ends with proxy_stop. */
 #ifndef SKALD_TESTS_LIB_PROXY_H
@@ -28,6 +29,13 @@ void proxy_lose(struct proxy *proxy, int n, bool answer);
 
 /* No more of that; whether it has lost one. */
 bool proxy_lost(struct proxy *proxy);
+
+/* The nth write from now on, counted from 0, is answered as one that the majority of the
+ * replicas did not get in time. */
+void proxy_doubt(struct proxy *proxy, int n);
+
+/* No more of that; whether one was. */
+bool proxy_doubted(struct proxy *proxy);
 
 /* What was asked since the start. */
 struct proxy_counts {

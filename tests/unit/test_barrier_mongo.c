@@ -408,6 +408,27 @@ START_TEST(test_without_an_answer_nothing_is_begun)
 }
 END_TEST
 
+/* It is not answered, and when it comes again it was done. */
+START_TEST(test_what_the_majority_has_not_got_is_not_answered)
+{
+	char behind[MONGO_URI_SIZE];
+	struct desk *desk = &desks[0];
+	struct proxy proxy;
+
+	leave(desk);
+	proxy_start(&proxy, uri, behind);
+	enter(desk, behind);
+	ck_assert_int_eq(answer(desk, MESSAGE_DO), MESSAGE_OK);
+	proxy_doubt(&proxy, 0);
+	ck_assert_int_eq(end(desk), ERR_UNAVAILABLE);
+	ck_assert(proxy_doubted(&proxy));
+	ck_assert_int_eq(run(desk, MESSAGE_DO), MESSAGE_OK);
+	ck_assert_int_eq(desk->runs, 1);
+	check_document(" cents");
+	proxy_stop(&proxy);
+}
+END_TEST
+
 /* Whatever the URI says. */
 START_TEST(test_the_majority_has_what_is_written_and_read)
 {
@@ -461,6 +482,7 @@ static void add(TCase *tcase)
 	if (getenv("SKALD_TEST_MONGO")) /* the proxy is for one server of this machine */
 		return;
 	tcase_add_loop_test(tcase, test_without_an_answer_nothing_is_begun, 0, 2);
+	tcase_add_test(tcase, test_what_the_majority_has_not_got_is_not_answered);
 	tcase_add_test(tcase, test_the_majority_has_what_is_written_and_read);
 }
 

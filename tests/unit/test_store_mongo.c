@@ -203,6 +203,47 @@ START_TEST(test_every_message_of_a_commit_is_lost_in_turn)
 }
 END_TEST
 
+/* Whether something was in doubt. One of the new sagas is there already. */
+static bool write_with_doubt(int n)
+{
+	struct audit_entry audit = {1, SLICE_LITERAL("a"), SLICE_LITERAL("pause"), {0}, {0}};
+	struct store_batch batch = {.number = 2, .sent = 1};
+	struct saga_write writes[] = {write_of("a", 2, "two"), write_of("b", 1, "one"),
+				      write_of("c", 1, "one")};
+	struct store *store;
+	struct proxy proxy;
+	bool doubted;
+	enum err err;
+
+	mongo_database(uri);
+	store = open_behind(&proxy);
+	ck_assert_int_eq(commit(store, "a", 1, "one"), OK);
+	ck_assert_int_eq(commit(store, "b", 1, "one"), OK);
+	proxy_doubt(&proxy, n);
+	err = store_commit(store, &batch, writes, ROWS(writes), &audit, 1);
+	doubted = proxy_doubted(&proxy);
+	ck_assert_msg(err == (doubted ? ERR_UNAVAILABLE : OK), "%d: %s", n,
+		      store->trouble.text);
+	commit_for_sure(store, &batch, writes, ROWS(writes), &audit, 1);
+	ck_assert(holds(store, "a", "two") && holds(store, "b", "one"));
+	ck_assert(holds(store, "c", "one"));
+	store_close(store);
+	proxy_stop(&proxy);
+	mongo_drop(uri);
+	return doubted;
+}
+
+/* It may be taken back by a fail-over. */
+START_TEST(test_what_the_majority_has_not_got_is_not_known)
+{
+	int n = 0;
+
+	while (write_with_doubt(n))
+		n++;
+	ck_assert_int_eq(n, 4); /* audit, new sagas, changed ones, the member's record */
+}
+END_TEST
+
 static enum err read_all(struct store *store)
 {
 	struct shelf_walk visited = {.n = 0};
@@ -452,6 +493,7 @@ static void add(TCase *tcase)
 		return;
 	tcase_add_test(tcase, test_a_batch_that_the_record_does_not_know_counts);
 	tcase_add_test(tcase, test_every_message_of_a_commit_is_lost_in_turn);
+	tcase_add_test(tcase, test_what_the_majority_has_not_got_is_not_known);
 	tcase_add_test(tcase, test_every_question_is_lost_in_turn);
 	tcase_add_test(tcase, test_the_majority_has_what_is_written_and_read);
 }
