@@ -2,9 +2,9 @@
  * and what it exits with. */
 #include "base/json.h"
 #include "cli/exploration.h"
+#include "tests/lib/command_row.h"
 #include "tests/lib/fail_malloc.h"
 #include "tests/lib/folder.h"
-#include "tests/lib/process.h"
 #include "tests/lib/suite.h"
 
 #include <stdio.h>
@@ -56,14 +56,7 @@ static char skald[4096];
 	"steps:\n"         \
 	"  - wait: { await: { event: paid } }\n"
 
-static const struct row {
-	const char *name;
-	struct process_setup setup; /* without argv[0] */
-	int exit_code;
-	const char *out;   /* what standard output holds; NULL: it is empty */
-	const char *errs;  /* likewise standard error */
-	const char *never; /* what neither of them holds */
-} rows[] = {
+static const struct command_row rows[] = {
 	/* the program */
 	{"no command", {.argv = {NULL}}, 2, NULL, "`skald help`", NULL},
 	{"an unknown command, and the one that was meant",
@@ -397,27 +390,6 @@ static const struct row {
 	 NULL},
 };
 
-static struct process_result run(const struct process_setup *setup, struct arena *arena)
-{
-	struct process_setup whole = *setup;
-
-	memmove(whole.argv + 1, setup->argv, sizeof whole.argv - sizeof *whole.argv);
-	whole.argv[0] = skald;
-	return process_run(&whole, arena);
-}
-
-static void check_text(const char *name, const char *stream, struct slice text,
-		       const char *expected, const char *never)
-{
-	if (expected)
-		ck_assert_msg(strstr(text.at, expected) != NULL, "%s: %s is\n%s", name, stream,
-			      text.at);
-	else
-		ck_assert_msg(text.len == 0, "%s: %s is\n%s", name, stream, text.at);
-	if (never)
-		ck_assert_msg(!strstr(text.at, never), "%s: %s is\n%s", name, stream, text.at);
-}
-
 static void write_files(void)
 {
 	folder_enter();
@@ -432,17 +404,8 @@ static void write_files(void)
 
 START_TEST(test_row)
 {
-	const struct row *row = &rows[_i];
-	struct arena arena = {0};
-	struct process_result result;
-
 	write_files();
-	result = run(&row->setup, &arena);
-	check_text(row->name, "standard output", result.out, row->out, row->never);
-	check_text(row->name, "standard error", result.errs, row->errs, row->never);
-	ck_assert_msg(result.exit_code == row->exit_code, "%s: exit code %d", row->name,
-		      result.exit_code);
-	arena_release(&arena);
+	row_check(skald, &rows[_i]);
 	folder_leave();
 }
 END_TEST
@@ -461,7 +424,7 @@ START_TEST(test_output_that_cannot_be_written)
 		return;
 	write_files();
 	for (int i = 0; i < ROWS(setups); i++) {
-		struct process_result result = run(&setups[i], &arena);
+		struct process_result result = row_run(skald, &setups[i], &arena);
 
 		ck_assert_int_eq(result.exit_code, 1);
 		ck_assert_msg(strstr(result.errs.at, "cannot write the output") != NULL, "%s",
@@ -530,7 +493,7 @@ START_TEST(test_mistakes_as_json)
 	int n = 0;
 
 	write_files();
-	result = run(&setup, &arena);
+	result = row_run(skald, &setup, &arena);
 	ck_assert_int_eq(result.exit_code, 1);
 	ck_assert_str_eq(result.errs.at, "");
 	for (rest = result.out; next_object(&rest, &arena, &object); n++) {
@@ -552,10 +515,12 @@ END_TEST
 
 START_TEST(test_more_mistakes_than_can_be_listed)
 {
-	static const struct process_setup setup = {.argv = {"check", "many.yaml"}};
+	static const struct command_row row = {.name = "many",
+					       .setup = {.argv = {"check", "many.yaml"}},
+					       .exit_code = 1,
+					       .errs = "skald check: 7 more were found; mend "
+						       "the first ones and check again\n"};
 	struct bytes text = BYTES(1 << 20, NULL);
-	struct arena arena = {0};
-	struct process_result result;
 
 	folder_enter();
 	bytes_text(&text, GOOD);
@@ -563,13 +528,8 @@ START_TEST(test_more_mistakes_than_can_be_listed)
 		bytes_format(&text, "nonsense%d: 1\n", i);
 	bytes_add(&text, '\0');
 	folder_write("many.yaml", text.at);
-	result = run(&setup, &arena);
-	ck_assert_int_eq(result.exit_code, 1);
-	check_text("many", "standard error", result.errs,
-		   "skald check: 7 more were found; mend the first ones and check again\n",
-		   NULL);
+	row_check(skald, &row);
 	bytes_release(&text);
-	arena_release(&arena);
 	folder_leave();
 }
 END_TEST
@@ -584,7 +544,7 @@ START_TEST(test_exploration_as_json)
 	struct json object;
 
 	write_files();
-	result = run(&setup, &arena);
+	result = row_run(skald, &setup, &arena);
 	ck_assert_int_eq(result.exit_code, 0);
 	rest = result.out;
 	ck_assert(next_object(&rest, &arena, &object));
@@ -615,7 +575,7 @@ START_TEST(test_graph_as_json)
 	struct json object;
 
 	write_files();
-	result = run(&setup, &arena);
+	result = row_run(skald, &setup, &arena);
 	ck_assert_int_eq(result.exit_code, 0);
 	rest = result.out;
 	ck_assert(next_object(&rest, &arena, &object));
@@ -806,8 +766,8 @@ START_TEST(test_terminal_row)
 
 	write_files();
 	setup.terminal = true;
-	result = run(&setup, &arena);
-	check_text(row->name, "the terminal", result.out, row->out, row->never);
+	result = row_run(skald, &setup, &arena);
+	row_check_text(row->name, "the terminal", result.out, row->out, row->never);
 	arena_release(&arena);
 	folder_leave();
 }
@@ -821,7 +781,7 @@ START_TEST(test_man_page_follows_from_the_tables)
 {
 	static const struct process_setup setup = {.argv = {"man"}};
 	struct arena arena = {0};
-	struct process_result result = run(&setup, &arena);
+	struct process_result result = row_run(skald, &setup, &arena);
 
 	ck_assert_int_eq(result.exit_code, 0);
 	if (getenv("UPDATE_GOLDEN"))

@@ -1,8 +1,8 @@
 /* test_cli_simulate.c - skald simulate, run as a user runs it; and docs/simulate.md,
  * whose commands print what stands there. */
 #include "base/json.h"
+#include "tests/lib/command_row.h"
 #include "tests/lib/folder.h"
-#include "tests/lib/process.h"
 #include "tests/lib/suite.h"
 #include "tests/lib/typed.h"
 
@@ -54,14 +54,7 @@ static void write_files(void)
 	folder_write("n.json", "{ \"n\": 7 }\n");
 }
 
-static const struct row {
-	const char *name;
-	struct process_setup setup; /* without argv[0] */
-	int exit_code;
-	const char *out;   /* what standard output holds; NULL: it is empty */
-	const char *errs;  /* likewise standard error */
-	const char *never; /* what neither of them holds */
-} rows[] = {
+static const struct command_row rows[] = {
 	{"a thousand runs, if nothing else is said",
 	 {.argv = {"simulate", "shop.yaml"}},
 	 0,
@@ -232,40 +225,11 @@ static const struct row {
 	 NULL},
 };
 
-static struct process_result run(const struct process_setup *setup)
-{
-	struct process_setup whole = *setup;
-
-	memmove(whole.argv + 1, setup->argv, sizeof whole.argv - sizeof *whole.argv);
-	whole.argv[0] = skald;
-	return process_run(&whole, &arena);
-}
-
-static void check_text(const char *name, const char *stream, struct slice text,
-		       const char *expected, const char *never)
-{
-	if (expected)
-		ck_assert_msg(strstr(text.at, expected) != NULL, "%s: %s is\n%s", name, stream,
-			      text.at);
-	else
-		ck_assert_msg(text.len == 0, "%s: %s is\n%s", name, stream, text.at);
-	if (never)
-		ck_assert_msg(!strstr(text.at, never), "%s: %s is\n%s", name, stream, text.at);
-}
-
 START_TEST(test_row)
 {
-	const struct row *row = &rows[_i];
-	struct process_result result;
-
 	write_files();
-	result = run(&row->setup);
-	check_text(row->name, "standard output", result.out, row->out, row->never);
-	check_text(row->name, "standard error", result.errs, row->errs, row->never);
-	ck_assert_msg(result.exit_code == row->exit_code, "%s: exit code %d", row->name,
-		      result.exit_code);
+	row_check(skald, &rows[_i]);
 	folder_leave();
-	arena_release(&arena);
 }
 END_TEST
 
@@ -302,7 +266,7 @@ START_TEST(test_json_of_many)
 	struct json object, outcomes, step, reason;
 
 	write_files();
-	object = one_object(run(&setup).out);
+	object = one_object(row_run(skald, &setup, &arena).out);
 	outcomes = member(object, "outcomes");
 	ck_assert(slice_is(member(object, "seeds").text, "40"));
 	ck_assert(slice_is(member(object, "faults").text, "\"decline=100%\""));
@@ -329,7 +293,7 @@ START_TEST(test_json_of_one)
 	struct json object, note;
 
 	write_files();
-	object = one_object(run(&setup).out);
+	object = one_object(row_run(skald, &setup, &arena).out);
 	ck_assert(slice_is(member(object, "outcome").text, "\"completed\""));
 	ck_assert(slice_is(member(object, "id").text, "\"sim-40\""));
 	ck_assert(slice_is(member(object, "violation").text, "null"));
@@ -354,7 +318,8 @@ START_TEST(test_same_bytes)
 
 	write_files();
 	for (int i = 0; i < ROWS(setups); i++)
-		ck_assert(slice_equal(run(&setups[i]).out, run(&setups[i]).out));
+		ck_assert(slice_equal(row_run(skald, &setups[i], &arena).out,
+				      row_run(skald, &setups[i], &arena).out));
 	folder_leave();
 	arena_release(&arena);
 }
@@ -406,7 +371,7 @@ static void run_words(struct slice line, int exit_code, struct slice expected)
 		setup.argv[n] = word.at;
 		at = end + 1;
 	}
-	result = run(&setup);
+	result = row_run(skald, &setup, &arena);
 	ck_assert_msg(result.exit_code == exit_code, "%.*s exits %d: %s", SLICE_ARG(line),
 		      result.exit_code, result.errs.at);
 	if (expected.len)
