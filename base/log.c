@@ -192,19 +192,6 @@ void log_number(struct log_line *line, const char *key, int64_t number)
 	put_whole(line, key, text);
 }
 
-void log_bool(struct log_line *line, const char *key, bool value)
-{
-	put_whole(line, key, value ? "true" : "false");
-}
-
-void log_time(struct log_line *line, const char *key, int64_t unix_ms)
-{
-	char text[RFC3339_TEXT_SIZE];
-
-	rfc3339_format(unix_ms, text);
-	put_whole(line, key, text);
-}
-
 void log_end(struct log_line *line)
 {
 	int kept_errno = errno;

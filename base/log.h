@@ -53,10 +53,6 @@ void log_begin(struct log_line *line, const struct log *log, enum log_level leve
 	       const char *event);
 void log_text(struct log_line *line, const char *key, struct slice text);
 void log_number(struct log_line *line, const char *key, int64_t number);
-void log_bool(struct log_line *line, const char *key, bool value);
-
-/* As RFC 3339 text; the time is within the limits of base/rfc3339.h. */
-void log_time(struct log_line *line, const char *key, int64_t unix_ms);
 
 /* Hand the line to the sink; errno stays as it was. */
 void log_end(struct log_line *line);

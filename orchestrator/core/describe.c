@@ -56,12 +56,6 @@ static void put_actor(struct bytes *out, struct slice actor)
 	describe_said(actor, out);
 }
 
-static void put_error(struct bytes *out, const struct error *error)
-{
-	put_more(out, error->code);
-	put_more(out, error->message);
-}
-
 /* What the words are about; the saga may be NULL: see describe.h. */
 struct about {
 	const struct definition *definition;
@@ -99,192 +93,13 @@ static void put_subject(struct bytes *out, const struct about *about, uint32_t s
 	bytes_text(out, ": ");
 }
 
-static void put_attempt(struct bytes *out, uint32_t attempt, uint16_t round)
-{
-	if (round)
-		bytes_format(out, " (attempt %" PRIu32 ", round %u)", attempt, round);
-	else
-		bytes_format(out, " (attempt %" PRIu32 ")", attempt);
-}
-
-/* --- a saga ---------------------------------------------------------------------- */
-
-/* The present command where the step is busy with one, and why it is where it
- * is: " (do, attempt 5, exhausted)". */
-static void put_step_detail(struct bytes *out, const struct step *step)
-{
-	bool busy = step->state == STEP_RUNNING || step->state == STEP_BACKOFF ||
-		    step->state == STEP_UNDOING || step->state == STEP_UNDO_BACKOFF ||
-		    step->state == STEP_PARKED;
-	bool reason = step->why != WHY_NOTHING &&
-		      !(step->state == STEP_REFUSED && step->why == WHY_REFUSED);
-	uint16_t round = step->verb == VERB_UNDO ? step->undo_round : step->do_round;
-	const char *separator = " (";
-
-	if (busy && step->attempt) {
-		bytes_format(out, "%s%s, attempt %" PRIu32, separator,
-			     verb_text((enum verb)step->verb), step->attempt);
-		if (round)
-			bytes_format(out, ", round %u", round);
-		separator = ", ";
-	}
-	if (reason) {
-		bytes_format(out, "%s%s", separator, why_text((enum why)step->why));
-		separator = ", ";
-	}
-	if (separator[0] == ',')
-		bytes_add(out, ')');
-}
-
-static void put_status(struct bytes *out, const struct saga *saga)
-{
-	enum status status = saga_status(saga);
-
-	bytes_text(out, status_text(status));
-	if (status == STATUS_PARKED && saga->phase == PHASE_BACK)
-		bytes_text(out, ", compensating");
-	if (saga_ended(saga))
-		return;
-	if (saga->flags & SAGA_PAUSED)
-		bytes_text(out, ", paused");
-	if (saga->flags & SAGA_TURNING)
-		bytes_text(out, ", wants to turn back");
-	if (saga->flags & SAGA_OVERDUE)
-		bytes_text(out, ", overdue");
-}
-
-void describe_saga(const struct definition *definition, const struct saga *saga,
-		   struct bytes *out)
-{
-	const struct about *about = &(struct about){definition, saga};
-
-	put_status(out, saga);
-	for (uint32_t i = 0; i < saga->n_steps; i++) {
-		bytes_text(out, i ? ", " : ": ");
-		put_step(out, about, i);
-		bytes_add(out, ' ');
-		bytes_text(out, step_state_text((enum step_state)saga->steps[i].state));
-		put_step_detail(out, &saga->steps[i]);
-	}
-	if (!saga->failure)
-		return;
-	bytes_text(out, "; because");
-	if (saga->failure_step != NO_STEP) {
-		bytes_text(out, " of ");
-		put_step(out, about, saga->failure_step);
-	}
-	put_error(out, saga->failure);
-}
-
-/* --- an event -------------------------------------------------------------------- */
-
-static void put_reply(struct bytes *out, const struct event *event)
-{
-	bytes_format(out, "%s answered %s", verb_text(event->verb),
-		     outcome_text(event->outcome));
-	put_attempt(out, event->attempt, event->round);
-	if (event->outcome != OUTCOME_OK)
-		put_error(out, &event->error);
-}
-
-static void put_due(struct bytes *out, const struct step_definition *step,
-		    const struct event *event)
-{
-	if (step && step->form == FORM_SLEEP) {
-		bytes_text(out, "the sleep is over");
-	} else if (step && step->form == FORM_AWAIT) {
-		bytes_append(out, step->event);
-		bytes_text(out, " did not come in time");
-	} else {
-		bytes_format(out, "%s can be tried again", verb_text(event->verb));
-		put_attempt(out, event->attempt, event->round);
-	}
-}
-
-/* "retry of charge by alice: the bank is back" */
-static void put_operation(struct bytes *out, const struct about *about,
-			  const struct event *event)
-{
-	bool of_step = event->type == EVENT_RETRY || event->type == EVENT_SKIP;
-
-	bytes_text(out, event_text(event->type));
-	if (of_step && event->step != NO_STEP) {
-		bytes_text(out, " of ");
-		put_step(out, about, event->step);
-	}
-	if (event->type == EVENT_SKIP && event->payload.len)
-		bytes_text(out, " with an output");
-	put_actor(out, event->actor);
-	put_more(out, event->reason);
-}
-
-void describe_event(const struct definition *definition, const struct saga *saga,
-		    const struct event *event, struct bytes *out)
-{
-	const struct about *about = &(struct about){definition, saga};
-	switch (event->type) {
-	case EVENT_REPLY:
-		put_subject(out, about, event->step);
-		put_reply(out, event);
-		break;
-	case EVENT_TIMEOUT:
-		put_subject(out, about, event->step);
-		bytes_format(out, "%s got no answer in time", verb_text(event->verb));
-		put_attempt(out, event->attempt, event->round);
-		break;
-	case EVENT_DUE:
-		put_subject(out, about, event->step);
-		put_due(out, find(about, event->step), event);
-		break;
-	case EVENT_DEADLINE: bytes_text(out, "the saga's deadline passed"); break;
-	case EVENT_SIGNAL:
-		bytes_text(out, "signal ");
-		describe_said(event->name, out);
-		put_in_brackets(out, event->id);
-		put_actor(out, event->actor);
-		break;
-	case EVENT_CANCEL:
-	case EVENT_UNDO:
-	case EVENT_PAUSE:
-	case EVENT_RESUME:
-	case EVENT_RETRY:
-	case EVENT_SKIP:
-	case EVENT_KILL: put_operation(out, about, event); break;
-	}
-}
-
-/* --- a command ------------------------------------------------------------------- */
-
-void describe_command(const struct definition *definition, const struct saga *saga,
-		      const struct command *command, struct bytes *out)
-{
-	const struct about *about = &(struct about){definition, saga};
-	const struct step_definition *step = find(about, command->step);
-
-	bytes_format(out, "send %s of ", verb_text(command->verb));
-	put_step(out, about, command->step);
-	if (step && step->form == FORM_SAGA) {
-		bytes_text(out, " to its child saga ");
-		bytes_append(out, step->child);
-	} else if (step) {
-		const struct call *call =
-			command->verb == VERB_UNDO ? &step->undo : &step->call;
-
-		bytes_text(out, " to ");
-		bytes_append(out, call->participant);
-		bytes_add(out, '.');
-		bytes_append(out, call->command);
-	}
-	put_attempt(out, command->attempt, command->round);
-}
-
 /* --- an entry of the timeline ---------------------------------------------------- */
 
 static void put_answer(struct bytes *out, const struct entry *entry, const char *answer)
 {
 	bytes_format(out, "%s %s", verb_text(entry->verb), answer);
 	if (entry->attempt)
-		put_attempt(out, entry->attempt, 0);
+		bytes_format(out, " (attempt %" PRIu32 ")", entry->attempt);
 	put_more(out, entry->detail);
 }
 
