@@ -57,7 +57,7 @@ endif
 # main.c of a folder is a program's own, and what only unit tests can be linked
 # with stays out of libtesting.a, so that `make` alone needs no test framework;
 # everything else is the library.
-unit_only := $(addprefix tests/lib/,suite.c sites.c asked.c rehearsal.c fail_malloc.c process.c background.c folder.c barriers.c stall.c typed.c kafka_broker.c bus_ends.c local_ends.c command_row.c yard.c hub_talk.c shelf_file.c)
+unit_only := $(addprefix tests/lib/,suite.c sites.c asked.c rehearsal.c fail_malloc.c process.c background.c folder.c barriers.c stall.c typed.c kafka_broker.c bus_ends.c local_ends.c command_row.c trio.c yard.c hub_talk.c shelf_file.c)
 define library
 LIBRARIES += $(1)
 $(1)_objects := $$(patsubst %.c,$(B)/%.o,$$(filter-out %/main.c $(unit_only),$$(wildcard $(2)/*.c)))

@@ -12,21 +12,15 @@
 #include "tests/lib/desk.h"
 #include "tests/lib/shelf.h"
 #include "tests/lib/suite.h"
+#include "tests/lib/trio.h"
 #include "tests/lib/tripwire.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SAGAS = 3, EVENTS_MAX = 8000, TEXT_SIZE = 400, START_MS = 1700000 };
+enum { EVENTS_MAX = 8000, TEXT_SIZE = 400, START_MS = 1700000 };
 
 static const int lags[] = {0, 1, 3};
-
-static const char errand[] = "saga: errand\n"
-			     "version: 1.0.0\n"
-			     "steps:\n"
-			     "  - fetch: { call: shop.fetch, timeout: 1s, undo: { call: "
-			     "shop.bring, timeout: 1s } }\n"
-			     "  - pay: { kind: pivot, call: shop.pay, timeout: 1s }\n";
 
 static const char tour[] =
 	"saga: tour\n"
@@ -190,7 +184,7 @@ static void boot(struct hall *hall)
 	hall->loud.away = calloc(EVENTS_MAX, sizeof *hall->loud.away);
 	parts.store = store_tripwire_init(&hall->store_wire, hall->shelf.store, &hall->wire);
 	ck_assert_int_eq(desk_open(&parts, &hall->engine, NULL), OK);
-	ck_assert_int_eq(desk_deploy_text(hall->engine, errand), OK);
+	ck_assert_int_eq(desk_deploy_text(hall->engine, trio_errand), OK);
 	ck_assert_int_eq(desk_deploy_text(hall->engine, tour), OK);
 }
 
@@ -262,31 +256,13 @@ static enum err start(struct hall *hall, const char *saga, const char *id, const
 /* All that is to happen: what was done already is done once more, to no effect. */
 static void start_all(struct hall *hall)
 {
-	for (int i = 0; i < SAGAS; i++) {
-		char id[16];
+	for (int i = 0; i < TRIO; i++) {
+		char id[TRIO_ID_SIZE];
 
-		snprintf(id, sizeof id, "o-%d", i);
+		trio_id(i, id);
 		(void)!start(hall, "errand", id, "{}");
 		if (i != 1) /* two are begun in one batch */
 			turn(hall);
-	}
-}
-
-/* The first is refused when it is to pay, and goes back; the others are completed. */
-static void serve(struct hall *hall)
-{
-	struct command_message command;
-
-	while (port_poll(hall->shop, &command)) {
-		bool refused =
-			slice_is(command.command, "pay") && slice_is(command.saga_id, "o-0");
-		struct reply_message reply = {.id = command.id,
-					      .attempt = command.attempt,
-					      .outcome = refused ? MESSAGE_REFUSED : MESSAGE_OK,
-					      .output = refused ? (struct slice){0}
-								: SLICE_LITERAL("1")};
-
-		ck_assert_int_eq(port_reply(hall->shop, &reply), OK);
 	}
 }
 
@@ -294,7 +270,7 @@ static void go_on(struct hall *hall)
 {
 	start_all(hall);
 	for (int i = 0; i < 8; i++) {
-		serve(hall);
+		trio_serve(hall->shop);
 		turn(hall);
 		clock_sim_advance(&hall->clock, 100);
 	}
@@ -379,10 +355,10 @@ START_TEST(test_whatever_dies_all_is_there)
 		restart(&hall);
 		go_on(&hall);
 		go_home(&hall);
-		for (int i = 0; i < SAGAS; i++) {
-			char id[16];
+		for (int i = 0; i < TRIO; i++) {
+			char id[TRIO_ID_SIZE];
 
-			snprintf(id, sizeof id, "o-%d", i);
+			trio_id(i, id);
 			n_again += check_saga(&hall, id);
 		}
 		hall_close(&hall);
@@ -404,10 +380,10 @@ START_TEST(test_what_has_not_arrived_is_told_again)
 	restart(&hall);
 	go_home(&hall);
 	n = hall.n_there;
-	for (int i = 0; i < SAGAS; i++) {
-		char id[16];
+	for (int i = 0; i < TRIO; i++) {
+		char id[TRIO_ID_SIZE];
 
-		snprintf(id, sizeof id, "o-%d", i);
+		trio_id(i, id);
 		ck_assert_uint_eq(check_saga(&hall, id), 0);
 	}
 	ck_assert_int_eq(start(&hall, "errand", "p-1", "{}"), OK);
@@ -431,10 +407,10 @@ START_TEST(test_what_has_not_arrived_is_told_with_what_is_new)
 	turn(&hall);
 	restart(&hall);
 	turn(&hall); /* told again, and still on its way */
-	serve(&hall);
+	trio_serve(hall.shop);
 	turn(&hall);
 	restart(&hall);
-	serve(&hall);
+	trio_serve(hall.shop);
 	turn(&hall);
 	restart(&hall);
 	go_home(&hall);
@@ -455,7 +431,7 @@ START_TEST(test_a_crowded_bus_holds_what_comes)
 	turn(&hall);
 	hall.loud.crowded = true;
 	ck_assert_int_eq(start(&hall, "errand", "o-2", "{}"), ERR_BUSY);
-	serve(&hall);
+	trio_serve(hall.shop);
 	ck_assert_uint_eq(turn(&hall), 0);
 	ck_assert_int_gt(engine_wake_ms(hall.engine), START_MS);
 	ck_assert_int_le(engine_wake_ms(hall.engine), START_MS + 100);
@@ -486,10 +462,10 @@ START_TEST(test_no_memory_to_publish)
 		go_on(&hall);
 		go_on(&hall);
 		left = hall.loud.fails;
-		for (int i = 0; i < SAGAS; i++) {
-			char id[16];
+		for (int i = 0; i < TRIO; i++) {
+			char id[TRIO_ID_SIZE];
 
-			snprintf(id, sizeof id, "o-%d", i);
+			trio_id(i, id);
 			check_saga(&hall, id);
 		}
 		hall_close(&hall);
@@ -512,18 +488,18 @@ START_TEST(test_a_long_saga_waits_until_it_is_heard)
 	hall_open(&hall, _i, -1);
 	ck_assert_int_eq(start(&hall, "tour", "t-1", input.at), OK);
 	for (int i = 0; i < 10; i++) {
-		serve(&hall);
+		trio_serve(hall.shop);
 		turn(&hall);
 	}
 	ck_assert_int_eq(start(&hall, "errand", "o-1", "{}"), ERR_BUSY);
 	restart(&hall);
 	for (int i = 0; i < 10; i++) {
-		serve(&hall);
+		trio_serve(hall.shop);
 		turn(&hall);
 	}
 	hall.lag = 2;
 	for (int i = 0; i < 40; i++) {
-		serve(&hall);
+		trio_serve(hall.shop);
 		turn(&hall);
 		if (i % 9 == 1) /* where the oldest were folded, too */
 			restart(&hall);

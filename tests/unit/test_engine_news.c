@@ -9,18 +9,12 @@
 #include "tests/lib/fail_malloc.h"
 #include "tests/lib/shelf.h"
 #include "tests/lib/suite.h"
+#include "tests/lib/trio.h"
 #include "tests/lib/tripwire.h"
 
 #include <stdio.h>
 
-enum { SAGAS = 3, ENTRIES_MAX = 64 };
-
-static const char errand[] = "saga: errand\n"
-			     "version: 1.0.0\n"
-			     "steps:\n"
-			     "  - fetch: { call: shop.fetch, timeout: 1s, undo: { call: "
-			     "shop.bring, timeout: 1s } }\n"
-			     "  - pay: { kind: pivot, call: shop.pay, timeout: 1s }\n";
+enum { ENTRIES_MAX = 64 };
 
 /* What the observer knows of one saga. */
 struct known {
@@ -38,7 +32,7 @@ struct ear {
 	struct post *post;
 	struct port *shop;
 	struct tripwire wire;
-	struct known known[SAGAS];
+	struct known known[TRIO];
 	bool deaf;
 
 	/* The orchestrator. */
@@ -90,7 +84,7 @@ static void boot(struct ear *ear)
 	parts.store = store_tripwire_init(&ear->store_wire, ear->shelf.store, &ear->wire);
 	parts.bus = bus_tripwire_init(&ear->bus_wire, ear->bus, &ear->wire);
 	ck_assert_int_eq(desk_open(&parts, &ear->engine, NULL), OK);
-	ck_assert_int_eq(desk_deploy_text(ear->engine, errand), OK);
+	ck_assert_int_eq(desk_deploy_text(ear->engine, trio_errand), OK);
 	engine_observe(ear->engine, observe, ear);
 }
 
@@ -142,12 +136,12 @@ static void ignore_answer(void *context, const struct answer *answer)
 /* All that is to happen: what was done already is done once more, to no effect. */
 static void start_all(struct ear *ear)
 {
-	for (int i = 0; i < SAGAS; i++) {
-		char id[16];
+	for (int i = 0; i < TRIO; i++) {
+		char id[TRIO_ID_SIZE];
 		struct start_message start = {.saga = SLICE_LITERAL("errand"),
 					      .input = SLICE_LITERAL("{}")};
 
-		snprintf(id, sizeof id, "o-%d", i);
+		trio_id(i, id);
 		start.id = slice_of(id);
 		engine_start(ear->engine, &start, ignore_answer, NULL);
 		if (i != 1) /* two are begun in one batch */
@@ -155,29 +149,11 @@ static void start_all(struct ear *ear)
 	}
 }
 
-/* The first is refused when it is to pay, and goes back; the others are completed. */
-static void serve(struct ear *ear)
-{
-	struct command_message command;
-
-	while (port_poll(ear->shop, &command)) {
-		bool refused =
-			slice_is(command.command, "pay") && slice_is(command.saga_id, "o-0");
-		struct reply_message reply = {.id = command.id,
-					      .attempt = command.attempt,
-					      .outcome = refused ? MESSAGE_REFUSED : MESSAGE_OK,
-					      .output = refused ? (struct slice){0}
-								: SLICE_LITERAL("1")};
-
-		ck_assert_int_eq(port_reply(ear->shop, &reply), OK);
-	}
-}
-
 static void go_on(struct ear *ear)
 {
 	start_all(ear);
 	for (int i = 0; i < 6; i++) {
-		serve(ear);
+		trio_serve(ear->shop);
 		turn(ear);
 		clock_sim_advance(&ear->clock, 10);
 	}
@@ -190,10 +166,10 @@ static void check_known(struct ear *ear, int i)
 	struct slice record, bytes, text;
 	struct timeline timeline;
 	struct saga_row row;
-	char id[16];
+	char id[TRIO_ID_SIZE];
 	size_t n = 0;
 
-	snprintf(id, sizeof id, "o-%d", i);
+	trio_id(i, id);
 	ck_assert_int_eq(
 		store_get(ear->shelf.store, slice_of(id), &ear->shelf.arena, &row, &record),
 		OK);
@@ -227,7 +203,7 @@ START_TEST(test_whatever_dies_all_is_told)
 		fired = ear.wire.fired;
 		restart(&ear);
 		go_on(&ear);
-		for (int i = 0; i < SAGAS; i++) {
+		for (int i = 0; i < TRIO; i++) {
 			check_known(&ear, i);
 			n_again += ear.known[i].n_again;
 		}
