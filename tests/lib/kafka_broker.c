@@ -40,7 +40,7 @@ const char *kafka_broker_find(void)
 	if (!engines_here())
 		return NULL;
 	if (given && *given)
-		return given;
+		return strcmp(given, "none") == 0 ? NULL : given;
 	own = kafka_engine("up", "build/engines/kafka");
 	if (own) {
 		snprintf(address, sizeof address, "%s", own);

@@ -1,8 +1,8 @@
 /* kafka_broker.h - something that answers as Apache Kafka does.
  *
  * The mock is librdkafka's own, in this process: good for what travels, and for
- * brokers that fail on demand. The real one is at SKALD_TEST_KAFKA, or is started by
- * tools/engines, once for all tests; whoever runs the tests stops it.
+ * brokers that fail on demand. The real one is at SKALD_TEST_KAFKA ("none": nowhere), or is
+ * started by tools/engines, once for all tests; whoever runs the tests stops it.
  */
 #ifndef SKALD_TESTS_LIB_KAFKA_BROKER_H
 #define SKALD_TESTS_LIB_KAFKA_BROKER_H
