@@ -477,6 +477,45 @@ START_TEST(test_a_server_that_cannot_be_used)
 }
 END_TEST
 
+static const struct passing_row {
+	const char *name;
+	int code;
+} passing_rows[] = {
+	{"HostUnreachable", 6},
+	{"HostNotFound", 7},
+	{"MaxTimeMSExpired", 50},
+	{"WriteConcernFailed", 64},
+	{"NetworkTimeout", 89},
+	{"ShutdownInProgress", 91},
+	{"UnsatisfiableWriteConcern", 100},
+	{"FailedToSatisfyReadPreference", 133},
+	{"PrimarySteppedDown", 189},
+	{"ExceededTimeLimit", 262},
+	{"SocketException", 9001},
+	{"NotWritablePrimary", 10107},
+	{"InterruptedAtShutdown", 11600},
+	{"InterruptedDueToReplStateChange", 11602},
+	{"StaleConfig", 13388},
+	{"NotPrimaryNoSecondaryOk", 13435},
+	{"NotPrimaryOrSecondary", 13436},
+};
+
+/* It is no reason to give up. */
+START_TEST(test_what_a_server_says_while_another_one_takes_over)
+{
+	const struct passing_row *row = &passing_rows[_i];
+	const struct impostor_setup server = {
+		.refused = "createIndexes", .code = row->code, .text = row->name};
+	struct impostor impostor;
+	char where[MONGO_URI_SIZE];
+
+	impostor_start(&impostor, &server);
+	snprintf(where, sizeof where, "mongodb://127.0.0.1:%d/x", impostor.port);
+	check_refused(where, ERR_UNAVAILABLE, row->name);
+	impostor_stop(&impostor);
+}
+END_TEST
+
 static void add(TCase *tcase)
 {
 	bool real = getenv("SKALD_TEST_MONGO") && *getenv("SKALD_TEST_MONGO");
@@ -484,6 +523,8 @@ static void add(TCase *tcase)
 	tcase_add_loop_test(tcase, test_a_uri_that_is_no_good, 0, ROWS(bad_uris));
 	tcase_add_test(tcase, test_nobody_is_there);
 	tcase_add_loop_test(tcase, test_a_server_that_cannot_be_used, 0, ROWS(refusals));
+	tcase_add_loop_test(tcase, test_what_a_server_says_while_another_one_takes_over, 0,
+			    ROWS(passing_rows));
 	if (!uri[0])
 		return;
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
