@@ -324,13 +324,35 @@ beside = $(patsubst %/release,%,$(B))
 
 .PHONY: test threads e2e torture storm faults fuzz-replay installed sim sanitize
 # T=editor is the schema for editors, any other T a unit test.
-chosen = $(if $(filter editor,$(T)),$(JUDGE),$(B)/tests/unit/test_$(T))
-test: $(if $(T),$(chosen),$(TESTS) $(JUDGE) $(FUZZERS)) ## Run the tests (T=json: that one, and show its output)
-	@$(begin_tally); \
-	$(foreach t,$(filter $(TESTS),$^),$(call tally,$(t:$(B)/tests/%=%),$(t))) \
-	$(foreach t,$(filter $(JUDGE),$^),$(call tally,editor,tests/editor/run.sh $(t))) \
-	$(foreach t,$(filter $(FUZZERS),$^),$(call replay,$(t))) \
-	$(engines_down) $(end_tally)
+test_chosen := $(if $(T),$(if $(filter editor,$(T)),$(JUDGE),$(B)/tests/unit/test_$(T)),$(TESTS) $(JUDGE) $(FUZZERS))
+e2e_chosen := $(if $(T),$(B)/tests/e2e/test_$(T),$(E2E))
+
+# Each program is run by a target of its own, once all are built: with -j several unit tests
+# at a time, as many of them wait. Those of the whole fill the machine by themselves.
+run = $(patsubst $(B)/tests/%,run/%,$(1))
+.PHONY: begin-test begin-e2e $(call run,$(TESTS) $(E2E) $(FUZZERS) $(JUDGE))
+begin-test: | $(test_chosen)
+begin-e2e: | $(e2e_chosen)
+begin-test begin-e2e:
+	@$(begin_tally)
+$(call run,$(TESTS) $(FUZZERS) $(JUDGE)): | begin-test
+$(call run,$(E2E)): | begin-e2e
+$(foreach t,$(call run,$(e2e_chosen)),$(eval $(t): | $(before))$(eval before := $(t)))
+$(call run,$(TESTS) $(E2E)): run/%:
+	@$(call tally,$*,$(B)/tests/$*) :
+$(call run,$(JUDGE)):
+	@$(call tally,editor,tests/editor/run.sh $(JUDGE)) :
+$(call run,$(FUZZERS)): run/%:
+	@$(call replay,$(B)/tests/$*) :
+
+test: $(call run,$(test_chosen)) ## Run the tests (T=json: that one, and show its output)
+	@$(engines_down) $(end_tally)
+
+# They share the tally and the engines: of several that are asked for in one go each waits
+# for the one before it.
+before :=
+$(foreach t,$(filter test e2e threads faults fuzz-replay installed sim,$(MAKECMDGOALS)),\
+	$(eval $(if $(filter test e2e,$(t)),begin-$(t),$(t)): | $(before))$(eval before := $(t)))
 
 # Tests in which threads meet.
 THREADED := $(patsubst %,$(B)/tests/unit/test_%,later participant_local store_sqlite)
@@ -342,9 +364,8 @@ threads: $(THREADED) ## Run the tests in which threads meet (best with SANITIZE=
 # Smaller where everything is slower.
 export TORTURE_ORDERS ?= $(if $(SANITIZE),200,1000)
 export KAFKA_HELD_MS  ?= $(if $(SANITIZE),8000,30000)
-e2e: $(if $(T),$(B)/tests/e2e/test_$(T),$(E2E)) ## Run server and services as processes, with kill -9 (T=torture: that one)
-	@$(begin_tally); $(foreach t,$^,$(call tally,$(t:$(B)/tests/%=%),$(t))) \
-	$(engines_down) $(end_tally)
+e2e: $(call run,$(e2e_chosen)) ## Run server and services as processes, with kill -9 (T=torture: that one)
+	@$(engines_down) $(end_tally)
 
 torture: ## Kill and hold server and services while 5,000 orders are under way
 	@$(MAKE) --no-print-directory T=torture TORTURE_ORDERS=5000 e2e

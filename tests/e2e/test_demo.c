@@ -273,6 +273,7 @@ END_TEST
 
 static void add(TCase *tcase)
 {
+	tcase_set_timeout(tcase, 180);
 	tcase_add_test(tcase, test_twice_at_the_same_time);
 	tcase_add_loop_test(tcase, test_other_ways, 0, n_ways);
 	tcase_add_loop_test(tcase, test_interruption, 0, ROWS(interruptions));
