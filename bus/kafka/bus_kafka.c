@@ -140,6 +140,9 @@ static void on_rebalanced(void *context, bool gained,
 
 	finish_going(bus);
 	if (!gained) {
+		/* What goes while it is paused would still be so when it comes back. */
+		if (bus->partial)
+			(void)rd_kafka_resume_partitions(bus->consumer.rk, partitions);
 		on_revoked(bus, partitions);
 		return;
 	}

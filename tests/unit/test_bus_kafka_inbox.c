@@ -38,12 +38,13 @@ static void leave(void)
 	arena_release(&arena);
 }
 
-static struct bus *open_bus(void)
+static struct bus *open_bus(bool alone)
 {
 	const struct bus_kafka_setup setup = {.kafka = {.brokers = mock.brokers,
 							.prefix = prefix,
 							.partitions = PARTITIONS,
 							.clock = clock_system()},
+					      .alone = alone,
 					      .blind = true};
 	struct bus *bus = NULL;
 	struct diag diag = {""};
@@ -119,7 +120,7 @@ START_TEST(test_every_kind_of_message_arrives)
 	uint64_t first;
 
 	enter();
-	bus = open_bus();
+	bus = open_bus(false);
 	for (int i = 0; i < ROWS(frames); i++)
 		produce(inbox, home, &frames[i], NULL);
 	message = next(bus);
@@ -153,7 +154,7 @@ START_TEST(test_a_letter_comes_back_and_can_be_replayed)
 	struct bus *bus;
 
 	enter();
-	bus = open_bus();
+	bus = open_bus(false);
 	rd_kafka_header_add(headers, "h", -1, "v", 1);
 	produce(inbox, home, &signal, headers);
 	message = next(bus);
@@ -201,13 +202,13 @@ START_TEST(test_what_was_acknowledged_is_not_read_again)
 	struct bus *bus;
 
 	enter();
-	bus = open_bus();
+	bus = open_bus(false);
 	produce(inbox, home, &signals[0], NULL);
 	next(bus);
 	ck_assert_int_eq(bus_send(bus, &command), OK);
 	bus_acknowledge(bus);
 	bus_close(bus);
-	bus = open_bus();
+	bus = open_bus(false);
 	produce(inbox, home, &signals[1], NULL);
 	ck_assert(slice_is(next(bus).signal.event, "second"));
 	bus_close(bus);
@@ -227,7 +228,7 @@ struct other {
 static void *pump_on(void *context)
 {
 	struct other *other = context;
-	struct bus *bus = open_bus();
+	struct bus *bus = open_bus(false);
 
 	while (!__atomic_load_n(&other->done, __ATOMIC_ACQUIRE))
 		bus_pump(bus);
@@ -280,7 +281,7 @@ START_TEST(test_partitions_that_are_ours_are_said)
 	struct bus *bus;
 
 	enter();
-	bus = open_bus();
+	bus = open_bus(false);
 	wait_for(bus, PARTITIONS);
 	owned(bus, &before);
 	join_other(&other);
@@ -294,6 +295,36 @@ START_TEST(test_partitions_that_are_ours_are_said)
 }
 END_TEST
 
+/* One that has all the sagas takes nothing while somebody else has a part of the inbox,
+ * and then everything. */
+START_TEST(test_an_inbox_that_was_shared_is_read_again)
+{
+	const struct frame frame = {
+		.type = FRAME_SIGNAL,
+		.signal = {.saga_id = SLICE_LITERAL("s"), .event = SLICE_LITERAL("paid")}};
+	struct inbox_message message;
+	struct other other;
+	struct bus *bus;
+
+	enter();
+	bus = open_bus(true);
+	wait_for(bus, PARTITIONS);
+	join_other(&other);
+	wait_for(bus, 0);
+	for (int i = 0; i < PARTITIONS; i++)
+		produce(inbox, i, &frame, NULL);
+	ck_assert(!bus_poll(bus, &message));
+	leave_other(&other, bus);
+	wait_for(bus, PARTITIONS);
+	for (int i = 0; i < PARTITIONS; i++) {
+		message = next(bus);
+		ck_assert(message.type == INBOX_SIGNAL);
+	}
+	bus_close(bus);
+	leave();
+}
+END_TEST
+
 static void add(TCase *tcase)
 {
 	tcase_set_timeout(tcase, 90);
@@ -301,6 +332,7 @@ static void add(TCase *tcase)
 	tcase_add_test(tcase, test_a_letter_comes_back_and_can_be_replayed);
 	tcase_add_test(tcase, test_what_was_acknowledged_is_not_read_again);
 	tcase_add_test(tcase, test_partitions_that_are_ours_are_said);
+	tcase_add_test(tcase, test_an_inbox_that_was_shared_is_read_again);
 }
 
 int main(void)
