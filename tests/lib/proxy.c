@@ -25,7 +25,7 @@ struct proxy_orders {
 	atomic_bool lost;
 	atomic_int certain; /* writes before the one that is in doubt; -1: none is */
 	atomic_bool doubted;
-	atomic_int asked, written, careless;
+	atomic_int asked, written, careless, connected;
 };
 
 /* In one piece, for which nobody waits. */
@@ -119,6 +119,7 @@ static void run(struct proxy_orders *orders, int listening, int server_port)
 		int client = accept(listening, NULL, NULL);
 		int server = socket(AF_INET, SOCK_STREAM, 0);
 
+		orders->connected++;
 		if (connect(server, (struct sockaddr *)&address, sizeof address) == 0)
 			serve(orders, client, server);
 		close(client);
@@ -189,5 +190,5 @@ bool proxy_doubted(struct proxy *proxy)
 struct proxy_counts proxy_counts(const struct proxy *proxy)
 {
 	return (struct proxy_counts){proxy->orders->asked, proxy->orders->written,
-				     proxy->orders->careless};
+				     proxy->orders->careless, proxy->orders->connected};
 }

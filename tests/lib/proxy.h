@@ -39,9 +39,10 @@ bool proxy_doubted(struct proxy *proxy);
 
 /* What was asked since the start. */
 struct proxy_counts {
-	int asked;    /* the library's own questions as well */
-	int written;  /* those of them that write */
-	int careless; /* that do not wait for the majority, or read what it may not have */
+	int asked;     /* the library's own questions as well */
+	int written;   /* those of them that write */
+	int careless;  /* that do not wait for the majority, or read what it may not have */
+	int connected; /* connections that were made */
 };
 struct proxy_counts proxy_counts(const struct proxy *proxy);
 

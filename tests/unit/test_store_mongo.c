@@ -203,6 +203,29 @@ START_TEST(test_every_message_of_a_commit_is_lost_in_turn)
 }
 END_TEST
 
+/* While nobody knows whether the server is there it is looked for anew each time; then not. */
+START_TEST(test_when_an_outage_is_over_the_connection_stays)
+{
+	struct saga_write write = write_of("a", 2, "two");
+	struct proxy proxy;
+	struct store *store = open_behind(&proxy);
+	int connected;
+
+	ck_assert_int_eq(commit(store, "a", 1, "one"), OK);
+	ck_assert_int_eq(proxy_counts(&proxy).connected, 1);
+	proxy_lose(&proxy, 0, false);
+	commit_for_sure(store, &shelf_batch, &write, 1, NULL, 0);
+	ck_assert(proxy_lost(&proxy));
+	connected = proxy_counts(&proxy).connected;
+	ck_assert_int_gt(connected, 1);
+	for (uint64_t revision = 3; revision < 6; revision++)
+		ck_assert_int_eq(commit(store, "a", revision, "more"), OK);
+	ck_assert_int_eq(proxy_counts(&proxy).connected, connected);
+	store_close(store);
+	proxy_stop(&proxy);
+}
+END_TEST
+
 /* Whether something was in doubt. One of the new sagas is there already. */
 static bool write_with_doubt(int n)
 {
@@ -534,6 +557,7 @@ static void add(TCase *tcase)
 		return;
 	tcase_add_test(tcase, test_a_batch_that_the_record_does_not_know_counts);
 	tcase_add_test(tcase, test_every_message_of_a_commit_is_lost_in_turn);
+	tcase_add_test(tcase, test_when_an_outage_is_over_the_connection_stays);
 	tcase_add_test(tcase, test_what_the_majority_has_not_got_is_not_known);
 	tcase_add_test(tcase, test_every_question_is_lost_in_turn);
 	tcase_add_test(tcase, test_the_majority_has_what_is_written_and_read);
