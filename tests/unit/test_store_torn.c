@@ -14,7 +14,8 @@ static struct world {
 	struct store *stores[STORES];
 	uint32_t keeps; /* writes of the next call that writes sagas; the rest is lost */
 	bool tears;     /* and it is not answered, */
-	bool loses;     /* or the second store takes the first shard then */
+	bool loses;     /* or the second store takes the first shard then, */
+	bool ends;      /* or nothing that comes behind it arrives */
 } world;
 
 static void own(int store, const char *names)
@@ -31,6 +32,8 @@ static bool carry(void *context, uint32_t client, struct request *requests, size
 	bool sagas = !strcmp(requests->collection, "sagas"), tears = sagas && world.tears;
 	bool loses = sagas && world.loses;
 
+	if (world.ends && !strcmp(requests->collection, "members"))
+		return false;
 	for (size_t i = 0; i < n && (!tears || i < world.keeps); i++)
 		mongod_perform(world.mongod, &requests[i]);
 	world.tears &= !sagas;
@@ -180,6 +183,28 @@ START_TEST(test_what_does_not_count_is_never_sent)
 }
 END_TEST
 
+/* Whoever told all that it had not sent forgets it. What it writes when it has a shard again
+ * is not sent all the same, also before its batch comes to its end. */
+START_TEST(test_who_comes_back_after_it_was_forgotten)
+{
+	enum err results[2];
+
+	enter();
+	ck_assert_int_eq(put(1, 0, 1, true, results), OK);
+	own(FIRST, "");
+	own(SECOND, "01");
+	ck_assert_str_eq(loaded(SECOND), " goes-1! stays-1!");
+	ck_assert_int_eq(store_told(world.stores[SECOND]), OK);
+	own(FIRST, "01");
+	world.ends = true;
+	ck_assert_int_eq(put(2, 1, 2, true, results), ERR_UNAVAILABLE);
+	ck_assert_int_eq(store_check(world.stores[SECOND]), OK);
+	own(SECOND, "01");
+	ck_assert_str_eq(loaded(SECOND), " goes-2! stays-2!");
+	leave();
+}
+END_TEST
+
 /* An orderly one says nothing about batches. */
 START_TEST(test_who_gives_it_away_stays_the_same)
 {
@@ -198,6 +223,7 @@ END_TEST
 static void add(TCase *tcase)
 {
 	tcase_add_loop_test(tcase, test_what_does_not_count_is_never_sent, 0, ROWS(torn_rows));
+	tcase_add_test(tcase, test_who_comes_back_after_it_was_forgotten);
 	tcase_add_test(tcase, test_who_gives_it_away_stays_the_same);
 }
 

@@ -342,7 +342,12 @@ enum err mongo_own(struct store *base, const struct shards *wanted, int64_t now_
 	know_shards(store, &kept);
 	if (!shards_count(&fresh))
 		return OK;
-	err = mongo_count(store, "epoch", &epoch);
+	/* Who has no shard may have been forgotten, with all that it wrote until then. */
+	err = store->us.batch.number && !shards_count(&kept) && !store->alone
+		      ? mongo_renew(store)
+		      : OK;
+	if (!err)
+		err = mongo_count(store, "epoch", &epoch);
 	if (!err)
 		err = divide(store, wanted->n, epoch);
 	if (!err)
