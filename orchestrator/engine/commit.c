@@ -193,6 +193,9 @@ enum err commit_batch(struct engine *engine)
 		FAULT_POINT("engine.stored");
 		engine->stats.commits += !err;
 	}
+	/* What others wrote comes before what was decided of it. */
+	if (!err)
+		err = tell_untold(engine);
 	if (!err)
 		err = settle_all(engine);
 	if (!err)

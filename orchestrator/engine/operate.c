@@ -39,8 +39,11 @@ enum err visit_saga(struct engine *engine, struct slice id, struct change **out,
 	if (err)
 		return err;
 	live = live_add(&engine->table, stored.definition, id);
-	if (live && !saga_ended(&stored.saga))
+	if (live && !saga_ended(&stored.saga)) {
 		err = take_in(engine, live, record, &stored.saga);
+		if (!err) /* whoever began it lost it before he could tell */
+			err = keep_others(engine, record, stored.n_entries);
+	}
 	*out = live && !err ? change_add(engine, live) : NULL;
 	if (!*out) {
 		if (live)

@@ -205,15 +205,38 @@ START_TEST(test_who_comes_back_after_it_was_forgotten)
 }
 END_TEST
 
-/* An orderly one says nothing about batches. */
-START_TEST(test_who_gives_it_away_stays_the_same)
+/* All was written, and whoever wrote it could not see that it was his before the shard went:
+ * the batch goes on without it. */
+START_TEST(test_what_was_not_settled_is_never_sent)
 {
 	enum err results[2];
 
 	enter();
 	ck_assert_int_eq(put(1, 0, 1, true, results), OK);
+	world.keeps = 2;
+	world.tears = true;
+	ck_assert_int_eq(put(2, 1, 2, true, results), ERR_UNAVAILABLE);
+	ck_assert_int_eq(put(2, 1, 2, true, results), OK);
+	ck_assert_int_eq(results[0], ERR_CONFLICT);
 	own(FIRST, "1");
 	ck_assert_int_eq(put(2, 1, 2, false, results), OK);
+	ck_assert_int_eq(put(3, 2, 3, false, results), OK);
+	own(SECOND, "0");
+	ck_assert_str_eq(loaded(SECOND), " goes-2!");
+	leave();
+}
+END_TEST
+
+/* What was settled before it was sent. */
+START_TEST(test_what_was_settled_is_sent)
+{
+	enum err results[2];
+
+	enter();
+	ck_assert_int_eq(put(1, 0, 1, true, results), OK);
+	ck_assert_int_eq(put(2, 1, 2, false, results), OK);
+	own(FIRST, "1");
+	ck_assert_int_eq(put(3, 2, 3, false, results), OK);
 	own(SECOND, "0");
 	ck_assert_str_eq(loaded(SECOND), " goes-1");
 	leave();
@@ -224,7 +247,8 @@ static void add(TCase *tcase)
 {
 	tcase_add_loop_test(tcase, test_what_does_not_count_is_never_sent, 0, ROWS(torn_rows));
 	tcase_add_test(tcase, test_who_comes_back_after_it_was_forgotten);
-	tcase_add_test(tcase, test_who_gives_it_away_stays_the_same);
+	tcase_add_test(tcase, test_what_was_not_settled_is_never_sent);
+	tcase_add_test(tcase, test_what_was_settled_is_sent);
 }
 
 int main(void)

@@ -288,6 +288,8 @@ enum err mongo_commit(struct store *base, const struct store_batch *batch,
 				       .batch = batch->number};
 	enum err err;
 
+	if (store->writing < batch->number)
+		store->writing = 0;
 	mongo_ask_again(store);
 	err = check_before(store);
 	if (!err && store->renew)
@@ -297,7 +299,7 @@ enum err mongo_commit(struct store *base, const struct store_batch *batch,
 		err = write_audit(store, audit, n_audit);
 	if (!err) {
 		mark_ours(store, writes, n);
-		store->writing = true;
+		store->writing = batch->number;
 		err = write_new(store, &marks, writes, n);
 	}
 	if (!err)
@@ -308,6 +310,5 @@ enum err mongo_commit(struct store *base, const struct store_batch *batch,
 		err = mongo_advance(store, batch);
 	if (err == ERR_UNAVAILABLE)
 		store->checked = false;
-	store->writing &= err != OK;
 	return err;
 }

@@ -16,6 +16,7 @@ enum {
 	CHECKED_MS = 1000,
 
 	MEMBERS_MAX = 1000, /* whose batches are told apart */
+	MEMBERS_KEPT = 20,  /* at least: the newest */
 	SHARDS_ASKED = 64,  /* at once; of more, all are read, and most passed over */
 };
 
@@ -43,10 +44,11 @@ struct store_mongo {
 	int64_t opening; /* another number for each, larger than all before */
 	int64_t serial;  /* of what we wrote, commits and new things alike */
 	struct mongo_member us;
-	bool writing;    /* a commit has begun to write, and has not come to its end since */
-	bool renew;      /* and shards were lost then: see mongo_renew() */
-	int64_t *epochs; /* of our shards, by shard */
-	int64_t *stirs;  /* of our shards: how often others came too late */
+	uint64_t writing; /* the batch that was written last, of which nobody has said yet that
+			   * all is settled; 0: none */
+	bool renew;       /* and shards were lost then: see mongo_renew() */
+	int64_t *epochs;  /* of our shards, by shard */
+	int64_t *stirs;   /* of our shards: how often others came too late */
 
 	bool checked; /* at checked_ms, by the monotonic clock, what is ours was so still */
 	int64_t checked_ms;

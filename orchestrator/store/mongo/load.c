@@ -370,19 +370,29 @@ static enum err forget_member(struct store_mongo *store, const struct mongo_memb
 	return err;
 }
 
+/* The newest stay: what they wrote may be on its way, and nobody would know that it was not
+ * sent. */
+static enum err forget_old(struct store_mongo *store)
+{
+	struct mongo_members members;
+	enum err err = read_members(store, &members);
+
+	for (size_t i = MEMBERS_KEPT; !err && i < members.n; i++)
+		err = forget_member(store, &members.list[i]);
+	return err;
+}
+
 enum err mongo_told(struct store *base)
 {
 	struct store_mongo *store = mongo_of(base);
 	enum err err = OK;
 
+	if (!store->owed.n)
+		return OK;
 	while (!err && store->owed.n) {
-		const struct mongo_member *member = &store->owed.list[store->owed.n - 1];
-
-		err = mark_all(store, member);
-		if (!err)
-			err = forget_member(store, member);
+		err = mark_all(store, &store->owed.list[store->owed.n - 1]);
 		if (!err)
 			store->owed.n--;
 	}
-	return err;
+	return err ? err : forget_old(store);
 }

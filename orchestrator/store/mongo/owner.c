@@ -198,6 +198,7 @@ enum err mongo_renew(struct store_mongo *store)
 		return err;
 	}
 	mongo_note_seen(store, before);
+	store->writing = 0;
 	store->renew = false;
 	return OK;
 }
