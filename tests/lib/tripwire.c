@@ -25,8 +25,10 @@ static void know_less(struct store_tripwire *wrapper)
 	const struct shards *real = &wrapper->real->shards;
 	struct shards *known = &wrapper->base.shards;
 
+	if (real->n != known->n)
+		*known = (struct shards){.n = real->n};
 	for (uint32_t i = shards_next(known, 0); i < known->n; i = shards_next(known, i + 1))
-		if (real->n != known->n || !shards_has(real, i))
+		if (!shards_has(real, i))
 			shards_remove(known, i);
 	wrapper->base.stirred |= wrapper->real->stirred;
 }
@@ -42,10 +44,8 @@ static enum err tripwire_commit(struct store *base, const struct store_batch *ba
 	if (tripwire_pull(wrapper->wire) && !lost)
 		return ERR_UNAVAILABLE;
 	err = store_commit(wrapper->real, batch, writes, n, audit, n_audit);
-	if (err || lost)
-		return err ? err : ERR_UNAVAILABLE;
 	know_less(wrapper);
-	return OK;
+	return lost && !err ? ERR_UNAVAILABLE : err;
 }
 
 static enum err tripwire_get(struct store *base, struct slice id, struct arena *arena,
@@ -204,9 +204,12 @@ static enum err tripwire_own(struct store *base, const struct shards *wanted, in
 	if (tripwire_pull(wrapper->wire) && !lost)
 		return ERR_UNAVAILABLE;
 	err = store_own(wrapper->real, wanted, now_ms);
-	if (err || lost)
+	if (err || lost) {
+		know_less(wrapper);
 		return err ? err : ERR_UNAVAILABLE;
+	}
 	base->shards = wrapper->real->shards;
+	base->stirred |= wrapper->real->stirred;
 	return OK;
 }
 
@@ -218,8 +221,7 @@ static enum err tripwire_check(struct store *base)
 	if (tripwire_pull(wrapper->wire))
 		return ERR_UNAVAILABLE;
 	err = store_check(wrapper->real);
-	if (!err)
-		know_less(wrapper);
+	know_less(wrapper);
 	return err;
 }
 

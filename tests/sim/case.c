@@ -1,5 +1,6 @@
 #include "tests/sim/case.h"
 
+#include "orchestrator/core/timeline.h"
 #include "orchestrator/load/load.h"
 
 #include <assert.h>
@@ -296,6 +297,7 @@ static void make(struct sim_case *sim_case, uint32_t number, const struct plan *
 
 	*sim_case =
 		(struct sim_case){.number = number, .definition = definition, .n_elements = 1};
+	sim_case->timeline = BYTES(TIMELINE_BYTES_MAX, NULL);
 	sim_case->steps = calloc(n, sizeof *sim_case->steps);
 	assert(sim_case->steps);
 	for (uint32_t i = 0; i < n; i++) {
@@ -313,7 +315,8 @@ static bool is_slow(const struct definition *definition)
 	return false;
 }
 
-/* Where a bus that is full is asked again every few seconds nobody waits for weeks. */
+/* Where a bus that is full is asked again every few seconds, or a store every minute, nobody
+ * waits for weeks. */
 static const struct definition *pick(const struct plan *plan, const struct catalogue *catalogue,
 				     struct random *random)
 {
@@ -322,7 +325,7 @@ static const struct definition *pick(const struct plan *plan, const struct catal
 
 	do
 		definition = catalogue->list[random_below(random, (uint32_t)catalogue->n)];
-	while (plan->mute && room < PLAN_CASES_MAX && is_slow(definition));
+	while (((plan->mute && room < PLAN_CASES_MAX) || plan->members) && is_slow(definition));
 	return definition;
 }
 
@@ -344,6 +347,8 @@ void case_make_child(struct sim_case *sim_case, uint32_t number, const struct pl
 void case_release(struct sim_case *sim_case)
 {
 	free(sim_case->steps);
+	free(sim_case->entries);
+	bytes_release(&sim_case->timeline);
 }
 
 static bool is_in(const struct definition *definition, uint32_t step, uint32_t container)

@@ -14,6 +14,7 @@
 enum {
 	CASE_INPUT_SIZE = 512,
 	CATALOGUE_MAX = 16,
+	STRAYS_MAX = 16,  /* changes of one saga that came too late to count */
 	UNTOLD_MAX = 64,  /* changes of which nobody was told yet */
 	ELEMENTS_MAX = 4, /* of the list of an input, over which an `each` goes */
 };
@@ -94,6 +95,17 @@ struct sim_case {
 	uint32_t n_untold;
 	uint64_t told, entries_told;
 	uint64_t published; /* entries that can be read as events */
+	struct noted_entry {
+		int64_t at_ms;
+		enum entry_type type;
+	} * entries; /* that its timeline ever had */
+	size_t n_entries, entries_capacity;
+	struct bytes timeline; /* as it is stored */
+	int64_t origin_ms;     /* of that */
+	uint64_t revision;     /* that is stored */
+	bool is_stray;         /* by one that had lost it by then: its owner may not know it */
+	uint64_t strays[STRAYS_MAX]; /* revisions of which that is so */
+	uint32_t n_strays;
 	char version[32];
 	uint8_t hash[SHA256_SIZE];
 	bool was_damaged;

@@ -34,6 +34,8 @@
 	X(OUTAGE, "outage")       \
 	X(RIVAL, "rival")         \
 	X(MOVE, "move")           \
+	X(NET, "net")             \
+	X(SLOW, "slow")           \
 	X(JUMP, "jump")           \
 	X(DEPLOY, "deploy")       \
 	X(VANDAL, "vandal")       \

@@ -1,7 +1,10 @@
 #include "tests/sim/disk.h"
 
 #include "orchestrator/store/record.h"
+#include "tests/sim/herald.h"
 #include "tests/sim/judge.h"
+#include "tests/sim/network.h"
+#include "tests/sim/orchestrator.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -41,6 +44,15 @@ static void put_off(struct disk *disk, const struct store_batch *batch,
 	*end = late;
 }
 
+/* The store says so. What several share has told the judge when it came to be there. */
+static void see_stored(const struct disk *disk, const struct saga_write *write)
+{
+	if (disk->world->network)
+		judge_counted(disk->world, write);
+	else
+		judge_stored(disk->world, write, true);
+}
+
 void disk_write_late(struct disk *disk)
 {
 	while (disk->late) {
@@ -49,7 +61,7 @@ void disk_write_late(struct disk *disk)
 		disk->late = late->next;
 		if (!store_commit(disk->real, &late->batch, &late->write, 1, NULL, 0) &&
 		    !late->write.result)
-			judge_stored(disk->world, &late->write, true);
+			see_stored(disk, &late->write);
 		arena_release(&late->arena);
 		free(late);
 	}
@@ -81,7 +93,10 @@ static size_t leave_out_lies(struct disk *disk, const struct store_batch *batch,
 		if (lies(disk, batch, &writes[i]))
 			continue;
 		from[n_honest] = i;
-		honest[n_honest++] = writes[i];
+		honest[n_honest] = writes[i];
+		/* What is for people is long, and nobody reads it here. */
+		honest[n_honest].definition = NULL;
+		honest[n_honest++].saga = NULL;
 	}
 	return n_honest;
 }
@@ -113,26 +128,41 @@ static void store_twin(struct disk *disk, const struct store_batch *batch,
 	record_write(&record, &saga, hash, timeline);
 	twin.record = bytes_slice(&record);
 	if (!store_commit(disk->real, batch, &twin, 1, NULL, 0) && !twin.result)
-		judge_stored(disk->world, &twin, true);
+		see_stored(disk, &twin);
 	arena_release(&arena);
 }
 
 bool disk_owns(const struct disk *disk, struct slice id)
 {
-	return !store_check(disk->real) && shards_cover(&disk->real->shards, id);
+	return !disk->world->network || network_owns(disk->world->network, disk->url, id);
 }
 
-static void know_shards(struct disk *disk)
+/* It says that what came too late counts all the same. */
+static void insist(const struct disk *disk, struct saga_write *writes, size_t n)
 {
-	if (disk->world->sabotage != SABOTAGE_FORGET_OWNERS)
-		disk->base.shards = disk->real->shards;
+	struct arena arena = {0};
+	struct slice record;
+
+	for (size_t i = 0; i < n; i++)
+		if (writes[i].result == ERR_BUSY &&
+		    !store_get(disk->world->archive, writes[i].row.id, &arena, NULL, &record) &&
+		    slice_equal(record, writes[i].record))
+			writes[i].result = OK;
+	arena_release(&arena);
 }
 
-/* Whoever has the whole vault is not asked what is his. */
-static struct store *written_through(const struct disk *disk)
+static void know(struct disk *disk)
 {
-	return disk->world->sabotage == SABOTAGE_FORGET_OWNERS ? disk->world->archive
-							       : disk->real;
+	disk->base.shards = disk->real->shards;
+	disk->base.stirred |= disk->real->stirred;
+}
+
+static void tell_early(const struct disk *disk, const struct saga_write *writes, size_t n)
+{
+	struct herald *herald = orchestrator_herald(disk->world, disk->number);
+
+	for (size_t i = 0; herald && i < n; i++)
+		herald_publish_write(herald, &writes[i]);
 }
 
 static enum err disk_commit(struct store *base, const struct store_batch *batch,
@@ -148,16 +178,19 @@ static enum err disk_commit(struct store *base, const struct store_batch *batch,
 	if (disk->world->outage)
 		goto out;
 	n_honest = leave_out_lies(disk, batch, writes, n, honest, from);
-	err = store_commit(written_through(disk), batch, honest, n_honest, audit, n_audit);
-	know_shards(disk);
+	if (disk->world->sabotage == SABOTAGE_TELL_EARLY)
+		tell_early(disk, honest, n_honest);
+	err = store_commit(disk->real, batch, honest, n_honest, audit, n_audit);
+	know(disk);
+	if (!err && disk->world->sabotage == SABOTAGE_FORGET_OWNERS)
+		insist(disk, honest, n_honest);
 	for (size_t i = 0; !err && i < n_honest; i++) {
 		writes[from[i]].result = honest[i].result;
 		if (honest[i].result)
 			diary_write(&disk->world->diary, "%.*s is not stored: %s",
 				    SLICE_ARG(honest[i].row.id), err_text(honest[i].result));
 		else
-			judge_stored(disk->world, &honest[i],
-				     disk_owns(disk, honest[i].row.id));
+			see_stored(disk, &honest[i]);
 		if (disk->world->sabotage == SABOTAGE_TWINS)
 			store_twin(disk, batch, &honest[i]);
 	}
@@ -378,8 +411,7 @@ static enum err disk_own(struct store *base, const struct shards *wanted, int64_
 	struct disk *disk = disk_of(base);
 	enum err err = disk->world->outage ? ERR_IO : store_own(disk->real, wanted, now_ms);
 
-	if (!err)
-		disk->base.shards = disk->real->shards;
+	know(disk);
 	return err;
 }
 
@@ -388,7 +420,7 @@ static enum err disk_check(struct store *base)
 	enum err err = store_check(disk_of(base)->real);
 
 	if (!err)
-		know_shards(disk_of(base));
+		know(disk_of(base));
 	return err;
 }
 
@@ -425,7 +457,8 @@ static void disk_close_base(struct store *base)
 	disk_close(disk_of(base));
 }
 
-struct store *disk_open(struct disk *disk, struct world *world, const char *url)
+struct store *disk_open(struct disk *disk, struct world *world, uint32_t number,
+			const char *url)
 {
 	static const struct store_ops ops = {
 		.commit = disk_commit,
@@ -452,10 +485,12 @@ struct store *disk_open(struct disk *disk, struct world *world, const char *url)
 		.close = disk_close_base,
 	};
 
-	*disk = (struct disk){.base = {.ops = &ops}, .world = world};
-	disk->real = world->group.n ? store_memory_share(world->vault, url)
+	*disk = (struct disk){
+		.base = {.ops = &ops}, .world = world, .number = number, .url = url};
+	disk->real = world->network ? network_open(world->network, number, url)
 				    : store_memory_open(world->vault);
-	assert(disk->real);
+	if (!disk->real)
+		return NULL;
 	disk->base.shards = disk->real->shards;
 	return &disk->base;
 }

@@ -1,5 +1,6 @@
 #include "tests/sim/herald.h"
 
+#include "orchestrator/store/record.h"
 #include "tests/sim/judge.h"
 #include "tests/sim/orchestrator.h"
 
@@ -11,7 +12,7 @@ enum { TRAVEL_MS = 30, AWAY_MAX = 200 };
 
 struct posted {
 	char saga_id[SAGA_ID_MAX + 1];
-	uint64_t number;
+	struct event_message event; /* without data */
 	int64_t there_ms;
 };
 
@@ -67,7 +68,7 @@ void herald_publish(struct herald *herald, const struct event_message *event)
 	make_room(herald);
 	posted = &herald->away[herald->first + herald->n];
 	last_ms = herald->n ? posted[-1].there_ms : 0;
-	*posted = (struct posted){.number = event->number};
+	*posted = (struct posted){.event = *event};
 	posted->there_ms = there_ms > last_ms ? there_ms : last_ms;
 	snprintf(posted->saga_id, sizeof posted->saga_id, "%.*s", SLICE_ARG(event->saga_id));
 	herald->n++;
@@ -77,16 +78,35 @@ void herald_publish(struct herald *herald, const struct event_message *event)
 			   herald->number);
 }
 
+void herald_publish_write(struct herald *herald, const struct saga_write *write)
+{
+	struct slice saga, bytes;
+	struct timeline timeline;
+	uint64_t number = 0;
+
+	if (record_split(write->record, &saga, &bytes) || timeline_read(bytes, &timeline, NULL))
+		return;
+	for (struct timeline_each each = timeline_each(&timeline); timeline_next(&each);) {
+		number += number == 1 ? 1 + timeline.n_folded : 1;
+		herald_publish(herald, &(struct event_message){
+					       .saga_id = write->row.id,
+					       .number = number,
+					       .at_ms = each.entry.at_ms,
+					       .what = slice_of(entry_text(each.entry.type))});
+	}
+}
+
 void herald_arrive(struct herald *herald)
 {
 	while (herald->n) {
-		const struct posted *posted = &herald->away[herald->first];
+		struct posted *posted = &herald->away[herald->first];
 
 		if (posted->there_ms > world_now_ms(herald->world))
 			return;
 		herald->first++;
 		herald->n--;
-		judge_published(herald->world, slice_of(posted->saga_id), posted->number);
+		posted->event.saga_id = slice_of(posted->saga_id);
+		judge_published(herald->world, &posted->event);
 	}
 }
 

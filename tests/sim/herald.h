@@ -18,6 +18,10 @@ struct herald {
 void herald_init(struct herald *herald, struct world *world, uint32_t number);
 void herald_release(struct herald *herald);
 
+/* All entries of what is to be stored. */
+struct saga_write;
+void herald_publish_write(struct herald *herald, const struct saga_write *write);
+
 /* As bus_publish, bus_crowded and bus_arrived. */
 void herald_publish(struct herald *herald, const struct event_message *event);
 bool herald_crowded(const struct herald *herald);

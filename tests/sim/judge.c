@@ -99,6 +99,38 @@ static bool may_go_on(struct world *world, const struct sim_case *sim_case)
 	       (sim_case->parent ? judge_parent_undoes(world, sim_case) : sim_case->undo_asked);
 }
 
+static void note_revision(struct world *world, struct sim_case *sim_case, uint64_t revision,
+			  bool is_owner)
+{
+	if (revision <= sim_case->revision)
+		diary_fault(&world->diary, "P2: %s goes back from revision %llu to %llu",
+			    sim_case->id, (unsigned long long)sim_case->revision,
+			    (unsigned long long)revision);
+	sim_case->revision = revision;
+	sim_case->is_stray = !is_owner;
+	if (is_owner)
+		return;
+	diary_write(&world->diary, "which came too late");
+	sim_case->strays[sim_case->n_strays++ % STRAYS_MAX] = revision;
+	world->tally.strays++;
+}
+
+void judge_counted(struct world *world, const struct saga_write *write)
+{
+	const struct sim_case *sim_case = world_case_by_id(world, write->row.id);
+
+	if (!sim_case || sim_case->revision < write->row.revision) {
+		diary_fault(&world->diary, "P2: %.*s is said to be stored, and is not",
+			    SLICE_ARG(write->row.id));
+		return;
+	}
+	for (uint32_t i = 0; i < sim_case->n_strays && i < STRAYS_MAX; i++)
+		if (sim_case->strays[i] == write->row.revision)
+			diary_fault(&world->diary,
+				    "owners: %s is stored by one that has lost it",
+				    sim_case->id);
+}
+
 void judge_stored(struct world *world, const struct saga_write *write, bool is_owner)
 {
 	const struct saga_row *row = &write->row;
@@ -116,9 +148,8 @@ void judge_stored(struct world *world, const struct saga_write *write, bool is_o
 		    (unsigned long long)row->revision, status_text(row->status),
 		    row->paused ? ", paused" : "", row->step.len ? ", at " : "",
 		    SLICE_ARG(row->step));
-	if (!is_owner)
-		diary_fault(&world->diary, "owners: %s is stored by one that has lost it",
-			    sim_case->id);
+	note_revision(world, sim_case, row->revision, is_owner);
+	judge_entries(world, sim_case, write->record);
 	if (!slice_is(row->version, sim_case->version))
 		diary_fault(&world->diary, "P5: %s has begun as version %s and is %.*s now",
 			    sim_case->id, sim_case->version, SLICE_ARG(row->version));
@@ -181,13 +212,16 @@ void judge_sent(struct world *world, uint32_t number, const struct command_messa
 		return;
 	}
 	book = case_book(place.sim_case, place.at);
-	book->handed_by = number;
-	book->handed_verb = place.verb;
-	book->handed_round = place.round;
-	book->handed_attempt = command->attempt;
+	if (orchestrator_claims(world, number, command->id)) {
+		book->handed_by = number;
+		book->handed_verb = place.verb;
+		book->handed_round = place.round;
+		book->handed_attempt = command->attempt;
+	}
 	world->tally.commands += taken;
 	/* One that has a rival, or has lost the saga, may know an older truth. */
-	if (world->tally.rivals || !orchestrator_owns(world, number, command->id) ||
+	if (world->tally.rivals || place.sim_case->is_stray ||
+	    !orchestrator_owns(world, number, command->id) ||
 	    !judge_read_saga(world, place.sim_case, &saga))
 		return;
 	step = step_at(&saga, &place, &i);
@@ -205,7 +239,7 @@ static void check_handed(struct world *world, const struct sim_case *sim_case, u
 	struct engine_hold hold;
 	struct saga saga;
 
-	if (!judge_read_saga(world, sim_case, &saga))
+	if (sim_case->is_stray || !judge_read_saga(world, sim_case, &saga))
 		return;
 	for (uint32_t i = 0; i < saga.n_steps; i++) {
 		struct instance at = saga_instance(sim_case->definition, &saga, i);
@@ -239,7 +273,7 @@ static void check_taken(struct world *world, const struct polled_reply *reply)
 
 	if (reply->outcome == MESSAGE_FAILED || reply->outcome == MESSAGE_EXPIRED ||
 	    !judge_place(world, slice_of(reply->id), &place) ||
-	    place.sim_case == world->damaged ||
+	    place.sim_case == world->damaged || place.sim_case->is_stray ||
 	    !judge_read_saga(world, place.sim_case, &saga) || saga_ended(&saga))
 		return;
 	step = step_at(&saga, &place, &i);
@@ -276,12 +310,14 @@ void judge_acknowledged(struct world *world, uint32_t number, const struct engin
 	}
 }
 
-void judge_opened(struct world *world, uint32_t number, const struct engine *engine)
+void judge_opened(struct world *world, uint32_t number, const struct engine *engine,
+		  const struct shards *which)
 {
 	for (uint32_t i = 0; i < world->n_cases; i++) {
 		struct sim_case *sim_case = &world->cases[i];
 
-		if (!orchestrator_owns(world, number, slice_of(sim_case->id)))
+		if (!orchestrator_owns(world, number, slice_of(sim_case->id)) ||
+		    (which && !shards_cover(which, slice_of(sim_case->id))))
 			continue;
 		sim_case->touched = false;
 		if (*sim_case->id && !sim_case->ended && sim_case != world->damaged)

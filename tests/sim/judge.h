@@ -15,8 +15,9 @@
  *     business of the others
  * and what the engine promises beside: nothing is sent that is not stored, nothing is
  * acknowledged that is not stored and sent (order); whoever observes is told of each
- * change, in order (news); so is whoever reads events, of each entry (events); nothing
- * grows beyond what its header says (bounds).
+ * change, in order (news); so is whoever reads events, of each entry (events); what came too
+ * late does not count, and whoever owns it comes upon it (owners); nothing grows beyond what
+ * its header says (bounds).
  */
 #ifndef SKALD_TESTS_SIM_JUDGE_H
 #define SKALD_TESTS_SIM_JUDGE_H
@@ -54,8 +55,11 @@ void judge_reply(struct world *world, const struct reply_message *reply);
 
 /* --- what an orchestrator does ------------------------------------------------------ */
 
-/* Whose shard it is in is the owner, and nobody else may. */
+/* It is there now. One that is not its owner's, any more or again, came too late. */
 void judge_stored(struct world *world, const struct saga_write *write, bool is_owner);
+
+/* What it wrote counts, says the store that several share. */
+void judge_counted(struct world *world, const struct saga_write *write);
 
 /* `number` of the orchestrator. A command that the bus did not take was tried. */
 void judge_sent(struct world *world, uint32_t number, const struct command_message *command,
@@ -70,9 +74,10 @@ struct polled_reply {
 void judge_acknowledged(struct world *world, uint32_t number, const struct engine *engine,
 			const struct polled_reply *replies, size_t n);
 
-/* It has loaded what there is: everything that is waited for was sent again, or is held
- * back by the limits of its participant. */
-void judge_opened(struct world *world, uint32_t number, const struct engine *engine);
+/* It has loaded what there is, or what is in these shards: everything that is waited for was
+ * sent again, or is held back by the limits of its participant. */
+void judge_opened(struct world *world, uint32_t number, const struct engine *engine,
+		  const struct shards *which);
 
 /* --- what people are told ----------------------------------------------------------- */
 
@@ -113,8 +118,11 @@ void judge_will_tell(struct world *world, struct sim_case *sim_case, uint64_t re
 void judge_told(struct world *world, const struct saga_row *row, size_t n_entries,
 		uint64_t first);
 
+/* The entries of what is stored, which are those that there were and more. */
+void judge_entries(struct world *world, struct sim_case *sim_case, struct slice record);
+
 /* An entry of a saga is where events are read. */
-void judge_published(struct world *world, struct slice saga_id, uint64_t number);
+void judge_published(struct world *world, const struct event_message *event);
 void judge_news_end(struct world *world, const struct sim_case *sim_case,
 		    const struct timeline *timeline);
 
@@ -124,6 +132,10 @@ void judge_bus(struct world *world, struct bus *bus);
 
 /* A saga has begun: there was room for it. */
 void judge_room(struct world *world, const struct sim_case *fresh);
+
+/* Some time after the trouble: every saga is in the memory of whoever owns it, as it is
+ * stored. False: not all of them are there, so that it cannot be said yet. */
+bool judge_memory(struct world *world);
 
 /* --- in the end --------------------------------------------------------------------- */
 

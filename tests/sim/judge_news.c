@@ -4,6 +4,10 @@
 
 #include "orchestrator/engine/inside.h"
 #include "orchestrator/store/record.h"
+#include "tests/sim/orchestrator.h"
+
+#include <assert.h>
+#include <stdlib.h>
 
 /* --- what the observer is told ------------------------------------------------------ */
 
@@ -26,6 +30,18 @@ void judge_will_tell(struct world *world, struct sim_case *sim_case, uint64_t re
 	sim_case->untold[sim_case->n_untold++] = revision;
 }
 
+/* Whoever comes upon what others wrote tells all of it at once. */
+static void pass_over(struct sim_case *sim_case, uint64_t revision)
+{
+	uint32_t n = 0;
+
+	while (n < sim_case->n_untold && sim_case->untold[n] < revision)
+		n++;
+	sim_case->n_untold -= n;
+	memmove(sim_case->untold, sim_case->untold + n,
+		sim_case->n_untold * sizeof *sim_case->untold);
+}
+
 void judge_told(struct world *world, const struct saga_row *row, size_t n_entries,
 		uint64_t first)
 {
@@ -42,6 +58,8 @@ void judge_told(struct world *world, const struct saga_row *row, size_t n_entrie
 	if (is_excused(world, sim_case) || row->revision == sim_case->told ||
 	    (world->group.n && row->revision < sim_case->told))
 		return;
+	if (world->group.n)
+		pass_over(sim_case, row->revision);
 	if (!sim_case->n_untold || row->revision != sim_case->untold[0]) {
 		diary_fault(
 			&world->diary,
@@ -62,20 +80,131 @@ void judge_told(struct world *world, const struct saga_row *row, size_t n_entrie
 			    (unsigned long long)first, sim_case->id,
 			    (unsigned long long)sim_case->entries_told);
 	sim_case->entries_told = first + n_entries - 1;
+	if (sim_case->entries_told > sim_case->n_entries)
+		diary_fault(&world->diary,
+			    "news: the observer is told of entry %llu of %s, which is not "
+			    "stored",
+			    (unsigned long long)sim_case->entries_told, sim_case->id);
 }
 
-void judge_published(struct world *world, struct slice saga_id, uint64_t number)
+enum { COMPARED_MAX = 100 }; /* of more entries only those that are new are read */
+
+/* --- entries ------------------------------------------------------------------------ */
+
+static void note_entry(struct sim_case *sim_case, const struct entry *entry)
 {
-	struct sim_case *sim_case = world_case_by_id(world, saga_id);
+	if (sim_case->n_entries == sim_case->entries_capacity) {
+		sim_case->entries_capacity =
+			sim_case->entries_capacity ? 2 * sim_case->entries_capacity : 32;
+		sim_case->entries =
+			realloc(sim_case->entries,
+				sim_case->entries_capacity * sizeof(struct noted_entry));
+		assert(sim_case->entries);
+	}
+	sim_case->entries[sim_case->n_entries++] =
+		(struct noted_entry){entry->at_ms, entry->type};
+}
+
+/* What was there stays as it was, but for what is dropped behind the first one. */
+static void compare_entries(struct world *world, struct sim_case *sim_case,
+			    const struct timeline *timeline)
+{
+	uint64_t number = 0;
+
+	for (struct timeline_each each = timeline_each(timeline); timeline_next(&each);) {
+		const struct noted_entry *noted;
+
+		number += number == 1 ? 1 + timeline->n_folded : 1;
+		while (sim_case->n_entries < number)
+			note_entry(sim_case, &each.entry);
+		noted = &sim_case->entries[number - 1];
+		if (noted->at_ms != each.entry.at_ms || noted->type != each.entry.type)
+			diary_fault(&world->diary,
+				    "P2: entry %llu of %s is another one than it was",
+				    (unsigned long long)number, sim_case->id);
+	}
+}
+
+/* What stands behind the end of the others, whatever was dropped at their front: all of it
+ * would take too long where they are thousands. False: they do not end so. */
+static bool find_more(const struct bytes *known, struct slice bytes, struct slice *more)
+{
+	enum { END = 64 };
+	const char *end = known->at + known->len - END;
+
+	if (known->len <= END)
+		return false;
+	for (size_t at = bytes.len; at >= END; at--)
+		if (memcmp(bytes.at + at - END, end, END) == 0) {
+			*more = (struct slice){bytes.at + at, bytes.len - at};
+			return true;
+		}
+	return false;
+}
+
+static void add_entries(struct sim_case *sim_case, struct slice more)
+{
+	struct timeline_each each = {.rest = more, .origin_ms = sim_case->origin_ms};
+
+	while (timeline_next(&each))
+		note_entry(sim_case, &each.entry);
+}
+
+void judge_entries(struct world *world, struct sim_case *sim_case, struct slice record)
+{
+	struct bytes *known = &sim_case->timeline;
+	struct slice saga, bytes, more;
+	struct timeline timeline;
+
+	if (sim_case->was_damaged) /* so may its entries be */
+		return;
+	if (record_split(record, &saga, &bytes))
+		return; /* which is said where it is read */
+	if (sim_case->n_entries > COMPARED_MAX && find_more(known, bytes, &more)) {
+		add_entries(sim_case, more);
+	} else if (!timeline_read(bytes, &timeline, NULL)) {
+		sim_case->origin_ms = timeline.origin_ms;
+		compare_entries(world, sim_case, &timeline);
+	}
+	bytes_clear(known);
+	bytes_append(known, bytes);
+	assert(!known->err);
+}
+
+/* As it is stored, before it is anywhere else. */
+static void check_entry(struct world *world, const struct sim_case *sim_case,
+			const struct event_message *event)
+{
+	const struct noted_entry *noted;
+
+	if (!event->number || event->number > sim_case->n_entries) {
+		diary_fault(&world->diary,
+			    "events: entry %llu of %s is published, and not stored",
+			    (unsigned long long)event->number, sim_case->id);
+		return;
+	}
+	noted = &sim_case->entries[event->number - 1];
+	if (noted->at_ms != event->at_ms || !slice_is(event->what, entry_text(noted->type)))
+		diary_fault(&world->diary,
+			    "events: entry %llu of %s is published as %.*s, and stored as %s",
+			    (unsigned long long)event->number, sim_case->id,
+			    SLICE_ARG(event->what), entry_text(noted->type));
+}
+
+void judge_published(struct world *world, const struct event_message *event)
+{
+	struct sim_case *sim_case = world_case_by_id(world, event->saga_id);
+	uint64_t number = event->number;
 
 	world->tally.published++;
 	if (!sim_case) {
 		diary_fault(&world->diary, "events: %.*s is published, which is not stored",
-			    SLICE_ARG(saga_id));
+			    SLICE_ARG(event->saga_id));
 		return;
 	}
 	if (is_excused(world, sim_case))
 		return;
+	check_entry(world, sim_case, event);
 	if (number > sim_case->published + 1)
 		diary_fault(&world->diary,
 			    "events: entry %llu of %s is there, and before it %llu",
@@ -109,6 +238,38 @@ void judge_news_end(struct world *world, const struct sim_case *sim_case,
 			sim_case->id,
 			(unsigned long long)(timeline->n_entries + timeline->n_folded),
 			(unsigned long long)sim_case->published);
+}
+
+/* --- what is in memory --------------------------------------------------------------- */
+
+/* As its owner has it. One of which nothing is heard is nobody's. */
+static void check_memory(struct world *world, const struct sim_case *sim_case)
+{
+	struct slice record, id = slice_of(sim_case->id);
+	const struct engine *engine = orchestrator_owner(world, id);
+	const struct live *live = engine ? live_find(&engine->table, id) : NULL;
+
+	arena_reset(&world->scratch);
+	if (!live)
+		diary_fault(&world->diary, "owners: %s is %s, and nobody has it", sim_case->id,
+			    status_text(sim_case->status));
+	else if (store_get(world->archive, id, &world->scratch, NULL, &record) ||
+		 !slice_equal(record, live->record))
+		diary_fault(&world->diary,
+			    "owners: revision %llu of %s is stored, and its owner does not "
+			    "know it",
+			    (unsigned long long)sim_case->revision, sim_case->id);
+}
+
+bool judge_memory(struct world *world)
+{
+	if (!orchestrators_heard(world))
+		return false;
+	for (uint32_t i = 0; i < world->n_cases; i++)
+		if (*world->cases[i].id && !world->cases[i].ended &&
+		    &world->cases[i] != world->damaged)
+			check_memory(world, &world->cases[i]);
+	return true;
 }
 
 /* --- what may not grow -------------------------------------------------------------- */

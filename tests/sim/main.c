@@ -91,6 +91,9 @@ static void print_tally(const struct tally *tally)
 	printf("people     %" PRIu64 " starts, %" PRIu64 " signals, %" PRIu64
 	       " operations, %" PRIu64 " to help\n",
 	       tally->starts, tally->signals, tally->operations, tally->helps);
+	printf("network    %" PRIu64 " batches torn, %" PRIu64 " writes late, %" PRIu64
+	       " answers slow, %" PRIu64 " changes came too late to count\n",
+	       tally->torn_writes, tally->late_writes, tally->slow_calls, tally->strays);
 	print_chances(tally);
 }
 

@@ -1,5 +1,6 @@
 #include "tests/sim/orchestrator.h"
 
+#include "orchestrator/engine/inside.h"
 #include "orchestrator/load/load.h"
 #include "tests/lib/tripwire.h"
 #include "tests/sim/disk.h"
@@ -10,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { NAME_SIZE = 32, HOUR_MS = 3600000 };
+enum { NAME_SIZE = 32, HOUR_MS = 3600000, WAIT_MS = 100 };
 
 struct orchestrator {
 	struct world *world;
@@ -32,6 +33,7 @@ struct orchestrator {
 	struct engine *engine;
 	bool has_turned; /* the observer is there for all that comes now */
 	int64_t hangs_until_ms;
+	bool waits;                  /* for an answer, in the middle of something */
 	bool began_behind;           /* sagas that whoever took its place has not loaded */
 	int64_t turn_ms;             /* the next one; INT64_MAX: not known yet */
 	struct polled_reply *polled; /* and not acknowledged */
@@ -39,7 +41,7 @@ struct orchestrator {
 	struct shards given; /* as it has heard; of none: it has not */
 	uint64_t given_turn, owned_turn;
 	int64_t owned_ms;
-	bool loads; /* sagas of shards that came, with the next turn that succeeds */
+	struct shards loads; /* what came, with the next turn that succeeds; of none: nothing */
 };
 
 /* --- all of them -------------------------------------------------------------------- */
@@ -67,7 +69,7 @@ static struct orchestrator *find_bus(const struct world *world, const struct bus
 
 static bool hangs(const struct orchestrator *self)
 {
-	return self->hangs_until_ms > world_now_ms(self->world);
+	return self->waits || self->hangs_until_ms > world_now_ms(self->world);
 }
 
 bool orchestrator_missing(const struct world *world, uint32_t place)
@@ -77,11 +79,20 @@ bool orchestrator_missing(const struct world *world, uint32_t place)
 	return !self || hangs(self);
 }
 
-bool orchestrator_owns(const struct world *world, uint32_t number, struct slice id)
+bool orchestrator_claims(const struct world *world, uint32_t number, struct slice id)
 {
 	const struct orchestrator *self = find_number(world, number);
 
 	return self && disk_owns(&self->disk, id);
+}
+
+bool orchestrator_owns(const struct world *world, uint32_t number, struct slice id)
+{
+	const struct orchestrator *self = find_number(world, number);
+
+	return self && self->engine && disk_owns(&self->disk, id) &&
+	       shards_cover(&self->engine->shards, id) &&
+	       (!self->engine->to_load.n || !shards_cover(&self->engine->to_load, id));
 }
 
 /* --- what the bus says -------------------------------------------------------------- */
@@ -393,6 +404,17 @@ static void plan_next(struct orchestrator *self, size_t n)
 	plan_turn(self, now_ms + (wake_ms > 0 ? wake_ms : 1));
 }
 
+/* What came before its shard is taken anew. */
+static void forget_polled(struct orchestrator *self, const struct shards *taken)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < self->n_polled; i++)
+		if (!taken->n || !shards_cover(taken, slice_of(self->polled[i].id)))
+			self->polled[n++] = self->polled[i];
+	self->n_polled = n;
+}
+
 /* As a server does it: what the bus gives is its own, and nothing else. It is tried again
  * where it fails, and where somebody else has claimed it by mistake. */
 static enum err own_shards(struct orchestrator *self)
@@ -414,9 +436,10 @@ static enum err own_shards(struct orchestrator *self)
 		plan_turn(self, now_ms + TRY_AGAIN_MS);
 		return err;
 	}
+	forget_polled(self, &self->engine->to_load);
 	self->owned_turn = self->given_turn;
 	self->owned_ms = now_ms;
-	self->loads = true;
+	self->loads = self->engine->to_load;
 	return OK;
 }
 
@@ -424,7 +447,7 @@ static void take_turn(struct orchestrator *self)
 {
 	struct world *world = self->world;
 	uint32_t n_begun = world->n_begun;
-	bool outage = world->outage;
+	uint32_t n_outages = world->n_outages - world->outage;
 	size_t n = 0;
 	enum err err, owned;
 
@@ -439,13 +462,13 @@ static void take_turn(struct orchestrator *self)
 		die(self);
 		return;
 	}
-	if (err && !outage && !self->wire.fired && err != ERR_UNAVAILABLE)
+	if (err && n_outages == world->n_outages && !self->wire.fired && err != ERR_UNAVAILABLE)
 		diary_fault(&world->diary, "P2: a turn failed: %s", err_text(err));
 	if (self->wire.fired)
 		world_arm(world, &self->wire, &world->plan.orchestrator);
-	if (!err && self->loads) {
-		judge_opened(world, self->number, self->engine);
-		self->loads = false;
+	if (!err && self->loads.n) {
+		judge_opened(world, self->number, self->engine, &self->loads);
+		self->loads = (struct shards){.n = 0};
 	}
 	judge_bounds(world, self->engine, !err);
 	judge_bus(world, self->real_bus);
@@ -460,14 +483,19 @@ static void do_turn(void *context, uint64_t argument)
 	if (!self || self->turn_ms != world_now_ms(world))
 		return;
 	self->turn_ms = INT64_MAX;
-	if (hangs(self))
+	if (hangs(self) && self->hangs_until_ms > world_now_ms(world))
 		plan_turn(self, self->hangs_until_ms);
+	else if (hangs(self)) /* its answer is there, and somebody else still waits */
+		plan_turn(self, world_now_ms(world) + WAIT_MS);
 	else
 		take_turn(self);
 }
 
 static void plan_turn(struct orchestrator *self, int64_t at_ms)
 {
+	/* Whoever waited for an answer may come with a time that has passed. */
+	if (at_ms < world_now_ms(self->world))
+		at_ms = world_now_ms(self->world);
 	if (at_ms >= self->turn_ms)
 		return;
 	self->turn_ms = at_ms;
@@ -538,7 +566,8 @@ void orchestrator_start(struct world *world, uint32_t place)
 				     .read_definition = load_stored,
 				     .limits = &world->plan.participants,
 				     .live_max = world->plan.live_max};
-	enum err err;
+	struct store *store;
+	enum err err = ERR_UNAVAILABLE;
 
 	assert(self);
 	self->world = world;
@@ -551,13 +580,15 @@ void orchestrator_start(struct world *world, uint32_t place)
 	self->log = (struct log){LOG_LEVEL_DEBUG, write_log, self};
 	world->members[place] = self;
 	world_arm(world, &self->wire, &world->plan.orchestrator);
-	parts.store = store_tripwire_init(
-		&self->store_wire, disk_open(&self->disk, world, self->name), &self->wire);
+	store = disk_open(&self->disk, world, self->number, self->name);
+	if (store)
+		parts.store = store_tripwire_init(&self->store_wire, store, &self->wire);
 	parts.bus = watch_bus(self);
 	parts.log = &self->log;
 	parts.seed = random_next(&world->random);
 	diary_write(&world->diary, "%s begins", self->name);
-	err = engine_open(&parts, &self->engine, NULL);
+	if (store)
+		err = engine_open(&parts, &self->engine, NULL);
 	if (!err)
 		err = deploy(self);
 	if (world_looks_dead(world, &self->wire, self->name) || err) {
@@ -568,7 +599,7 @@ void orchestrator_start(struct world *world, uint32_t place)
 	if (world->sabotage == SABOTAGE_NO_ROOM)
 		world->plan.live_max = 1;
 	engine_observe(self->engine, observe, self);
-	judge_opened(world, self->number, self->engine);
+	judge_opened(world, self->number, self->engine, NULL);
 	plan_turn(self, world_now_ms(world));
 	group_joined(world, place);
 }
@@ -591,6 +622,17 @@ struct engine *orchestrator_engine(struct world *world, struct slice id)
 	return asked ? asked->engine : NULL;
 }
 
+struct engine *orchestrator_owner(const struct world *world, struct slice id)
+{
+	for (uint32_t i = 0; i < MEMBERS_MAX; i++) {
+		const struct orchestrator *self = world->members[i];
+
+		if (self && orchestrator_owns(world, self->number, id))
+			return self->engine;
+	}
+	return NULL;
+}
+
 struct herald *orchestrator_herald(struct world *world, uint32_t number)
 {
 	struct orchestrator *self = find_number(world, number);
@@ -611,12 +653,33 @@ bool orchestrators_heard(const struct world *world)
 
 /* --- trouble ------------------------------------------------------------------------ */
 
+struct tripwire *orchestrator_wire(struct world *world, uint32_t number)
+{
+	struct orchestrator *self = find_number(world, number);
+
+	return self ? &self->wire : NULL;
+}
+
+void orchestrator_wait(struct world *world, uint32_t number, int64_t until_ms)
+{
+	struct orchestrator *self = find_number(world, number);
+
+	diary_write(&world->diary, "%s waits", self->name);
+	if (self->hangs_until_ms < until_ms)
+		self->hangs_until_ms = until_ms;
+	self->waits = true;
+	group_missing(world, self->place);
+	world_pass(world, until_ms);
+	self->waits = false;
+	diary_write(&world->diary, "%s goes on", self->name);
+}
+
 void orchestrator_hang(struct world *world, uint32_t at_most_ms)
 {
 	struct orchestrator *self =
 		world->members[random_below(&world->random, world->group.n_members)];
 
-	if (!self)
+	if (!self || self->waits)
 		return;
 	diary_write(&world->diary, "%s hangs", self->name);
 	self->hangs_until_ms = world_soon_ms(world, at_most_ms);

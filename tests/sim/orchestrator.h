@@ -19,12 +19,18 @@ void orchestrator_hear(struct world *world, uint32_t place);
 /* It is not there, or hangs. */
 bool orchestrator_missing(const struct world *world, uint32_t place);
 
-/* Whether the saga, or the command, is in a shard of that orchestrator's, as it is stored.
- * One that is alone has all. */
+/* Whether the saga, or the command, is in a shard of that orchestrator's, as it is stored,
+ * and it knows that and has loaded it. One that is alone has all. */
 bool orchestrator_owns(const struct world *world, uint32_t number, struct slice id);
+
+/* Likewise, whatever it knows. */
+bool orchestrator_claims(const struct world *world, uint32_t number, struct slice id);
 
 /* The engine to ask about a saga: mostly that of its owner. NULL: nobody answers now. */
 struct engine *orchestrator_engine(struct world *world, struct slice id);
+
+/* That of its owner; NULL: it has none that has loaded it. */
+struct engine *orchestrator_owner(const struct world *world, struct slice id);
 
 /* What it publishes; NULL: there is no such orchestrator any more. */
 struct herald;
@@ -32,6 +38,13 @@ struct herald *orchestrator_herald(struct world *world, uint32_t number);
 
 /* All are there, and what they have to tell is where it is read. */
 bool orchestrators_heard(const struct world *world);
+
+/* What becomes of its calls; NULL: there is no such orchestrator any more. */
+struct tripwire;
+struct tripwire *orchestrator_wire(struct world *world, uint32_t number);
+
+/* It waits for an answer until then, in the middle of its turn, while the others go on. */
+void orchestrator_wait(struct world *world, uint32_t number, int64_t until_ms);
 
 /* One does nothing for a while; who is alone is replaced by nobody. */
 void orchestrator_hang(struct world *world, uint32_t at_most_ms);

@@ -81,13 +81,20 @@ static void make_members(struct plan *plan, struct random *random)
 {
 	uint32_t members = sometimes(random, 35, PICK(random, 2, 2, 3));
 	uint32_t n_shards = PICK(random, 1, 2, 4, 7), moves = PICK(random, 1, 5, 20);
+	uint32_t net = sometimes(random, 70, PICK(random, 3, 20, 100));
+	uint32_t slow = sometimes(random, 70, PICK(random, 3, 20, 60));
 
 	if (plan->hub || !members)
 		return;
 	plan->members = members;
 	plan->n_shards = n_shards;
 	plan->moves = moves;
+	plan->net_permille = net;
+	plan->slow_permille = slow;
 	plan->rivals = plan->live_max = 0;
+	/* Each of them asks every minute whose the shards are, which takes long for weeks. */
+	if (plan->trouble_ms > 3 * HOUR)
+		plan->trouble_ms = 3 * HOUR;
 }
 
 void plan_make(struct plan *plan, uint64_t seed)

@@ -30,8 +30,10 @@ struct plan {
 	uint32_t queue;       /* messages that wait for a participant at most, one by one */
 	uint32_t sluggish_ms; /* until the orchestrator looks at what came, at most */
 	uint32_t live_max;
-	uint32_t members;  /* orchestrators that share the sagas; 0: there is one */
-	uint32_t n_shards; /* at first */
+	uint32_t net_permille;  /* of the calls to a store over the network, that go wrong, */
+	uint32_t slow_permille; /* or take long */
+	uint32_t members;       /* orchestrators that share the sagas; 0: there is one */
+	uint32_t n_shards;      /* at first */
 
 	int64_t trouble_ms; /* how long there is any */
 	struct fuse orchestrator, service;

@@ -2,6 +2,7 @@
 
 #include "tests/lib/tripwire.h"
 #include "tests/sim/judge.h"
+#include "tests/sim/network.h"
 #include "tests/sim/orchestrator.h"
 #include "tests/sim/people.h"
 #include "tests/sim/service.h"
@@ -10,9 +11,10 @@
 
 enum {
 	MINUTE_MS = 60000,
-	FAULTS_MAX = 100,     /* of calls, in a run */
-	EVENTS_MAX = 3000000, /* of one run: more is a loop without an end */
-	START_S = 1700000000, /* since 1970: when each run begins */
+	SETTLED_MS = 5 * MINUTE_MS, /* until all is as it should be */
+	FAULTS_MAX = 100,           /* of calls, in a run */
+	EVENTS_MAX = 3000000,       /* of one run: more is a loop without an end */
+	START_S = 1700000000,       /* since 1970: when each run begins */
 };
 
 /* --- what happened ------------------------------------------------------------------ */
@@ -188,6 +190,7 @@ static void outage(void *context, uint64_t argument)
 		return;
 	diary_write(&world->diary, "the disk takes nothing any more");
 	world->outage = true;
+	world->n_outages++;
 	agenda_add(&world->agenda, world_soon_ms(world, 2 * MINUTE_MS), end_outage, world, 0);
 }
 
@@ -272,6 +275,17 @@ static void plan_trouble(struct world *world, uint32_t n, happening *happen)
 
 /* --- the parts of a run ------------------------------------------------------------- */
 
+/* By then all that was on its way is there, and everybody has looked. */
+static void look_at_memory(void *context, uint64_t argument)
+{
+	enum { AGAIN_MS = 10000 };
+	struct world *world = context;
+
+	if (!judge_memory(world))
+		agenda_add(&world->agenda, world_now_ms(world) + AGAIN_MS, look_at_memory,
+			   world, 0);
+}
+
 static void begin_calm(struct world *world)
 {
 	diary_write(&world->diary, "--- the trouble is over");
@@ -284,6 +298,7 @@ static void begin_calm(struct world *world)
 	orchestrators_calm(world);
 	services_calm(world->services);
 	people_help(world->people);
+	agenda_add(&world->agenda, world_now_ms(world) + SETTLED_MS, look_at_memory, world, 0);
 }
 
 static void begin_mended(struct world *world)
@@ -325,23 +340,41 @@ static void end_trouble(void *context, uint64_t argument)
 {
 }
 
-static void run(struct world *world)
+static void happen(struct world *world)
 {
 	struct agenda_item item;
 
-	while (go_on(world) && !world->diary.faulty) {
-		if (!agenda_next(&world->agenda, &item)) {
-			diary_fault(&world->diary, "P2: nothing happens any more");
-			break;
-		}
-		if (++world->tally.events > EVENTS_MAX) {
-			diary_fault(&world->diary, "P2: so much happens that it never ends");
-			break;
-		}
-		clock_sim_advance(&world->clock, item.at_ms - world_now_ms(world));
-		chance_turn(&world->chance);
-		item.happen(item.context, item.argument);
+	if (!agenda_next(&world->agenda, &item)) {
+		diary_fault(&world->diary, "P2: nothing happens any more");
+		return;
 	}
+	if (++world->tally.events > EVENTS_MAX) {
+		diary_fault(&world->diary, "P2: so much happens that it never ends");
+		return;
+	}
+	if (item.at_ms > world_now_ms(world))
+		clock_sim_advance(&world->clock, item.at_ms - world_now_ms(world));
+	chance_turn(&world->chance);
+	item.happen(item.context, item.argument);
+}
+
+void world_pass(struct world *world, int64_t until_ms)
+{
+	const struct agenda *agenda = &world->agenda;
+
+	if (until_ms > world->plan.trouble_ms)
+		until_ms = world->plan.trouble_ms;
+	while (!world->diary.faulty && agenda->n && agenda->items[0].at_ms <= until_ms)
+		happen(world);
+	if (until_ms > world_now_ms(world))
+		clock_sim_advance(&world->clock, until_ms - world_now_ms(world));
+	chance_turn(&world->chance);
+}
+
+static void run(struct world *world)
+{
+	while (go_on(world) && !world->diary.faulty)
+		happen(world);
 }
 
 /* --- all of it ---------------------------------------------------------------------- */
@@ -400,7 +433,9 @@ static void world_init(struct world *world, const struct catalogue *catalogue, u
 	chance_init(&world->chance, seed, &world->clock, &world->random, keep);
 	diary_init(&world->diary, &world->clock, transcript);
 	world->vault = vault_new();
-	world->archive = store_memory_open(world->vault);
+	world->network = world->plan.members ? network_new(world) : NULL;
+	world->archive = world->network ? network_open(world->network, 0, "judge")
+					: store_memory_open(world->vault);
 	assert(world->vault && world->archive);
 	for (; world->n_cases < world->plan.n_cases; world->n_cases++) {
 		struct sim_case *sim_case = &world->cases[world->n_cases];
@@ -445,6 +480,7 @@ static void world_release(struct world *world)
 	for (uint32_t i = 0; i < world->n_cases; i++)
 		case_release(&world->cases[i]);
 	store_close(world->archive);
+	network_free(world->network);
 	vault_free(world->vault);
 	arena_release(&world->scratch);
 }

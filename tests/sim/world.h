@@ -33,7 +33,7 @@ enum sabotage {
 	SABOTAGE_TWINS,          /* with a child it keeps another one like it */
 	SABOTAGE_FORGE_CHILDREN, /* it says of completed ones that they have turned back */
 	SABOTAGE_LOSE_CHILDREN,  /* likewise of running ones, and it does not load them */
-	SABOTAGE_FORGET_OWNERS,  /* it stores what is not the writer's any more */
+	SABOTAGE_FORGET_OWNERS,  /* what was written too late counts all the same */
 	SABOTAGE_FORGET_OTHERS,  /* what the former owner had not told counts as told */
 
 	/* The orchestrator. */
@@ -44,6 +44,7 @@ enum sabotage {
 	SABOTAGE_FORGET_NEWS,       /* the observer is not told, now and then */
 	SABOTAGE_FORGET_OLD_NEWS,   /* nor, when it begins, of what came before */
 	SABOTAGE_FORGET_EVENTS,     /* an event is not published, now and then */
+	SABOTAGE_TELL_EARLY,        /* events are published, and then it stores */
 	SABOTAGE_BOAST,             /* what is published counts as there at once */
 	SABOTAGE_NO_ROOM,           /* it takes more sagas than it should */
 	SABOTAGE_SLEEP,             /* it does not wake for its timers */
@@ -64,6 +65,7 @@ struct tally {
 	uint64_t sagas, children, completed, compensated, killed, parked;
 	uint64_t commands, effects, undos, replies;
 	uint64_t deaths, failed_calls, lost_answers, rivals, moves;
+	uint64_t torn_writes, late_writes, slow_calls, strays;
 	uint64_t chances[CHANCE_KINDS]; /* that were taken */
 	uint64_t starts, signals, operations, helps, news, published;
 	uint64_t events, simulated_ms;
@@ -90,10 +92,12 @@ struct world {
 	bool finished;       /* every saga has come to its end */
 
 	struct transport *transport;
-	struct vault *vault;   /* the orchestrators' disk */
-	struct store *archive; /* the judge looks at it through this */
-	struct arena scratch;  /* of the judge */
-	bool outage;           /* the disk takes nothing */
+	struct vault *vault;     /* the orchestrator's disk, */
+	struct network *network; /* or what several share; NULL: nothing */
+	struct store *archive;   /* the judge looks at it through this */
+	struct arena scratch;    /* of the judge */
+	bool outage;             /* the disk takes nothing, */
+	uint32_t n_outages;      /* for so many a time */
 	struct sim_case *damaged;
 	bool deployed; /* newer versions of all sagas */
 
@@ -146,6 +150,10 @@ void world_arm(struct world *world, struct tripwire *wire, const struct fuse *fu
 
 /* What the wire did, into diary and tally; true: the process is dead. */
 bool world_looks_dead(struct world *world, const struct tripwire *wire, const char *who);
+
+/* Time passes until then, with all that happens meanwhile, while somebody who waits is in the
+ * middle of what he does. The parts of the run do not end then. */
+void world_pass(struct world *world, int64_t until_ms);
 
 /* NULL: none. */
 struct sim_case *world_case_by_id(struct world *world, struct slice id);

@@ -21,7 +21,7 @@ static void release(void)
 /* --- the judge ------------------------------------------------------------------------ */
 
 /* What is broken, what the judge has to say of it, and how many seeds it may take until
- * it does. */
+ * it does: see counts() for which. */
 static const struct sabotage_row {
 	const char *name;
 	enum sabotage sabotage;
@@ -49,9 +49,9 @@ static const struct sabotage_row {
 	 "P3: * but its child is completed", 300},
 	{"a child that is left behind", SABOTAGE_LOSE_CHILDREN,
 	 "P2: * is compensated, and its child * is still *", 500},
-	{"a store that takes what is another one's", SABOTAGE_FORGET_OWNERS,
-	 "owners: * is stored by one that has lost it", 100},
-	{"news that the former owner had not told", SABOTAGE_FORGET_OTHERS, "events: *", 300},
+	{"what is written too late and counts all the same", SABOTAGE_FORGET_OWNERS,
+	 "owners: * is stored by one that has lost it", 200},
+	{"news that the former owner had not told", SABOTAGE_FORGET_OTHERS, "events: *", 100},
 	{"sending before storing", SABOTAGE_STORE_LATE,
 	 "order: * is sent, and its saga is not stored", 30},
 	{"commands that are not sent", SABOTAGE_KEEP_SENDS,
@@ -68,6 +68,8 @@ static const struct sabotage_row {
 	 "news: the observer *", 100},
 	{"events that nobody publishes", SABOTAGE_FORGET_EVENTS,
 	 "events: entry * is there, and before it *", 30},
+	{"events that are published and then stored", SABOTAGE_TELL_EARLY,
+	 "events: *, which is not stored", 30},
 	{"events that count as there while they are on their way", SABOTAGE_BOAST,
 	 "events: entry * is there, and before it *", 100},
 	{"more sagas than there is room for", SABOTAGE_NO_ROOM,
@@ -86,13 +88,25 @@ static bool matches(const char *text, const char *pattern)
 	return *text == *pattern && (!*text || matches(text + 1, pattern + 1));
 }
 
+/* Some can only be noticed where several orchestrators share a store. */
+static bool counts(enum sabotage sabotage, const struct plan *plan)
+{
+	return plan->members ||
+	       (sabotage != SABOTAGE_FORGET_OWNERS && sabotage != SABOTAGE_FORGET_OTHERS);
+}
+
 START_TEST(test_the_judge_notices)
 {
 	const struct sabotage_row *row = &sabotage_rows[_i];
 	struct run_result result;
+	struct plan plan;
 
 	ck_assert_int_eq(sizeof sabotage_rows / sizeof *sabotage_rows, SABOTAGES - 1);
-	for (uint64_t seed = 1; seed <= row->seeds_max; seed++) {
+	for (uint64_t seed = 1, n = 0; n < row->seeds_max; seed++) {
+		plan_make(&plan, seed);
+		if (!counts(row->sabotage, &plan))
+			continue;
+		n++;
 		world_run(&catalogue, seed, row->sabotage, NULL, &result);
 		if (!result.ok && matches(result.fault, row->fault))
 			return;
@@ -157,8 +171,9 @@ END_TEST
 
 /* --- shrinking ------------------------------------------------------------------------ */
 
-/* What is broken, and the most that is left of all that went wrong in the first seed that
- * shows it. */
+/* What is broken, and the most that is left of all that went wrong in one of the first
+ * seeds that show it. Who dies does so with the n-th call that it makes: where that has to
+ * be between two others, some seeds keep dozens of chances that only make up the number. */
 static const struct shrink_row {
 	const char *name;
 	enum sabotage sabotage;
@@ -166,13 +181,16 @@ static const struct shrink_row {
 } shrink_rows[] = {
 	{"an undo too early takes a saga and what turns it back", SABOTAGE_UNDO_AHEAD, 4},
 	{"a reply before the commit takes a saga", SABOTAGE_COMMIT_LATE, 1},
-	{"news untold take a saga and deaths", SABOTAGE_FORGET_OLD_NEWS, 48},
+	{"news untold take a saga and deaths", SABOTAGE_FORGET_OLD_NEWS, 8},
 	{"a child that is there twice takes a parent", SABOTAGE_TWINS, 1},
 };
 
-static uint64_t first_broken(enum sabotage sabotage, struct run_result *result)
+enum { SHRUNK_MAX = 4 }; /* seeds, until one is small enough */
+
+/* From there on. */
+static uint64_t first_broken(uint64_t seed, enum sabotage sabotage, struct run_result *result)
 {
-	for (uint64_t seed = 1; seed <= 500; seed++) {
+	for (; seed <= 500; seed++) {
 		world_run(&catalogue, seed, sabotage, NULL, result);
 		if (!result->ok)
 			return seed;
@@ -214,10 +232,14 @@ START_TEST(test_a_seed_is_shrunk)
 {
 	const struct shrink_row *row = &shrink_rows[_i];
 	struct run_result whole, result;
-	struct shrunk shrunk;
-	uint64_t seed = first_broken(row->sabotage, &whole);
+	struct shrunk shrunk = {.n_before = 0};
+	uint64_t seed = 0;
 
-	ck_assert(shrink_seed(&catalogue, seed, row->sabotage, &shrunk));
+	for (int i = 0; i < SHRUNK_MAX && (!i || shrunk.list.n > row->left_max); i++) {
+		chance_list_release(&shrunk.list);
+		seed = first_broken(seed + 1, row->sabotage, &whole);
+		ck_assert(shrink_seed(&catalogue, seed, row->sabotage, &shrunk));
+	}
 	ck_assert(shrunk.is_least);
 	ck_assert_uint_lt(shrunk.list.n, shrunk.n_before);
 	ck_assert_uint_le(shrunk.list.n, row->left_max);
