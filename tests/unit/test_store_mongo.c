@@ -371,6 +371,22 @@ START_TEST(test_the_majority_has_what_is_written_and_read)
 }
 END_TEST
 
+/* --- removing ---------------------------------------------------------------------------- */
+
+START_TEST(test_a_database_is_removed)
+{
+	struct store *store = open_at(uri, "a test");
+	struct diag diag = {""};
+
+	ck_assert_int_eq(commit(store, "a", 1, "one"), OK);
+	store_close(store);
+	ck_assert_int_eq(store_mongo_remove(uri, &diag), OK);
+	store = open_at(uri, "a test");
+	ck_assert(!holds(store, "a", "one"));
+	store_close(store);
+}
+END_TEST
+
 /* --- opening ---------------------------------------------------------------------------------
  */
 
@@ -552,6 +568,7 @@ static void add(TCase *tcase)
 		return;
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, test_who_lost_the_store_cannot_write);
+	tcase_add_test(tcase, test_a_database_is_removed);
 	tcase_add_test(tcase, test_wrong_credentials);
 	if (real) /* the proxy is for one server of this machine */
 		return;
