@@ -135,6 +135,9 @@ void kafka_prefix(char out[KAFKA_PREFIX_SIZE])
 		 (long long)now.tv_sec, now.tv_nsec / 1000000, n++);
 }
 
+const struct kafka_property kafka_soon[KAFKA_SOON] = {{"session.timeout.ms", "4000"},
+						      {"heartbeat.interval.ms", "300"}};
+
 void kafka_mock_start(struct kafka_mock *mock, const char *prefix, const char *const *topics,
 		      int n_partitions)
 {

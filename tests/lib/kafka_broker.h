@@ -7,6 +7,8 @@
 #ifndef SKALD_TESTS_LIB_KAFKA_BROKER_H
 #define SKALD_TESTS_LIB_KAFKA_BROKER_H
 
+#include "bus/kafka/kafka.h"
+
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 #include <stdbool.h>
@@ -40,6 +42,11 @@ const char *kafka_python(void);
 /* A prefix for topics that no other test has. */
 enum { KAFKA_PREFIX_SIZE = 64 };
 void kafka_prefix(char out[KAFKA_PREFIX_SIZE]);
+
+/* For clients of the mock: there the members of a group wait for one that is gone, and for
+ * all when one comes, for nearly as long as a session lasts. */
+enum { KAFKA_SOON = 2 };
+extern const struct kafka_property kafka_soon[KAFKA_SOON];
 
 struct kafka_mock {
 	rd_kafka_t *rk;

@@ -58,18 +58,14 @@ static void tear_down(void)
 	kafka_mock_stop(&mock);
 }
 
-/* A member that failed does not leave its group: the mock waits for it for nearly as long as
- * its session lasts. */
+/* A member that failed does not leave its group. */
 static struct kafka_setup kafka_setup(void)
 {
-	static const struct kafka_property soon[] = {{"session.timeout.ms", "4000"},
-						     {"heartbeat.interval.ms", "300"}};
-
 	return (struct kafka_setup){.brokers = mock.brokers,
 				    .prefix = prefix,
 				    .partitions = 1,
-				    .properties = soon,
-				    .n_properties = ROWS(soon),
+				    .properties = kafka_soon,
+				    .n_properties = KAFKA_SOON,
 				    .clock = clock_system(),
 				    .log = &log_kept};
 }

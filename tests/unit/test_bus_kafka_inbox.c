@@ -40,14 +40,11 @@ static void leave(void)
 
 static struct bus *open_bus(bool alone)
 {
-	/* The mock lets members wait for others for nearly as long as a session lasts. */
-	static const struct kafka_property soon[] = {{"session.timeout.ms", "4000"},
-						     {"heartbeat.interval.ms", "300"}};
 	const struct bus_kafka_setup setup = {.kafka = {.brokers = mock.brokers,
 							.prefix = prefix,
 							.partitions = PARTITIONS,
-							.properties = soon,
-							.n_properties = ROWS(soon),
+							.properties = kafka_soon,
+							.n_properties = KAFKA_SOON,
 							.clock = clock_system()},
 					      .alone = alone,
 					      .blind = true};

@@ -45,14 +45,11 @@ static int64_t now_ms(void)
 
 static struct port *open_port(void)
 {
-	/* The mock lets members wait for others for nearly as long as a session lasts. */
-	static const struct kafka_property soon[] = {{"session.timeout.ms", "4000"},
-						     {"heartbeat.interval.ms", "300"}};
 	const struct port_kafka_setup setup = {.kafka = {.brokers = mock.brokers,
 							 .prefix = prefix,
 							 .partitions = PARTITIONS,
-							 .properties = soon,
-							 .n_properties = ROWS(soon),
+							 .properties = kafka_soon,
+							 .n_properties = KAFKA_SOON,
 							 .clock = clock_system()},
 					       .participant = "stock",
 					       .window = WINDOW,
