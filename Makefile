@@ -445,6 +445,9 @@ coverage: ## Which lines and branches of core, engine and participants/lib the t
 mutate: ## Break core and barrier on purpose, and see the tests notice
 	tools/mutate
 
+.PHONY: benches
+benches: $(BENCHES) $(FLOOR) $(FLOOR_KAFKA) ## Build all that measures
+
 bench-core: $(B)/bench/bench_core ## Measure saga_step
 	$<
 
@@ -523,7 +526,7 @@ check: ## Everything that a change must pass
 	+@for t in layers pure headers format banned; do \
 		tools/tally $$t $(MAKE) --no-print-directory WERROR=1 $$t; \
 	done; \
-	for t in all test e2e faults installed sim sanitize; do \
+	for t in all benches test e2e faults installed sim sanitize; do \
 		$(MAKE) --no-print-directory WERROR=1 $$t || tools/tally "make $$t" false; \
 	done; \
 	$(end_tally)

@@ -59,7 +59,8 @@ static enum err blind_commit(struct store *store, const struct store_batch *batc
 	return OK;
 }
 
-static enum err blind_load(struct store *store, struct store_batch *newest,
+static enum err blind_load(struct store *store, const struct shards *which,
+			   struct store_batch *newest,
 			   enum err (*visit)(void *context, const struct loaded_saga *saga),
 			   void *context)
 {
