@@ -522,7 +522,8 @@ START_TEST(test_a_letter_is_read_as_it_was_written)
 	rd_kafka_message_t *message, *found;
 	struct arena arena = {0};
 	struct slice name, value;
-	size_t at = 0;
+	const void *old;
+	size_t at = 0, size;
 
 	enter();
 	rd_kafka_header_add(headers, "h", -1, "v", 1);
@@ -538,6 +539,8 @@ START_TEST(test_a_letter_is_read_as_it_was_written)
 	found = get();
 	ck_assert_int_eq(dead_read(found, &arena, &letter), OK);
 	check_letter(&letter, "not-found", "no such saga", inbox, 1, 1);
+	ck_assert(!rd_kafka_message_headers(found, &headers));
+	ck_assert(rd_kafka_header_get(headers, 1, "skald-reason", &old, &size)); /* one only */
 	ck_assert(slice_is(letter.key, "key") && slice_is(letter.value, "value"));
 	ck_assert_uint_eq(letter.size, 5);
 	ck_assert_int_gt(letter.at_ms, 1600000000000);

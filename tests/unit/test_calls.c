@@ -527,8 +527,9 @@ static const char other[] = "saga: other\nversion: 1.0.0\nsteps:\n"
 
 /* Somebody deploys, and the other one says nothing: the answer comes when its time is over,
  * or the gateway closes before, or whoever asked has gone. */
-enum { WAITS, CLOSES, GOES };
-static const char *const endings[] = {"it waits", "it closes", "the visitor goes"};
+enum { WAITS, CLOSES, GOES, REFUSES };
+static const char *const endings[] = {"it waits", "it closes", "the visitor goes",
+				      "the other one refuses"};
 
 START_TEST(test_who_says_nothing_is_not_waited_for)
 {
@@ -549,6 +550,11 @@ START_TEST(test_who_says_nothing_is_not_waited_for)
 		pair_advance(&pair, TELL_MS - 1);
 		ck_assert(!visitor.done);
 		pair_advance(&pair, 1);
+		visitor_finish(&visitor);
+		ck_assert_int_eq(visitor.status, 201);
+		ck_assert(visitor_has(&visitor, "\"untold\":[\"http://127.0.0.1:"));
+	} else if (_i == REFUSES) {
+		rude_say(&rude, "HTTP/1.1 409 Conflict\r\nContent-Length: 0\r\n\r\n");
 		visitor_finish(&visitor);
 		ck_assert_int_eq(visitor.status, 201);
 		ck_assert(visitor_has(&visitor, "\"untold\":[\"http://127.0.0.1:"));

@@ -169,6 +169,12 @@ START_TEST(test_definitions_of_a_store_that_does_not_count_are_read)
 }
 END_TEST
 
+static void count_definition(void *context, const struct definition *definition)
+{
+	ck_assert(definition->name.len);
+	++*(int *)context;
+}
+
 START_TEST(test_a_definition_that_cannot_be_read_is_left_out)
 {
 	const struct stored_definition newer = {.hash = {1},
@@ -178,6 +184,7 @@ START_TEST(test_a_definition_that_cannot_be_read_is_left_out)
 	static const char other[] =
 		"saga: other\nversion: 1.0.0\nsteps:\n  - nap: { sleep: 1m }\n";
 	struct engine *engine;
+	int n = 0;
 
 	sites_enter(NULL);
 	engine = sites.all[1].engine;
@@ -193,6 +200,8 @@ START_TEST(test_a_definition_that_cannot_be_read_is_left_out)
 	ck_assert_ptr_nonnull(strstr(sites.all[1].logged,
 				     "level=error event=definition-left-out saga=newer "
 				     "version=1.0.0 why="));
+	engine_each_definition(engine, count_definition, &n);
+	ck_assert_int_eq(n, 4); /* those of the sites, and the other one */
 	sites_leave();
 }
 END_TEST

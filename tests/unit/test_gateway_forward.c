@@ -661,6 +661,8 @@ START_TEST(test_all_sagas_of_both_are_followed)
 	ck_assert_ptr_null(
 		strstr(strstr(visitor.body.at, "\"id\":\"b1\"") + 1, "\"id\":\"b1\""));
 	ck_assert_ptr_null(strstr(visitor.body.at + 12, ": watching"));
+	/* Nobody listens to itself. */
+	ck_assert_uint_eq(metric(&pair.lobbies[0], "skald_watchers"), 1);
 	visitor_end(&visitor);
 	/* Nobody listens to the other one any more. */
 	while (metric(&pair.lobbies[1], "skald_watchers"))
