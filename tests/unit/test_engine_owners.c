@@ -68,6 +68,22 @@ static enum err many_owners(struct store *store,
 	return err;
 }
 
+START_TEST(test_the_first_shard_is_one_like_the_others)
+{
+	sites_enter(NULL);
+	site_own(0, "0", SITE_SHARDS);
+	check_owner(0, "", OWNER_OURS, "");
+	ck_assert_int_eq(site_claim(1, "", SITE_SHARDS), OK);
+	ck_assert_int_eq(engine_read_owners(sites.all[1].engine), OK);
+	check_owner(1, "", OWNER_OTHER, "http://host:0");
+	site_own(0, "012", SITE_SHARDS);
+	ck_assert_int_eq(site_claim(0, "", SITE_SHARDS), OK);
+	for (uint32_t shard = 0; shard < SITE_SHARDS; shard++)
+		check_owner(0, sites_id(shard, 1), OWNER_NOBODY, "");
+	sites_leave();
+}
+END_TEST
+
 START_TEST(test_every_shard_has_its_own_owner)
 {
 	sites_enter(NULL);
@@ -245,6 +261,7 @@ END_TEST
 static void add(TCase *tcase)
 {
 	tcase_add_test(tcase, test_owners);
+	tcase_add_test(tcase, test_the_first_shard_is_one_like_the_others);
 	tcase_add_test(tcase, test_every_shard_has_its_own_owner);
 	tcase_add_test(tcase, test_no_memory_to_read_owners);
 	tcase_add_test(tcase, test_definitions_are_asked_for_once_a_second);
