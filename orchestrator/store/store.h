@@ -242,8 +242,8 @@ struct store_ops {
 			 enum err (*visit)(void *context, const struct loaded_saga *saga),
 			 void *context);
 
-	/* What load and look gave as not sent was sent: it need not be given again, to
-	 * nobody. */
+	/* What load and look gave as not sent, of shards that are ours ever since, was
+	 * sent: it need not be given again, to nobody. */
 	enum err (*told)(struct store *store);
 
 	/* A number that is another one whenever somebody put a definition. */

@@ -16,6 +16,9 @@ static struct world {
 	bool tears;     /* and it is not answered, */
 	bool loses;     /* or the second store takes the first shard then, */
 	bool ends;      /* or nothing that comes behind it arrives */
+
+	bool comes_late;     /* what is lost of sagas, the last of it, */
+	struct request late; /* which is kept here */
 } world;
 
 static void own(int store, const char *names)
@@ -36,6 +39,8 @@ static bool carry(void *context, uint32_t client, struct request *requests, size
 		return false;
 	for (size_t i = 0; i < n && (!tears || i < world.keeps); i++)
 		mongod_perform(world.mongod, &requests[i]);
+	if (tears && world.comes_late)
+		request_copy(&requests[n - 1], &world.late);
 	world.tears &= !sagas;
 	world.loses &= !sagas;
 	if (loses)
@@ -243,12 +248,51 @@ START_TEST(test_what_was_settled_is_sent)
 }
 END_TEST
 
+/* Whoever loses a shard before he has told what he was given of it tells nothing of it when
+ * it comes back. */
+START_TEST(test_what_was_given_of_a_shard_that_went_is_given_again)
+{
+	enum err results[2];
+
+	enter();
+	ck_assert_int_eq(put(1, 0, 1, true, results), OK);
+	own(SECOND, "01");
+	ck_assert_str_eq(loaded(SECOND), " goes-1! stays-1!");
+	own(SECOND, "1");
+	own(SECOND, "01");
+	ck_assert_int_eq(store_told(world.stores[SECOND]), OK);
+	ck_assert_str_eq(loaded(SECOND), " goes-1! stays-1");
+	leave();
+}
+END_TEST
+
+START_TEST(test_what_landed_after_it_was_loaded_was_not_told)
+{
+	enum err results[2];
+
+	enter();
+	ck_assert_int_eq(put(1, 0, 1, true, results), OK);
+	world.keeps = 1;
+	world.tears = world.comes_late = true;
+	ck_assert_int_eq(put(2, 0, 2, true, results), ERR_UNAVAILABLE);
+	own(SECOND, "01");
+	ck_assert_str_eq(loaded(SECOND), " goes-2! stays-1!");
+	mongod_perform(world.mongod, &world.late);
+	request_release(&world.late);
+	ck_assert_int_eq(store_told(world.stores[SECOND]), OK);
+	ck_assert_str_eq(loaded(SECOND), " goes-2 stays-2!");
+	leave();
+}
+END_TEST
+
 static void add(TCase *tcase)
 {
 	tcase_add_loop_test(tcase, test_what_does_not_count_is_never_sent, 0, ROWS(torn_rows));
 	tcase_add_test(tcase, test_who_comes_back_after_it_was_forgotten);
 	tcase_add_test(tcase, test_what_was_not_settled_is_never_sent);
 	tcase_add_test(tcase, test_what_was_settled_is_sent);
+	tcase_add_test(tcase, test_what_was_given_of_a_shard_that_went_is_given_again);
+	tcase_add_test(tcase, test_what_landed_after_it_was_loaded_was_not_told);
 }
 
 int main(void)

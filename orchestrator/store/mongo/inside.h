@@ -31,6 +31,12 @@ struct mongo_members {
 	size_t n;
 };
 
+/* A document that was given as not sent, as it was then. */
+struct mongo_owed {
+	struct slice id;
+	int64_t member, batch;
+};
+
 struct store_mongo {
 	struct store base; /* first, so that the two pointers are one */
 	struct link link;
@@ -53,7 +59,9 @@ struct store_mongo {
 	bool checked; /* at checked_ms, by the monotonic clock, what is ours was so still */
 	int64_t checked_ms;
 	struct mongo_members seen; /* when what is ours was loaded */
-	struct mongo_members owed; /* whose sagas were given as not sent */
+	struct mongo_owed *owed;   /* until they are told */
+	size_t n_owed, owed_capacity;
+	struct arena owed_ids;
 
 	struct store_counts counts;
 	bool counted_many;               /* so many that they may be a while old */
@@ -130,6 +138,10 @@ CHECKED enum err mongo_renew(struct store_mongo *store);
 
 /* load.c: what it wrote until now need not be looked for. */
 void mongo_note_seen(struct store_mongo *store, struct mongo_member member);
+
+/* load.c: what was given of shards that went is for who has them to tell, though they may
+ * come back: whoever lost them has dropped it. */
+void mongo_owe_ours(struct store_mongo *store);
 
 /* The end of a commit: what is known of our batches. */
 CHECKED enum err mongo_advance(struct store_mongo *store, const struct store_batch *batch);

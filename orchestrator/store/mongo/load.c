@@ -1,6 +1,10 @@
 #include "orchestrator/store/mongo/document.h"
 #include "orchestrator/store/mongo/inside.h"
 
+#include <stdlib.h>
+
+enum { TOLD_AT_ONCE = 1000 };
+
 /* --- members -------------------------------------------------------------------------- */
 
 static struct mongo_member *find_member(struct mongo_members *members, int64_t number)
@@ -92,15 +96,31 @@ static void add_behind(bson_t *out, int64_t member, uint64_t batch)
 	bson_append_document_end(out, &behind);
 }
 
-/* Up to that batch of the member's, and whatever was not sent in front of it. */
-static void owe(struct store_mongo *store, const struct mongo_member *member, uint64_t batch)
+/* Without memory it is told once more some time. */
+static void owe(struct store_mongo *store, struct mongo_owed given)
 {
-	struct mongo_member *owed;
+	size_t capacity = store->owed_capacity ? 2 * store->owed_capacity : 64;
+	struct mongo_owed *owed = store->owed;
 
-	keep_member(&store->owed, *member);
-	owed = find_member(&store->owed, member->number);
-	if (owed && owed->batch.number < batch)
-		owed->batch.number = batch;
+	if (store->n_owed == store->owed_capacity) {
+		owed = realloc(owed, capacity * sizeof *owed);
+		if (!owed)
+			return;
+		store->owed = owed;
+		store->owed_capacity = capacity;
+	}
+	if (arena_copy(&store->owed_ids, given.id, &given.id))
+		owed[store->n_owed++] = given;
+}
+
+void mongo_owe_ours(struct store_mongo *store)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < store->n_owed; i++)
+		if (shards_cover(&store->base.shards, store->owed[i].id))
+			store->owed[n++] = store->owed[i];
+	store->n_owed = n;
 }
 
 /* --- walking -------------------------------------------------------------------------- */
@@ -134,7 +154,9 @@ static enum err visit_saga(struct store_mongo *store, const bson_t *document, vo
 	if (!sent) {
 		saga.n_news = (uint32_t)document_number(document, "news");
 		if (member->number != store->us.number)
-			owe(store, member, batch);
+			owe(store, (struct mongo_owed){.id = document_text(document, "_id"),
+						       .member = member->number,
+						       .batch = (int64_t)batch});
 	}
 	return loading->visit(loading->context, &saga);
 }
@@ -296,45 +318,35 @@ enum err mongo_look(struct store *base,
 
 /* --- what was told ------------------------------------------------------------------------ */
 
-/* Of these shards, which are few enough to be named. */
-static enum err mark_told(struct store_mongo *store, const struct mongo_member *member,
-			  const struct shards *shards)
+static void add_told(mongoc_bulk_operation_t *bulk, const struct mongo_owed *owed)
 {
+	bson_t filter = BSON_INITIALIZER;
 	bson_t *change = BCON_NEW("$set", "{", "batch", BCON_INT64(0), "}");
-	bson_t filter = BSON_INITIALIZER, span;
+
+	document_add_text(&filter, "_id", owed->id);
+	BSON_APPEND_INT64(&filter, "member", owed->member);
+	BSON_APPEND_INT64(&filter, "batch", owed->batch);
+	mongoc_bulk_operation_update_one(bulk, &filter, change, false);
+	bson_destroy(change);
+	bson_destroy(&filter);
+}
+
+/* Only what was given, and is as it was: what has landed since was told by nobody. */
+static enum err mark_told(struct store_mongo *store, const struct mongo_owed *owed, size_t n)
+{
+	bson_t *opts = BCON_NEW("ordered", BCON_BOOL(false)), reply;
+	mongoc_bulk_operation_t *bulk =
+		mongoc_collection_create_bulk_operation_with_opts(store->sagas, opts);
 	bson_error_t error;
 	enum err err = OK;
 
-	BSON_APPEND_INT64(&filter, "member", member->number);
-	BSON_APPEND_DOCUMENT_BEGIN(&filter, "batch", &span);
-	BSON_APPEND_INT64(&span, "$gt", (int64_t)member->batch.sent);
-	BSON_APPEND_INT64(&span, "$lte", (int64_t)member->batch.number);
-	bson_append_document_end(&filter, &span);
-	add_shards(&filter, shards);
-	if (!mongoc_collection_update_many(store->sagas, &filter, change, NULL, NULL, &error))
+	for (size_t i = 0; i < n; i++)
+		add_told(bulk, &owed[i]);
+	if (!mongoc_bulk_operation_execute(bulk, &reply, &error))
 		err = mongo_trouble(store, &error);
-	bson_destroy(&filter);
-	bson_destroy(change);
-	return err;
-}
-
-static enum err mark_all(struct store_mongo *store, const struct mongo_member *member)
-{
-	const struct shards *ours = &store->base.shards;
-	uint32_t i = shards_next(ours, 0);
-	enum err err = OK;
-
-	if (shards_count(ours) == ours->n)
-		return mark_told(store, member, ours);
-	while (!err && i < ours->n) {
-		struct shards some = {.n = ours->n};
-
-		for (int n = 0; n < SHARDS_ASKED && i < ours->n; n++) {
-			shards_add(&some, i);
-			i = shards_next(ours, i + 1);
-		}
-		err = mark_told(store, member, &some);
-	}
+	bson_destroy(&reply);
+	mongoc_bulk_operation_destroy(bulk);
+	bson_destroy(opts);
 	return err;
 }
 
@@ -387,12 +399,15 @@ enum err mongo_told(struct store *base)
 	struct store_mongo *store = mongo_of(base);
 	enum err err = OK;
 
-	if (!store->owed.n)
+	if (!store->n_owed)
 		return OK;
-	while (!err && store->owed.n) {
-		err = mark_all(store, &store->owed.list[store->owed.n - 1]);
-		if (!err)
-			store->owed.n--;
+	while (!err && store->n_owed) {
+		size_t n = store->n_owed < TOLD_AT_ONCE ? store->n_owed : TOLD_AT_ONCE;
+
+		err = mark_told(store, &store->owed[store->n_owed - n], n);
+		store->n_owed -= err ? 0 : n;
 	}
+	if (!err)
+		arena_reset(&store->owed_ids);
 	return err ? err : forget_old(store);
 }

@@ -229,6 +229,7 @@ static void know_shards(struct store_mongo *store, const struct shards *ours)
 	store->renew |=
 		store->writing && !store->alone && !shards_equal(&store->base.shards, ours);
 	store->base.shards = *ours;
+	mongo_owe_ours(store);
 }
 
 static bool resize(struct store_mongo *store, uint32_t n)

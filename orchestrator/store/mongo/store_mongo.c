@@ -605,6 +605,8 @@ static void mongo_close(struct store *base)
 	link_close(&store->link);
 	free(store->epochs);
 	free(store->stirs);
+	free(store->owed);
+	arena_release(&store->owed_ids);
 	free(store);
 }
 
