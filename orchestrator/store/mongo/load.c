@@ -121,6 +121,8 @@ void mongo_owe_ours(struct store_mongo *store)
 		if (shards_cover(&store->base.shards, store->owed[i].id))
 			store->owed[n++] = store->owed[i];
 	store->n_owed = n;
+	if (!n)
+		arena_reset(&store->owed_ids);
 }
 
 /* --- walking -------------------------------------------------------------------------- */

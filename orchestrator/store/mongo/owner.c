@@ -226,8 +226,9 @@ enum err mongo_enter(struct store_mongo *store)
 /* What is ours from now on. */
 static void know_shards(struct store_mongo *store, const struct shards *ours)
 {
-	store->renew |=
-		store->writing && !store->alone && !shards_equal(&store->base.shards, ours);
+	if (shards_equal(&store->base.shards, ours))
+		return;
+	store->renew |= store->writing && !store->alone;
 	store->base.shards = *ours;
 	mongo_owe_ours(store);
 }
