@@ -211,6 +211,13 @@ static void run_client(const struct orders *orders, const char *const *urls, int
 	}
 }
 
+long orders_setting(const char *name, long otherwise)
+{
+	const char *text = getenv(name);
+
+	return text && *text ? strtol(text, NULL, 10) : otherwise;
+}
+
 void orders_init(struct orders *orders, uint32_t seed, int n)
 {
 	*orders = (struct orders){.seed = seed, .n = n, .doomed = -1};

@@ -33,6 +33,9 @@ struct orders {
 	pid_t clients[ORDER_CLIENTS];
 };
 
+/* A number that the environment may say otherwise. */
+long orders_setting(const char *name, long otherwise);
+
 void orders_init(struct orders *orders, uint32_t seed, int n);
 
 /* Clients that send every order until it was accepted, in batches and one by one. */

@@ -47,13 +47,6 @@ static int64_t now_ms(void)
 	return clock_monotonic_ms(clock_system());
 }
 
-static long setting(const char *name, long otherwise)
-{
-	const char *text = getenv(name);
-
-	return text && *text ? strtol(text, NULL, 10) : otherwise;
-}
-
 /* --- the world -------------------------------------------------------------------- */
 
 /* As they should be, whatever a test before has left. */
@@ -92,7 +85,7 @@ static int64_t first_log_ms(int server)
 /* Nobody is sent anything until orders are allowed. */
 static void begin(int n)
 {
-	uint32_t seed = (uint32_t)setting("TORTURE_SEED", (long)(now_ms() % 1000000));
+	uint32_t seed = (uint32_t)orders_setting("TORTURE_SEED", (long)(now_ms() % 1000000));
 	const char *urls[FLEET_SERVERS];
 
 	printf("TORTURE_SEED=%u\n", (unsigned)seed);
@@ -168,7 +161,7 @@ static void hold(const char *dir)
 {
 	ck_assert(engines_signal(dir, SIGSTOP));
 	allow(LOAD);
-	works_sleep_ms((int)setting("OUTAGE_HELD_MS", HELD_MS));
+	works_sleep_ms((int)orders_setting("OUTAGE_HELD_MS", HELD_MS));
 	ck_assert(engines_signal(dir, SIGCONT));
 }
 
@@ -375,7 +368,7 @@ static void start_missing(void)
 /* Whoever of the services was killed comes back with the next blow. */
 START_TEST(test_they_come_and_go)
 {
-	int n_blows = (int)setting("STORM_SECONDS", STORM_S) * 1000 / BLOW_MS;
+	int n_blows = (int)orders_setting("STORM_SECONDS", STORM_S) * 1000 / BLOW_MS;
 	enum work service = N_WORKS;
 	int twin = 0;
 

@@ -37,13 +37,6 @@ static struct orders orders;
 static struct random chance;
 static struct arena arena;
 
-static long setting(const char *name, long otherwise)
-{
-	const char *text = getenv(name);
-
-	return text && *text ? strtol(text, NULL, 10) : otherwise;
-}
-
 /* --- the world -------------------------------------------------------------------- */
 
 /* As it should be, whatever a test before has left. */
@@ -68,7 +61,7 @@ static void broker_down(void)
 static void begin(void)
 {
 	int64_t now_ms = clock_now_ms(clock_system());
-	uint32_t seed = (uint32_t)setting("TORTURE_SEED", (long)(now_ms % 1000000));
+	uint32_t seed = (uint32_t)orders_setting("TORTURE_SEED", (long)(now_ms % 1000000));
 
 	printf("TORTURE_SEED=%u\n", (unsigned)seed);
 	fflush(stdout);
@@ -157,7 +150,7 @@ END_TEST
 /* Connected, and silent: everybody says so, and that it is over. */
 START_TEST(test_brokers_are_held)
 {
-	int64_t held_ms = setting("KAFKA_HELD_MS", HELD_MS), begin_ms, passed_ms;
+	int64_t held_ms = orders_setting("KAFKA_HELD_MS", HELD_MS), begin_ms, passed_ms;
 
 	begin();
 	send_part(0, 3);

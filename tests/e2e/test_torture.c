@@ -37,20 +37,13 @@ struct tally {
 	int64_t under_way, most_under_way; /* sagas, when it happened */
 };
 
-static long setting(const char *name, long otherwise)
-{
-	const char *text = getenv(name);
-
-	return text && *text ? strtol(text, NULL, 10) : otherwise;
-}
-
 /* --- the world -------------------------------------------------------------------- */
 
 static void begin(struct slice definition)
 {
 	int64_t now_ms = clock_now_ms(clock_system());
-	uint32_t seed = (uint32_t)setting("TORTURE_SEED", (long)(now_ms % 1000000));
-	int n = (int)setting("TORTURE_ORDERS", ORDERS);
+	uint32_t seed = (uint32_t)orders_setting("TORTURE_SEED", (long)(now_ms % 1000000));
+	int n = (int)orders_setting("TORTURE_ORDERS", ORDERS);
 
 	printf("TORTURE_SEED=%u: %d orders\n", (unsigned)seed, n);
 	fflush(stdout);
